@@ -1,0 +1,251 @@
+"""Statuses of executions, waves and servers, and the only moves allowed between them.
+
+The tables are the whole state machine: history writes along them (``allowed_from`` is the condition of
+the conditional write), and the functions below compute a status from the waves. Nothing else decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import overload
+
+
+class ExecutionType(StrEnum):
+    """Kind of an execution; open to failback."""
+
+    DRILL = "DRILL"
+    RECOVERY = "RECOVERY"
+
+    @property
+    def is_drill(self) -> bool:
+        """Value of ``isDrill`` in StartRecovery."""
+        return self is ExecutionType.DRILL
+
+    @property
+    def initiated_by(self) -> str:
+        """Value of ``initiatedBy`` that DRS gives to the jobs of this kind."""
+        return "START_DRILL" if self.is_drill else "START_RECOVERY"
+
+
+class ExecutionStatus(StrEnum):
+    """Status of an execution's current attempt."""
+
+    PENDING = "PENDING"
+    IN_PROGRESS = "IN_PROGRESS"
+    POLLING = "POLLING"
+    PAUSED = "PAUSED"
+    CANCELLING = "CANCELLING"
+    COMPLETED = "COMPLETED"
+    PARTIAL = "PARTIAL"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the attempt is over."""
+        return self in TERMINAL_EXECUTION
+
+
+class WaveStatus(StrEnum):
+    """Status of a wave in the execution's current attempt."""
+
+    PENDING = "PENDING"
+    LAUNCHING = "LAUNCHING"
+    POLLING = "POLLING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    SKIPPED = "SKIPPED"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the wave is over in this attempt."""
+        return self in TERMINAL_WAVE
+
+
+class LaunchStatus(StrEnum):
+    """DRS's own ``launchStatus`` of a server in a job."""
+
+    PENDING = "PENDING"
+    IN_PROGRESS = "IN_PROGRESS"
+    LAUNCHED = "LAUNCHED"
+    FAILED = "FAILED"
+    TERMINATED = "TERMINATED"
+
+
+_E = ExecutionStatus
+_W = WaveStatus
+
+LIVE_EXECUTION = frozenset({_E.PENDING, _E.IN_PROGRESS, _E.POLLING, _E.PAUSED})
+TERMINAL_EXECUTION = frozenset({_E.COMPLETED, _E.PARTIAL, _E.FAILED, _E.CANCELLED})
+LIVE_WAVE = frozenset({_W.PENDING, _W.LAUNCHING, _W.POLLING})
+TERMINAL_WAVE = frozenset({_W.COMPLETED, _W.FAILED, _W.CANCELLED, _W.SKIPPED})
+
+_LOST = "the write in between was lost while the table could not be reached"
+
+# target -> {source: why the move exists}
+EXECUTION_TRANSITIONS: Mapping[ExecutionStatus, Mapping[ExecutionStatus, str]] = MappingProxyType(
+    {
+        _E.PENDING: {},
+        _E.IN_PROGRESS: {_E.PENDING: "the first wave may begin"},
+        _E.POLLING: {
+            _E.IN_PROGRESS: "the first jobs run",
+            _E.PAUSED: "the last waiting gate was answered",
+            _E.PENDING: _LOST,
+        },
+        _E.PAUSED: {
+            _E.POLLING: "an armed gate waits",
+            _E.IN_PROGRESS: "the gate before the first wave waits",
+            _E.PENDING: _LOST,
+        },
+        _E.CANCELLING: {
+            status: "a person stopped the run, or a gate was rejected" for status in LIVE_EXECUTION
+        },
+        _E.COMPLETED: {
+            _E.POLLING: "every server of every selected wave recovered",
+            _E.IN_PROGRESS: "every selected wave resolved to no servers, as its plan allows",
+            _E.PENDING: _LOST,
+            _E.PAUSED: _LOST,
+        },
+        _E.PARTIAL: {
+            _E.POLLING: "some of it recovered",
+            _E.IN_PROGRESS: _LOST,
+            _E.PENDING: _LOST,
+            _E.PAUSED: "finalize found the parallel waves' result while a gate still waited",
+        },
+        _E.FAILED: {
+            _E.PENDING: "preflight stopped it",
+            _E.IN_PROGRESS: "the first wave could not be started",
+            _E.POLLING: "no wave completed",
+            _E.PAUSED: "evidence did not verify behind a gate",
+        },
+        _E.CANCELLED: {
+            _E.CANCELLING: "the usual way",
+            **{status: "tasks were killed before they could write CANCELLING" for status in LIVE_EXECUTION},
+        },
+    }
+)
+
+WAVE_TRANSITIONS: Mapping[WaveStatus, Mapping[WaveStatus, str]] = MappingProxyType(
+    {
+        _W.PENDING: {},
+        _W.LAUNCHING: {_W.PENDING: "its gate is open"},
+        _W.POLLING: {_W.LAUNCHING: "its jobs are started or adopted", _W.PENDING: _LOST},
+        _W.COMPLETED: {
+            _W.POLLING: "its criteria are met and its instances are known",
+            _W.LAUNCHING: "it resolved to no servers, as its plan allows",
+            _W.PENDING: _LOST,
+        },
+        _W.FAILED: {
+            _W.POLLING: "its criteria are not met",
+            _W.LAUNCHING: "StartRecovery failed, or its queue timeout passed",
+            _W.PENDING: "the execution ended in failure before it began",
+        },
+        _W.CANCELLED: {status: "a person stopped the run, or its gate was rejected" for status in LIVE_WAVE},
+        _W.SKIPPED: {_W.PENDING: "not selected, or left out by decision at its gate"},
+    }
+)
+
+# A retry after the end (Airflow's clear) is a new attempt: it may begin at any place of the run, so the
+# first thing it writes may be any status but PENDING of a record whose earlier attempt is over. An equal
+# status is a move too, because the new attempt has an end of its own. CANCELLING is among the sources
+# because a run that is killed hard may never have been finalized.
+NEW_ATTEMPT_EXECUTION_SOURCES = TERMINAL_EXECUTION | {_E.CANCELLING}
+NEW_ATTEMPT_WAVE_SOURCES = TERMINAL_WAVE
+
+
+@overload
+def allowed_from(target: ExecutionStatus, *, new_attempt: bool = False) -> frozenset[ExecutionStatus]: ...
+@overload
+def allowed_from(target: WaveStatus, *, new_attempt: bool = False) -> frozenset[WaveStatus]: ...
+def allowed_from(
+    target: ExecutionStatus | WaveStatus, *, new_attempt: bool = False
+) -> frozenset[ExecutionStatus] | frozenset[WaveStatus]:
+    """Return the stored statuses from which ``target`` may be written.
+
+    The target itself is not among them within an attempt: whoever finds it stored already has nothing
+    to do.
+
+    :param new_attempt: whether the writer belongs to a later attempt than the stored status
+    """
+    if isinstance(target, ExecutionStatus):
+        executions = frozenset(EXECUTION_TRANSITIONS[target])
+        return executions | NEW_ATTEMPT_EXECUTION_SOURCES if new_attempt else executions
+    waves = frozenset(WAVE_TRANSITIONS[target])
+    return waves | NEW_ATTEMPT_WAVE_SOURCES if new_attempt else waves
+
+
+def transition_reason(
+    source: ExecutionStatus | WaveStatus, target: ExecutionStatus | WaveStatus
+) -> str | None:
+    """Return why the move exists, or None if it is not allowed within an attempt."""
+    if isinstance(target, ExecutionStatus) and isinstance(source, ExecutionStatus):
+        return EXECUTION_TRANSITIONS[target].get(source)
+    if isinstance(target, WaveStatus) and isinstance(source, WaveStatus):
+        return WAVE_TRANSITIONS[target].get(source)
+    return None
+
+
+@dataclass(frozen=True)
+class WaveOutcome:
+    """What the end of an attempt needs to know of a wave.
+
+    :param selected: False if the run's ``waves`` left it out; such a wave counts for nothing
+    :param servers_recovered: servers that this execution launched and that are in order
+    :param skipped_by_decision: somebody answered its gate with "skip wave"
+    """
+
+    number: int
+    selected: bool
+    status: WaveStatus
+    servers_total: int
+    servers_recovered: int
+    skipped_by_decision: bool = False
+
+    @property
+    def completed(self) -> bool:
+        """Whether the wave met its criteria."""
+        return self.status is WaveStatus.COMPLETED
+
+    @property
+    def skipped(self) -> bool:
+        """Whether a person left it out; a wave skipped because another failed does not count."""
+        return self.status is WaveStatus.SKIPPED and self.skipped_by_decision
+
+
+def running_status(*, gate_waiting: bool) -> ExecutionStatus:
+    """Return the status of an execution that runs: PAUSED while any armed gate waits."""
+    return ExecutionStatus.PAUSED if gate_waiting else ExecutionStatus.POLLING
+
+
+def terminal_status(
+    waves: Sequence[WaveOutcome], *, stopped_by_person: bool, started: bool
+) -> ExecutionStatus:
+    """Return how an attempt ended.
+
+    :param stopped_by_person: stopped or rejected by a person, or a gate timed out on ``reject``
+    :param started: False if it ended before its first wave (conf, identity or preflight stopped it)
+    """
+    if stopped_by_person:
+        return ExecutionStatus.CANCELLED
+    selected = [wave for wave in waves if wave.selected]
+    completed = [wave for wave in selected if wave.completed]
+    if not started or not completed:
+        # Also when every wave was skipped by decision: nothing was recovered.
+        return ExecutionStatus.FAILED
+    all_recovered = all(wave.servers_recovered >= wave.servers_total for wave in completed)
+    if len(completed) == len(selected) and all_recovered:
+        return ExecutionStatus.COMPLETED
+    return ExecutionStatus.PARTIAL
+
+
+def run_is_green(status: ExecutionStatus, waves: Sequence[WaveOutcome]) -> bool:
+    """Return whether the DAG run ends in success: COMPLETED, or PARTIAL in which no wave failed."""
+    if status is ExecutionStatus.COMPLETED:
+        return True
+    if status is not ExecutionStatus.PARTIAL:
+        return False
+    return all(wave.completed or wave.skipped for wave in waves if wave.selected)
