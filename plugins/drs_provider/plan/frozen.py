@@ -129,6 +129,7 @@ class FrozenPlan(Frozen):
     :param initiated_by: Airflow's authenticated user; None for a scheduled run
     :param requested_by: name that the caller gave; says nothing about who it was
     :param incident_time: when the disaster began (RECOVERY), None if not given
+    :param notifications: the plan's notifiers: ``events``, ``notifier`` (class path) and ``args``
     :param preflight: summary of the preflight report
     :param overrides: findings that were overridden: what, who, why
     """
@@ -157,6 +158,7 @@ class FrozenPlan(Frozen):
     hold: FrozenHold
     cleanup: Literal["terminate", "keep"]
     max_age_seconds: int = Field(gt=0)
+    notifications: tuple[dict[str, Any], ...] = ()
     waves: tuple[FrozenWaveRef, ...]
     preflight: dict[str, Any] = Field(default_factory=dict)
     overrides: tuple[dict[str, Any], ...] = ()
