@@ -4,10 +4,15 @@
 
     DrsError (AirflowException)              may be retried by Airflow
     ├── DrsJobError                          a job vanished, or a wave's verdict is failure
+    ├── DrsIncompleteAnswerError             AWS answered without what the operation must return
+    ├── DrsTerminateIncompleteError          some instances were handed to a terminate job, others not
+    ├── DrsPollError                         jobs could not be read for longer than the error budget
     └── DrsFailError (AirflowFailException)  never retried: people must act
         ├── DrsConfigurationError            [drs] settings are missing or wrong
         ├── DrsConnectionMissingError        the Airflow connection does not exist
+        ├── DrsConnectionInvalidError        the Airflow connection is no AWS connection
         ├── DrsIdentityError                 role not assumable, or another account than the plan says
+        ├── DrsAccessDeniedError             the proven identity lacks a right
         ├── DrsNotInitializedError           DRS was never initialized in the Region
         ├── PlanUnavailableError             the plan's file does not load, or is gone
         ├── ExecutionRefusedError            conf, preflight or another execution forbids the start
@@ -18,6 +23,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 
@@ -27,6 +34,36 @@ class DrsError(AirflowException):
 
 class DrsJobError(DrsError):
     """A DRS job cannot be followed (not found after its grace period, or without servers)."""
+
+
+class DrsIncompleteAnswerError(DrsError):
+    """An answer of AWS lacks the member that the operation must return, such as a cut-off body.
+
+    An answer without ``items`` is not an empty list: read so, a lost body would mean "no jobs".
+    """
+
+
+class DrsTerminateIncompleteError(DrsError):
+    """A batch of instances could not be handed to a terminate job after others had been.
+
+    :param jobs: the terminate jobs that were created before the failure
+    :param remaining: recovery instance ids that belong to none of them
+    """
+
+    def __init__(self, jobs: list[dict[str, Any]], remaining: list[str]) -> None:
+        super().__init__(
+            f"terminate jobs {[job.get('jobID') for job in jobs]} were created, but {len(remaining)} "
+            f"recovery instances are in none of them: {remaining}"
+        )
+        self.jobs = jobs
+        self.remaining = remaining
+
+    def __reduce__(self) -> tuple[type[DrsTerminateIncompleteError], tuple[Any, ...]]:
+        return type(self), (self.jobs, self.remaining)
+
+
+class DrsPollError(DrsError):
+    """Jobs could not be read for longer than the poller's error budget."""
 
 
 class DrsFailError(DrsError, AirflowFailException):
@@ -41,8 +78,16 @@ class DrsConnectionMissingError(DrsFailError):
     """The Airflow connection that a target names does not exist."""
 
 
+class DrsConnectionInvalidError(DrsFailError):
+    """The Airflow connection that a target names is not of type ``aws``."""
+
+
 class DrsIdentityError(DrsFailError):
     """A role cannot be assumed, or the credentials belong to another account than the plan says."""
+
+
+class DrsAccessDeniedError(DrsFailError):
+    """The proven identity lacks a right; the message names operation, identity and account."""
 
 
 class DrsNotInitializedError(DrsFailError):
