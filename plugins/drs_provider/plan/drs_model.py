@@ -161,6 +161,7 @@ class LogEvent:
     :param at: epoch seconds, None if DRS sent no time
     :param source_server_id: None for events of the whole job
     :param raw_error: DRS's or AWS's own words about a failure
+    :param job_id: the job whose log it is from; keeps the logs of several attempts apart
     """
 
     event: str
@@ -168,10 +169,11 @@ class LogEvent:
     source_server_id: str | None = None
     target_instance_id: str | None = None
     raw_error: str | None = None
+    job_id: str | None = None
 
     @classmethod
-    def from_api(cls, data: Mapping[str, Any]) -> LogEvent:
-        """Read a ``JobLog``.
+    def from_api(cls, data: Mapping[str, Any], *, job_id: str | None = None) -> LogEvent:
+        """Read a ``JobLog``; DRS does not say in it which job it belongs to.
 
         :raises ValueError: if it names no event or its time is malformed
         """
@@ -182,6 +184,7 @@ class LogEvent:
             source_server_id=event_data.get("sourceServerID") or None,
             target_instance_id=event_data.get("targetInstanceID") or None,
             raw_error=event_data.get("rawError") or None,
+            job_id=job_id,
         )
 
 
@@ -234,9 +237,9 @@ def parse_jobs(items: Iterable[Mapping[str, Any]]) -> tuple[JobView, ...]:
     return tuple(JobView.from_api(item) for item in items)
 
 
-def parse_log(items: Iterable[Mapping[str, Any]]) -> tuple[LogEvent, ...]:
-    """Read the ``items`` of DescribeJobLogItems."""
-    return tuple(LogEvent.from_api(item) for item in items)
+def parse_log(items: Iterable[Mapping[str, Any]], *, job_id: str | None = None) -> tuple[LogEvent, ...]:
+    """Read the ``items`` of DescribeJobLogItems of one job."""
+    return tuple(LogEvent.from_api(item, job_id=job_id) for item in items)
 
 
 def instances_by_server(items: Iterable[Mapping[str, Any]]) -> dict[str, RecoveryInstanceView]:

@@ -1,0 +1,130 @@
+"""Who an execution is: its id, the tags on its jobs, its session name and its ids in Airflow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+
+# Never change it: every execution id hangs on it.
+_NAMESPACE = uuid.UUID("6d5b2c1e-6f0a-5c58-9a3d-1f2f7f3f9b52")
+
+TAG_EXECUTION_ID = "ExecutionId"
+TAG_EXECUTION_TYPE = "ExecutionType"
+TAG_PLAN_NAME = "PlanName"
+TAG_WAVE_NUMBER = "WaveNumber"
+TAG_ATTEMPT = "Attempt"
+RESERVED_TAG_KEYS = frozenset(
+    {TAG_EXECUTION_ID, TAG_EXECUTION_TYPE, TAG_PLAN_NAME, TAG_WAVE_NUMBER, TAG_ATTEMPT}
+)
+
+AIRFLOW_ID_MAX_LENGTH = 250
+_SLUG_MAX_LENGTH = 64
+_SESSION_NAME_MAX_LENGTH = 64
+_NOT_IN_SESSION_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
+_NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+def execution_id(deployment_id: str, dag_id: str, run_id: str, run_after: float | datetime) -> str:
+    """Return the id of the execution that a DAG run is.
+
+    A rerun of the run is the same execution; the same run id in a second Airflow, or of a run that was
+    deleted and created again, is another one.
+
+    :param deployment_id: ``[drs] deployment_id``
+    :param run_after: the run's ``run_after``, epoch seconds or a datetime with zone
+    :raises ValueError: if a part is empty, or the datetime has no zone
+    """
+    for name, value in (("deployment_id", deployment_id), ("dag_id", dag_id), ("run_id", run_id)):
+        if not value:
+            raise ValueError(f"execution id: {name} is empty")
+    if isinstance(run_after, datetime):
+        if run_after.tzinfo is None:
+            raise ValueError(f"execution id: run_after {run_after!r} has no time zone")
+        run_after = run_after.timestamp()
+    # JSON keeps the parts apart ("a", "bc" is not "ab", "c"); microseconds are all a datetime holds.
+    name = json.dumps([deployment_id, dag_id, run_id, round(run_after * 1_000_000)])
+    return str(uuid.uuid5(_NAMESPACE, name))
+
+
+def job_tags(
+    execution_id: str,
+    execution_type: str,
+    plan_name: str,
+    wave_number: int,
+    attempt: int,
+    plan_tags: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the tags of a StartRecovery: the plan's own and ours.
+
+    :raises ValueError: if the plan uses one of our keys, or a number is smaller than 1
+    """
+    taken = sorted(RESERVED_TAG_KEYS & plan_tags.keys())
+    if taken:
+        raise ValueError(f"plan tags use reserved keys: {', '.join(taken)}")
+    if wave_number < 1 or attempt < 1:
+        raise ValueError(f"wave and attempt start at 1, not {wave_number} and {attempt}")
+    return {
+        **plan_tags,
+        TAG_EXECUTION_ID: execution_id,
+        TAG_EXECUTION_TYPE: str(execution_type),
+        TAG_PLAN_NAME: plan_name,
+        TAG_WAVE_NUMBER: str(wave_number),
+        TAG_ATTEMPT: str(attempt),
+    }
+
+
+def _shorten(text: str, max_length: int) -> str:
+    """Cut ``text`` to length; a digest of the whole keeps two long texts apart."""
+    if len(text) <= max_length:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{text[: max_length - 9]}-{digest}"
+
+
+def role_session_name(execution_id: str) -> str:
+    """Return an STS role session name (2 to 64 of ``\\w+=,.@-``) that carries the execution id.
+
+    :raises ValueError: if the id is empty
+    """
+    if not execution_id:
+        raise ValueError("role session name: the execution id is empty")
+    return _shorten("drs-" + _NOT_IN_SESSION_NAME.sub("-", execution_id), _SESSION_NAME_MAX_LENGTH)
+
+
+def slug(text: str) -> str:
+    """Return ``text`` as lower-case letters, digits and single underscores, 64 at most.
+
+    :raises ValueError: if nothing is left of it
+    """
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    result = _NOT_IN_SLUG.sub("_", ascii_text).strip("_")
+    if not result:
+        raise ValueError(f"{text!r} has no letter or digit to make an id of")
+    return _shorten(result, _SLUG_MAX_LENGTH).replace("-", "_")
+
+
+def wave_group_id(number: int, name: str) -> str:
+    """Return the task group id of a wave, e.g. ``wave_1_database``."""
+    return f"wave_{number}_{slug(name)}"
+
+
+def gate_task_id(number: int) -> str:
+    """Return the task id of the gate before a wave."""
+    return f"gate_{number}"
+
+
+def check_airflow_id(value: str) -> str:
+    """Return a DAG or task id if Airflow can store it.
+
+    :raises ValueError: if it is longer than 250 characters or has others than letters, digits and ``_.-``
+    """
+    if not re.fullmatch(r"[\w.-]+", value, re.ASCII):
+        raise ValueError(f"{value!r} is no id for Airflow: letters, digits, '_', '.' and '-' only")
+    if len(value) > AIRFLOW_ID_MAX_LENGTH:
+        raise ValueError(f"id of {len(value)} characters is too long for Airflow (250): {value[:40]}…")
+    return value
