@@ -1,0 +1,176 @@
+"""The recovery plan: its schema, its references and what other layers ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.canonical import content_hash
+from drs_provider.plan.model_fields import (
+    MAX_PLAN_TAGS,
+    Key,
+    Line,
+    PlanModel,
+    PlanTagKey,
+    PlanTagValue,
+    Slug,
+)
+from drs_provider.plan.model_operations import DrillRules, Exclusion, Hold, Notification, Schedule
+from drs_provider.plan.model_outline import Outline
+from drs_provider.plan.model_references import REFERENCES_ERROR, check_references
+from drs_provider.plan.model_sections import (
+    DrillNetwork,
+    NetworkRules,
+    Objectives,
+    ProtectionGroup,
+    RecoveryRules,
+    Target,
+)
+from drs_provider.plan.model_waves import Gate, OptionalServers, PostLaunch, Wave
+
+__all__ = [
+    "DrillNetwork",
+    "DrillRules",
+    "Exclusion",
+    "Gate",
+    "Hold",
+    "Library",
+    "NetworkRules",
+    "Notification",
+    "Objectives",
+    "OptionalServers",
+    "Plan",
+    "PostLaunch",
+    "ProtectionGroup",
+    "RecoveryRules",
+    "Schedule",
+    "Target",
+    "Wave",
+]
+
+MAX_WAVES = 100
+
+SchemaVersion = Annotated[Literal[1], Field(description="Version of this file format.")]
+
+
+class Library(PlanModel):
+    """A plans file with only targets and protection groups, for all plans of the folder."""
+
+    schema_version: SchemaVersion = 1
+    targets: dict[Key, Target] = Field(default={}, description="Accounts and Regions, by name.")
+    protection_groups: dict[Key, ProtectionGroup] = Field(
+        default={}, description="Sets of DRS source servers, by name."
+    )
+
+
+class Plan(Library):
+    """A recovery plan, complete in itself: what it uses of libraries is merged into it.
+
+    Validation refuses unknown fields, names that lead nowhere, servers named twice, dependency cycles
+    and everything else that a run could not honour.
+    """
+
+    name: Slug = Field(description="Name of the plan (planId); its DAG is drs_<name>.")
+    title: Line | None = Field(default=None, description="Title for people.")
+    owner: Line | None = Field(default=None, description="Who looks after the plan; owner of the DAG.")
+    business_function: Line | None = Field(default=None, description="What this plan protects.")
+    criticality: Annotated[int, Field(strict=True, ge=1, le=10)] | None = Field(
+        default=None, description="How critical the business function is; 1 is the most critical."
+    )
+    priority: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
+        default=100, description="Admission when quotas are short: smaller goes first."
+    )
+    tags: Annotated[dict[PlanTagKey, PlanTagValue], Field(max_length=MAX_PLAN_TAGS)] = Field(
+        default={}, description="Tags of every recovery job, beside the execution's own."
+    )
+    network: NetworkRules | None = Field(default=None, description="Where drills may launch.")
+    objectives: Objectives = Field(default=Objectives(), description="What the plan promises.")
+    recovery: RecoveryRules = Field(
+        default=RecoveryRules(), description="Who may start and approve a RECOVERY."
+    )
+    waves: Annotated[tuple[Wave, ...], Field(min_length=1, max_length=MAX_WAVES)] = Field(
+        description="What is recovered, in order."
+    )
+    schedule: Schedule | None = Field(default=None, description="When drills run by themselves.")
+    drill: DrillRules = Field(default=DrillRules(), description="What happens to a drill's instances.")
+    notifications: tuple[Notification, ...] = Field(default=(), description="Who is told what.")
+
+    @model_validator(mode="after")
+    def _references(self) -> Self:
+        findings = check_references(Outline.from_data(self.to_dict()))
+        if findings:
+            text = "; ".join(str(finding) for finding in findings)
+            raise PydanticCustomError(REFERENCES_ERROR, "{text}", {"text": text})
+        return self
+
+    @property
+    def dag_id(self) -> str:
+        """Id of the plan's DAG."""
+        return f"drs_{self.name}"
+
+    @property
+    def display_title(self) -> str:
+        """Title for people; the name where the plan has none."""
+        return self.title or self.name
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of the plan's content with all defaults, whatever the order of its keys."""
+        return content_hash(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON data that ``Plan.model_validate`` turns into an equal plan."""
+        return self.model_dump(mode="json")
+
+    def wave(self, name: str) -> Wave:
+        """Return the wave of this name.
+
+        :raises KeyError: if the plan has no such wave
+        """
+        return self.waves[self.wave_number(name) - 1]
+
+    def wave_number(self, name: str) -> int:
+        """Return the wave's number, counted from 1 in the order of the file.
+
+        :raises KeyError: if the plan has no such wave
+        """
+        for number, wave in enumerate(self.waves, start=1):
+            if wave.name == name:
+                return number
+        raise KeyError(f"plan {self.name} has no wave {name!r}")
+
+    def dependencies(self, wave_name: str) -> tuple[str, ...]:
+        """Return the waves that must be met first: ``depends_on``, or by default the wave before.
+
+        :raises KeyError: if the plan has no such wave
+        """
+        number = self.wave_number(wave_name)
+        wave = self.waves[number - 1]
+        if wave.depends_on is not None:
+            return wave.depends_on
+        return (self.waves[number - 2].name,) if number > 1 else ()
+
+    def groups_of(self, wave: Wave) -> dict[str, ProtectionGroup]:
+        """Return the wave's protection groups by name, in the wave's order."""
+        return {name: self.protection_groups[name] for name in wave.groups}
+
+    def target_of(self, wave: Wave) -> AwsTarget:
+        """Return the account context that all groups of the wave share."""
+        name = self.protection_groups[wave.groups[0]].target
+        return self.targets[name].to_aws_target(name)
+
+    def aws_targets(self) -> tuple[AwsTarget, ...]:
+        """Return all account contexts of the plan, in the order of the file."""
+        return tuple(target.to_aws_target(name) for name, target in self.targets.items())
+
+    def listed_servers(self, waves: Iterable[Wave]) -> frozenset[str] | None:
+        """Return the servers of these waves, or None if tags decide over some of them at run time."""
+        groups = [group for wave in waves for group in self.groups_of(wave).values()]
+        if any(group.tags is not None for group in groups):
+            return None
+        return frozenset(server for group in groups for server in group.servers)

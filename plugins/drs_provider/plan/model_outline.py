@@ -1,0 +1,137 @@
+"""The names in a plan and how they refer to each other, read from raw data of any form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+Parts = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOutline:
+    """What the checks need of a protection group."""
+
+    target: str | None
+    servers: tuple[str, ...]
+    listed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaveOutline:
+    """What the checks need of a wave; ``depends_on`` is None where the file does not say."""
+
+    index: int
+    name: str | None
+    groups: tuple[str, ...]
+    depends_on: tuple[str, ...] | None
+    optional_servers: tuple[str, ...]
+    min_launched: int | None
+    gate_approvers: tuple[str, ...]
+    two_people: bool
+
+    @property
+    def parts(self) -> Parts:
+        """Place of the wave in the file."""
+        return ("waves", self.index)
+
+    @property
+    def label(self) -> str:
+        """The wave's name for messages."""
+        return f"wave `{self.name}`" if self.name else f"wave {self.index + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The names of a plan and how they refer to each other.
+
+    :param own_targets: targets that this file defines (all of them, for a merged plan)
+    :param own_groups: protection groups that this file defines
+    :param library_targets: targets known from libraries
+    :param library_groups: protection groups known from libraries
+    """
+
+    waves: tuple[WaveOutline, ...]
+    own_targets: frozenset[str]
+    own_groups: Mapping[str, GroupOutline]
+    library_targets: frozenset[str] = frozenset()
+    library_groups: Mapping[str, GroupOutline] = field(default_factory=dict)
+    recovery_approvers: tuple[str, ...] = ()
+    has_rto: bool = False
+    rto_notifications: tuple[int, ...] = ()
+
+    @property
+    def groups(self) -> dict[str, GroupOutline]:
+        """All groups that a wave can name."""
+        return {**self.library_groups, **self.own_groups}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any], libraries: Mapping[str, Any] | None = None) -> Self:
+        """Read the outline of raw plan data, leaving out whatever has the wrong form.
+
+        :param libraries: raw ``targets`` and ``protection_groups`` of all libraries
+        """
+        library = libraries or {}
+        notifications = enumerate(_items(data.get("notifications")))
+        return cls(
+            waves=tuple(
+                _wave(index, wave)
+                for index, wave in enumerate(_items(data.get("waves")))
+                if isinstance(wave, Mapping)
+            ),
+            own_targets=frozenset(_entries(data.get("targets"))),
+            own_groups=_groups(data.get("protection_groups")),
+            library_targets=frozenset(_entries(library.get("targets"))),
+            library_groups=_groups(library.get("protection_groups")),
+            recovery_approvers=_texts(_entries(data.get("recovery")).get("approvers")),
+            has_rto=_entries(data.get("objectives")).get("rto_minutes") is not None,
+            rto_notifications=tuple(
+                index
+                for index, notification in notifications
+                if "rto_missed" in _texts(_entries(notification).get("events"))
+            ),
+        )
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else ()
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(item for item in _items(value) if isinstance(item, str))
+
+
+def _entries(value: Any) -> dict[str, Any]:
+    return (
+        {key: item for key, item in value.items() if isinstance(key, str)}
+        if isinstance(value, Mapping)
+        else {}
+    )
+
+
+def _groups(value: Any) -> dict[str, GroupOutline]:
+    outlines = {}
+    for name, group in _entries(value).items():
+        entries = _entries(group)
+        target = entries.get("target")
+        servers = _texts(entries.get("servers"))
+        listed = bool(servers) and entries.get("tags") is None
+        outlines[name] = GroupOutline(target if isinstance(target, str) else None, servers, listed)
+    return outlines
+
+
+def _wave(index: int, wave: Mapping[Any, Any]) -> WaveOutline:
+    entries = _entries(wave)
+    gate = _entries(entries.get("gate"))
+    name, least, follows = entries.get("name"), entries.get("min_launched"), entries.get("depends_on")
+    return WaveOutline(
+        index=index,
+        name=name if isinstance(name, str) else None,
+        groups=_texts(entries.get("groups")),
+        depends_on=None if follows is None else _texts(follows),
+        optional_servers=_texts(_entries(entries.get("optional")).get("servers")),
+        min_launched=least if isinstance(least, int) and not isinstance(least, bool) else None,
+        gate_approvers=_texts(gate.get("approvers")),
+        two_people=gate.get("two_people", "never") != "never",
+    )
