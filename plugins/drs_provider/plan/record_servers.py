@@ -1,0 +1,172 @@
+"""Server rows of the execution record, built from jobs, job logs and instances as they become known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
+
+from drs_provider.plan.drs_model import JobServerView, JobView, LaunchActionRun, LogEvent
+from drs_provider.plan.frozen import FrozenServer
+from drs_provider.plan.record_types import Phase, ServerRow, Transition, without_empty
+from drs_provider.plan.states import LaunchStatus
+
+# Job log event -> (phase, what it says of the phase). LAUNCH_END is sent by the real service although it
+# is missing from the model's enum.
+_PHASE_EVENTS: Mapping[str, tuple[str, Literal["start", "end", "fail"]]] = {
+    "SNAPSHOT_START": ("snapshot", "start"),
+    "SNAPSHOT_END": ("snapshot", "end"),
+    "SNAPSHOT_FAIL": ("snapshot", "fail"),
+    "USING_PREVIOUS_SNAPSHOT": ("snapshot", "end"),
+    "USING_PREVIOUS_SNAPSHOT_FAILED": ("snapshot", "fail"),
+    "CONVERSION_START": ("conversion", "start"),
+    "CONVERSION_END": ("conversion", "end"),
+    "CONVERSION_FAIL": ("conversion", "fail"),
+    "LAUNCH_START": ("launch", "start"),
+    "LAUNCH_END": ("launch", "end"),
+    "LAUNCH_FAILED": ("launch", "fail"),
+}
+_WRITTEN_ONCE = ("launchTime", "launchedTime", "postLaunchActionsCompleted")
+_KEPT_WHEN_UNKNOWN = (
+    "recoveryInstanceId",
+    "instanceId",
+    "privateIp",
+    "hostname",
+    "instanceType",
+    "pointInTime",
+    "phases",
+    "postLaunchActionsStatus",
+)
+
+
+def post_launch_status(runs: Sequence[LaunchActionRun]) -> str:
+    """Return NOT_STARTED, IN_PROGRESS, COMPLETED or FAILED; a failed optional action counts as done."""
+    if not runs:
+        return "NOT_STARTED"
+    if any(run.status == "FAILED" and not run.optional for run in runs):
+        return "FAILED"
+    if all(run.status in {"SUCCEEDED", "FAILED"} for run in runs):
+        return "COMPLETED"
+    return "IN_PROGRESS"
+
+
+def server_phases(events: Iterable[LogEvent]) -> dict[str, list[Phase]]:
+    """Return each server's phases, by source server id, from one job's log in any order.
+
+    A phase's first start counts, and its last end.
+    """
+    found: dict[str, dict[str, Phase]] = {}
+    for event in sorted(events, key=lambda event: event.at or 0.0):
+        known = _PHASE_EVENTS.get(event.event)
+        if known is None or event.source_server_id is None:
+            continue
+        name, meaning = known
+        phase = found.setdefault(event.source_server_id, {}).setdefault(name, Phase(name=name))
+        if meaning == "start":
+            if event.at is not None:
+                phase.setdefault("start", event.at)
+            continue
+        if event.at is not None:
+            phase["end"] = event.at
+        if meaning == "fail":
+            phase["error"] = event.raw_error or event.event
+    return {server_id: list(phases.values()) for server_id, phases in found.items()}
+
+
+def server_row(
+    server: FrozenServer,
+    *,
+    is_drill: bool,
+    job: JobView | None = None,
+    phases: Sequence[Phase] = (),
+    instance: Mapping[str, Any] | None = None,
+    verdict: Mapping[str, Any] | None = None,
+    polled_at: float | None = None,
+    attempts: int | None = None,
+    previous: ServerRow | None = None,
+) -> ServerRow:
+    """Build a server's row from what is known of it.
+
+    :param job: the DRS job that launches it
+    :param phases: its phases from that job's log (:func:`server_phases`)
+    :param instance: record fields of its instance: ``recoveryInstanceId``, ``instanceId``, ``privateIp``,
+        ``hostname``, ``instanceType``, ``launchTime``, ``pointInTime``
+    :param verdict: record fields that a verdict adds or corrects: ``launchStatus``, ``error``,
+        ``postLaunchActionsStatus``
+    :param polled_at: when DRS was asked; None outside a poll
+    :param attempts: how often this execution has launched it; default: counted by its jobs
+    :param previous: the row as it was; times of the same job are kept (trap 18), its history goes on
+    """
+    in_job = job.server(server.source_server_id) if job else None
+    row: dict[str, Any] = {
+        "sourceServerId": server.source_server_id,
+        "serverName": server.name,
+        "critical": server.critical,
+        "isDrill": is_drill,
+        "launchStatus": LaunchStatus.PENDING.value,
+        "snapshotId": server.snapshot_id,
+        "lagAtStart": server.lag_at_start,
+        "phases": [phase.copy() for phase in phases] or None,
+        "lastPolledTime": polled_at,
+        "attempts": attempts,
+    }
+    if job and in_job:
+        row |= _job_fields(job, in_job, phases, polled_at)
+    row |= without_empty(instance or {}) | without_empty(verdict or {})
+    current = cast("ServerRow", without_empty(row))
+    return carry_over(current, previous, at=polled_at)
+
+
+def _job_fields(
+    job: JobView, in_job: JobServerView, phases: Sequence[Phase], polled_at: float | None
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "recoveryJobId": job.job_id,
+        "launchStatus": in_job.launch_status,
+        "recoveryInstanceId": in_job.recovery_instance_id,
+    }
+    launch_end = next((phase.get("end") for phase in phases if phase["name"] == "launch"), None)
+    if in_job.launch_status == LaunchStatus.LAUNCHED:
+        fields["launchedTime"] = launch_end or job.ended_at
+    if in_job.launch_actions:
+        status = post_launch_status(in_job.launch_actions)
+        # DRS tells no time of it: the poll that saw it first is the nearest.
+        done = (polled_at or job.ended_at) if status == "COMPLETED" else None
+        fields["postLaunchActionsStatus"] = status
+        fields["postLaunchActionsCompleted"] = done
+        if phases and launch_end is not None:
+            post_launch = without_empty({"name": "post-launch", "start": launch_end, "end": done})
+            fields["phases"] = [*(phase.copy() for phase in phases), post_launch]
+    return fields
+
+
+def carry_over(row: ServerRow, previous: ServerRow | None, *, at: float | None) -> ServerRow:
+    """Return ``row`` with what an earlier row of the same server knows on top.
+
+    Times of the same job stay as they were first written, and what is not known just now (EC2 does not
+    answer) is not lost; another job starts afresh. The status history grows by a change.
+
+    :param at: time of the poll, None if it was none
+    """
+    merged = cast("dict[str, Any]", row.copy())
+    earlier = cast("dict[str, Any]", previous.copy() if previous else {})
+    if "recoveryJobId" in row and row.get("recoveryJobId") == earlier.get("recoveryJobId"):
+        merged |= {name: earlier[name] for name in _WRITTEN_ONCE if name in earlier}
+        merged |= {name: earlier[name] for name in _KEPT_WHEN_UNKNOWN if name in earlier and name not in row}
+    if "attempts" not in row and (count := _launches(row, earlier)):
+        merged["attempts"] = count
+    if at is None and "lastPolledTime" in earlier:
+        merged["lastPolledTime"] = earlier["lastPolledTime"]
+    if polls := earlier.get("pollAttempts", 0) + (at is not None):
+        merged["pollAttempts"] = polls
+    history: list[Transition] = list(earlier.get("transitionHistory", ()))
+    if at is not None and (not history or history[-1]["status"] != row["launchStatus"]):
+        history.append(Transition(status=row["launchStatus"], timestamp=at))
+    if history:
+        merged["transitionHistory"] = history
+    return cast("ServerRow", merged)
+
+
+def _launches(row: ServerRow, earlier: Mapping[str, Any]) -> int:
+    job_id = row.get("recoveryJobId")
+    count = int(earlier.get("attempts", 0))
+    return count + 1 if job_id is not None and job_id != earlier.get("recoveryJobId") else count

@@ -1,0 +1,189 @@
+"""The shape of the execution record, as it is stored and as its readers see it.
+
+Fields are camelCase, times epoch seconds (UTC), wave numbers 1-based. A field that has no value yet is
+absent, never null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Required, TypedDict
+
+
+class Phase(TypedDict, total=False):
+    """A server's time in one phase: ``snapshot``, ``conversion``, ``launch`` or ``post-launch``."""
+
+    name: Required[str]
+    start: float
+    end: float
+    error: str
+
+
+class Transition(TypedDict):
+    """When a server was first seen with a launch status."""
+
+    status: str
+    timestamp: float
+
+
+class ServerRow(TypedDict, total=False):
+    """A server of a wave. It is recovered if it is LAUNCHED and has no ``error``."""
+
+    sourceServerId: Required[str]
+    serverName: str
+    critical: bool
+    isDrill: bool
+    launchStatus: Required[str]
+    recoveryJobId: str
+    recoveryInstanceId: str
+    instanceId: str
+    privateIp: str
+    hostname: str
+    instanceType: str
+    launchTime: float  # EC2's launch time of the instance
+    launchedTime: float  # when DRS had it LAUNCHED
+    pollAttempts: int
+    lastPolledTime: float
+    pointInTime: float
+    snapshotId: str
+    lagAtStart: str
+    phases: list[Phase]
+    postLaunchActionsStatus: str
+    postLaunchActionsCompleted: float
+    transitionHistory: list[Transition]
+    attempts: int
+    error: str
+    truncated: bool  # the history table's row was too large and lost its oldest details
+
+
+class JobRow(TypedDict, total=False):
+    """A DRS job of a wave."""
+
+    jobId: Required[str]
+    status: Required[str]
+    attempt: Required[int]
+    startTime: float
+    endTime: float
+
+
+class GateResponse(TypedDict, total=False):
+    """A person's answer to a gate."""
+
+    decision: Required[str]
+    respondedBy: Required[str]
+    respondedAt: Required[float]
+    comment: str
+
+
+class GateRow(TypedDict, total=False):
+    """The gate before a wave, or the hold before a drill's cleanup."""
+
+    armedBy: str
+    message: str
+    openedAt: float
+    closedAt: float
+    outcome: str
+    responses: list[GateResponse]
+
+
+class EarlierWave(TypedDict, total=False):
+    """What a wave was at the end of an earlier attempt."""
+
+    attempt: Required[int]
+    status: Required[str]
+    startTime: float
+    endTime: float
+    gate: GateRow
+    errorMessage: str
+
+
+class WaveRow(TypedDict, total=False):
+    """A wave; its own fields are those of the newest attempt that ran it."""
+
+    waveNumber: Required[int]
+    waveName: Required[str]
+    status: Required[str]
+    attempt: Required[int]
+    protectionGroupIds: list[str]
+    dependsOnWaves: list[int]
+    pauseBeforeWave: bool
+    region: str
+    accountContext: dict[str, Any]
+    executionMode: str  # DRILL or RECOVERY
+    jobs: list[JobRow]
+    startTime: float
+    endTime: float
+    lastPolledTime: float
+    checks: list[dict[str, Any]]
+    serverStatuses: list[ServerRow]
+    gate: GateRow
+    selected: bool
+    skipReason: str
+    enrichmentIncomplete: bool
+    errorMessage: str
+    earlierAttempts: list[EarlierWave]
+
+
+class AttemptRow(TypedDict, total=False):
+    """One pass to a terminal state."""
+
+    attempt: Required[int]
+    status: Required[str]
+    startTime: Required[float]
+    endTime: float
+    waitingSeconds: float
+    verdict: dict[str, Any]
+    hold: GateRow
+    cleanup: dict[str, Any]
+    errorMessage: str
+    reportUri: str
+    reportSha256: str
+
+
+class ExecutionRecord(TypedDict, total=False):
+    """An execution; ``status`` and times are those of its newest attempt."""
+
+    executionId: Required[str]
+    planId: Required[str]
+    planName: str
+    planHash: str
+    executionType: Required[str]
+    status: Required[str]
+    attempt: Required[int]
+    attempts: Required[list[AttemptRow]]
+    triggerTime: float
+    startTime: Required[float]
+    endTime: float
+    expectedDuration: int
+    durationSeconds: float
+    waitingSeconds: float
+    incidentTime: float
+    initiatedBy: str
+    requestedBy: str
+    reason: str
+    ticket: str
+    owner: str
+    businessFunction: str
+    criticality: int
+    tags: dict[str, str]
+    dagId: str
+    dagRunId: str
+    accountContext: dict[str, Any]
+    objectives: dict[str, Any]
+    preflight: dict[str, Any]
+    overrides: list[dict[str, Any]]
+    verdict: dict[str, Any]
+    hold: GateRow
+    cleanup: dict[str, Any]
+    totalWaves: Required[int]
+    completedWaves: Required[int]
+    failedWaves: Required[int]
+    currentWave: Required[int]
+    lastPolledTime: float
+    errorMessage: str
+    waves: Required[list[WaveRow]]
+
+
+def without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that have a value; None means absent."""
+    return {name: value for name, value in fields.items() if value is not None}
