@@ -1,0 +1,231 @@
+# mypy: allow-untyped-calls
+"""The hook: an AWS connection that exists, the target's role, and proof of whose account it is."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from typing import Any
+
+import boto3.session
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+
+from drs_provider import __version__
+from drs_provider.exceptions import (
+    DrsConnectionInvalidError,
+    DrsConnectionMissingError,
+    DrsIdentityError,
+)
+from drs_provider.hooks.errors import is_access_denied, is_expired_token, is_rejected_credential
+from drs_provider.hooks.sessions import TargetRole, merged_config
+from drs_provider.plan.account import AwsTarget
+
+DEFAULT_CONFIG = Config(
+    connect_timeout=10,
+    read_timeout=30,
+    retries={"mode": "adaptive", "total_max_attempts": 6},
+    tcp_keepalive=True,
+    user_agent_extra=f"airflow-provider-drs/{__version__}",
+)
+_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound)
+DEFAULT_SESSION_NAME = "airflow-drs"
+
+
+class DrsHook(AwsBaseHook):
+    """Interact with AWS Elastic Disaster Recovery.
+
+    Differs from other AWS hooks where a disaster recovery must not guess: a connection that does not exist
+    is an error instead of a warning followed by the worker's own credentials, and with a target every
+    session is proven to belong to the target's account before anybody gets it.
+
+    :param target: account context; gives connection and Region, and the role to assume after the
+        connection's own. Without it the hook is an ordinary AWS hook for the service ``drs``.
+    :param session_name: role session name, carries the execution id
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        target: AwsTarget | None = None,
+        session_name: str = DEFAULT_SESSION_NAME,
+        **kwargs: Any,
+    ) -> None:
+        if target is not None:
+            if args or {"aws_conn_id", "region_name"} & kwargs.keys():
+                raise ValueError("a target already says which connection and Region to use")
+            kwargs.update(aws_conn_id=target.connection, region_name=target.region)
+        kwargs["client_type"] = "drs"
+        super().__init__(*args, **kwargs)
+        self.target = target
+        self.session_name = session_name
+        self._given_connection: Connection | None = None
+        self._caller_arn = ""
+        self._proof_lock = threading.Lock()
+        self._proven_session: boto3.session.Session | None = None
+
+    async def aload_connection(self) -> None:
+        """Fetch the Airflow connection without blocking the event loop; later use takes this one.
+
+        :raises DrsConnectionMissingError: if it does not exist
+        """
+        if self._given_connection is not None:
+            return
+        if not self.aws_conn_id:
+            raise DrsConnectionMissingError(self._missing_message())
+        try:
+            self._given_connection = await self.aget_connection(self.aws_conn_id)
+        except AirflowNotFoundException as error:
+            raise DrsConnectionMissingError(self._missing_message()) from error
+
+    @cached_property
+    def conn_config(self) -> AwsConnectionWrapper:
+        """The Airflow connection in the Amazon provider's form (cached).
+
+        :raises DrsConnectionMissingError: if it does not exist
+        :raises DrsConnectionInvalidError: if it is not of type ``aws``
+        """
+        connection = self._existing_connection()
+        if connection.conn_type not in ("aws", "", None):
+            raise DrsConnectionInvalidError(
+                f"Airflow connection {self.aws_conn_id!r}{self._of_target()} has type "
+                f"{connection.conn_type!r}. Create it with type 'aws' (Amazon Web Services)."
+            )
+        wrapper = AwsConnectionWrapper(conn=connection, region_name=self._region_name, verify=self._verify)
+        wrapper.botocore_config = merged_config(DEFAULT_CONFIG, wrapper.botocore_config, self._config)
+        if wrapper.role_arn and wrapper.assume_role_method != "assume_role_with_saml":
+            # A name that the connection gives itself stays: the role's trust policy may ask for it.
+            wrapper.assume_role_kwargs = {"RoleSessionName": self.session_name, **wrapper.assume_role_kwargs}
+        return wrapper
+
+    def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Any:
+        """Return a session; with a target, one whose identity is proven.
+
+        :param deferrable: return an aiobotocore session
+        :raises DrsIdentityError: if the credentials are not the target's account
+        :raises ValueError: if another Region than the target's is asked for
+        """
+        if self.target is None:
+            return super().get_session(region_name=region_name, deferrable=deferrable)
+        if region_name not in (None, self.target.region):
+            raise ValueError(
+                f"target {self.target.name!r} is in Region {self.target.region}, not {region_name}"
+            )
+        session = self._proven(self.target)
+        if not deferrable:
+            return session
+        from drs_provider.hooks.async_sessions import asynchronous_twin
+
+        return asynchronous_twin(session, self.target.region)
+
+    @property
+    def caller_arn(self) -> str:
+        """ARN that ``GetCallerIdentity`` gave for the target's proven credentials.
+
+        :raises DrsIdentityError: if the credentials are not the target's account
+        """
+        if self.target is None:
+            raise ValueError("without a target no identity is proven")
+        self._proven(self.target)
+        return self._caller_arn
+
+    def client_arguments(self, service: str, *config: Config) -> dict[str, Any]:
+        """Return what a client of a service is made with, apart from its session.
+
+        :param config: configurations that win over the connection's
+        """
+        return {
+            "endpoint_url": self.conn_config.get_service_endpoint_url(service),
+            "config": self._get_config(merged_config(self.config, *config)),
+            "verify": self.verify,
+        }
+
+    def _existing_connection(self) -> Connection:
+        if self._given_connection is not None:
+            return self._given_connection
+        if not self.aws_conn_id:
+            raise DrsConnectionMissingError(self._missing_message())
+        try:
+            return self.get_connection(self.aws_conn_id)
+        except AirflowNotFoundException as error:
+            raise DrsConnectionMissingError(self._missing_message()) from error
+
+    def _of_target(self) -> str:
+        if self.target is None:
+            return ""
+        return (
+            f" of target {self.target.name!r} (account {self.target.account_id}, Region {self.target.region})"
+        )
+
+    def _missing_message(self) -> str:
+        return (
+            f"Airflow connection {self.aws_conn_id!r}{self._of_target()} does not exist. Create it with "
+            "type 'aws' (without keys it uses the machine's own AWS identity). If it is kept in a secrets "
+            "backend, check that the backend answers. The worker's own credentials never stand in for it."
+        )
+
+    def _proven(self, target: AwsTarget) -> boto3.session.Session:
+        with self._proof_lock:
+            if self._proven_session is None:
+                self._proven_session = self._prove(target)
+            return self._proven_session
+
+    def _prove(self, target: AwsTarget) -> boto3.session.Session:
+        try:
+            session = self._target_session(target)
+            sts = session.client("sts", **self.client_arguments("sts"))
+            identity = sts.get_caller_identity()
+        except (ClientError, *_NO_CREDENTIALS) as error:
+            message = self._no_identity_message(error, target)
+            if message is None:
+                raise
+            raise DrsIdentityError(message) from error
+        if identity["Account"] != target.account_id:
+            raise DrsIdentityError(
+                f"Target {target.name!r} is account {target.account_id}, but connection "
+                f"{target.connection!r} leads to account {identity['Account']} ({identity['Arn']}). Correct "
+                "the plan's account_id, or give the target a role in its account, or use another "
+                "connection. Nothing else was called."
+            )
+        self._caller_arn = identity["Arn"]
+        self.log.info("Acting as %s, Region %s", identity["Arn"], target.region)
+        return session
+
+    def _target_session(self, target: AwsTarget) -> boto3.session.Session:
+        session: boto3.session.Session = super().get_session(region_name=target.region)
+        if target.role_arn is None:
+            return session
+        arguments = self.client_arguments("sts")
+        # Assuming a role ignores the connection's global endpoint, here as in the Amazon provider.
+        arguments["endpoint_url"] = self.conn_config.get_service_endpoint_url(
+            "sts", sts_connection_assume=True
+        )
+        return TargetRole(session, target, self.session_name, arguments).session()
+
+    def _no_identity_message(self, error: ClientError | BotoCoreError, target: AwsTarget) -> str | None:
+        where = f"connection {target.connection!r} of target {target.name!r} (account {target.account_id})"
+        if isinstance(error, _NO_CREDENTIALS):
+            return (
+                f"The {where} gives no credentials, and neither does this machine: {error}. Give the "
+                "connection keys or a profile that exists, or give the machine a role."
+            )
+        if not isinstance(error, ClientError):
+            return None
+        if error.operation_name == "AssumeRole" and is_access_denied(error):
+            return (
+                f"The {where} may not assume its own role {self.conn_config.role_arn}: {error}. Check the "
+                "role's trust policy and the connection's assume_role_kwargs (ExternalId)."
+            )
+        if is_access_denied(error) or is_rejected_credential(error) or is_expired_token(error):
+            return f"AWS rejects the credentials of the {where}: {error}. Renew the connection's keys."
+        return None

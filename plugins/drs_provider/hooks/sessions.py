@@ -1,0 +1,104 @@
+# mypy: allow-untyped-calls
+"""Sessions of a target's role, and the merging of client configurations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3.session
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
+from botocore.exceptions import ClientError
+
+from drs_provider.exceptions import DrsIdentityError
+from drs_provider.hooks.errors import is_access_denied
+from drs_provider.plan.account import AwsTarget
+
+
+class TargetRole:
+    """Assumes a target's role with the credentials of its connection, again whenever they expire.
+
+    :param source: session of the connection, including the connection's own role if it has one
+    :param session_name: role session name, carries the execution id
+    :param client_arguments: endpoint, configuration and certificate check of the STS client
+    :raises ValueError: if the target is its connection's own account
+    """
+
+    def __init__(
+        self,
+        source: boto3.session.Session,
+        target: AwsTarget,
+        session_name: str,
+        client_arguments: dict[str, Any],
+    ) -> None:
+        if target.role_arn is None:
+            raise ValueError(f"target {target.name!r} is its connection's own account: no role is assumed")
+        self._role_arn = target.role_arn
+        self._target = target
+        self._sts = source.client("sts", region_name=target.region, **client_arguments)
+        self._arguments = {"RoleArn": target.role_arn, "RoleSessionName": session_name}
+        if target.external_id:
+            self._arguments["ExternalId"] = target.external_id
+
+    def session(self) -> boto3.session.Session:
+        """Return a session of the role; its credentials renew themselves.
+
+        :raises DrsIdentityError: if the role cannot be assumed
+        """
+        inner = botocore.session.get_session()
+        # botocore has no public way to set such credentials; the Amazon provider does the same.
+        inner._credentials = RefreshableCredentials.create_from_metadata(
+            metadata=self.credentials(), refresh_using=self.credentials, method="sts-assume-role"
+        )
+        return boto3.session.Session(botocore_session=inner, region_name=self._target.region)
+
+    def credentials(self) -> dict[str, Any]:
+        """Assume the role and return credentials in the form that botocore renews them from.
+
+        :raises DrsIdentityError: if STS denies it
+        """
+        try:
+            answer = self._sts.assume_role(**self._arguments)
+        except ClientError as error:
+            if is_access_denied(error):
+                raise DrsIdentityError(self._denied(error)) from error
+            raise
+        credentials = answer["Credentials"]
+        return {
+            "access_key": credentials["AccessKeyId"],
+            "secret_key": credentials["SecretAccessKey"],
+            "token": credentials["SessionToken"],
+            "expiry_time": credentials["Expiration"].isoformat(),
+        }
+
+    def _denied(self, error: ClientError) -> str:
+        external_id = (
+            "the plan's external ID" if self._target.external_id else "no external ID (none is planned)"
+        )
+        return (
+            f"Connection {self._target.connection!r} may not assume {self._role_arn} (target "
+            f"{self._target.name!r}): {error.response['Error'].get('Message', '')} It was asked for with "
+            f"{external_id}. Check that the role exists, that its trust policy names the connection's "
+            "identity and this external ID, and that the identity may call sts:AssumeRole on the role."
+        )
+
+
+def merged_config(*configs: Config | None) -> Config:
+    """Merge client configurations, later ones winning; ``retries`` are merged key by key.
+
+    :func:`botocore.config.Config.merge` replaces ``retries`` as a whole, so that a connection that only sets
+    the number of attempts would lose the mode.
+    """
+    merged = Config()
+    retries: dict[str, Any] = {}
+    for config in configs:
+        if config is None:
+            continue
+        own = dict(getattr(config, "retries", None) or {})
+        if own.keys() & {"max_attempts", "total_max_attempts"}:
+            retries.pop("max_attempts", None)
+            retries.pop("total_max_attempts", None)
+        retries.update(own)
+        merged = merged.merge(config)
+    return merged.merge(Config(retries=retries)) if retries else merged
