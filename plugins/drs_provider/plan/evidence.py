@@ -49,11 +49,15 @@ def binding(
     return {"execution_id": execution_id, "wave": wave, "attempt": attempt, "plan_hash": plan_hash}
 
 
-def _mac(body: Mapping[str, Any], key: str | bytes) -> str:
+def _key_bytes(key: str | bytes) -> bytes:
     raw = key.encode() if isinstance(key, str) else key
     if len(raw) < MIN_KEY_BYTES:
         raise ValueError(f"the signing key must have at least {MIN_KEY_BYTES} bytes")
-    return hmac.new(raw, _CONTEXT + canonical_json(dict(body)), hashlib.sha256).hexdigest()
+    return raw
+
+
+def _mac(body: Mapping[str, Any], key: bytes) -> str:
+    return hmac.new(key, _CONTEXT + canonical_json(dict(body)), hashlib.sha256).hexdigest()
 
 
 def _known(purpose: str) -> str:
@@ -76,7 +80,7 @@ def seal(payload: Any, *, key: str | bytes, purpose: str, binding: Mapping[str, 
         "binding": plain(dict(binding)),
         "payload": plain(payload),
     }
-    return {**body, "mac": _mac(body, key)}
+    return {**body, "mac": _mac(body, _key_bytes(key))}
 
 
 def open_sealed(sealed: Any, *, key: str | bytes, purpose: str, binding: Mapping[str, Any]) -> Any:
@@ -86,13 +90,14 @@ def open_sealed(sealed: Any, *, key: str | bytes, purpose: str, binding: Mapping
     :raises ValueError: if the purpose is unknown or the key too short
     """
     _known(purpose)
+    raw_key = _key_bytes(key)
     if not isinstance(sealed, Mapping) or sealed.keys() != _MEMBERS:
         raise TamperedError(purpose, "it is missing, or is not sealed")
     body = {name: sealed[name] for name in sealed if name != "mac"}
     mac = sealed["mac"]
     try:
-        expected = _mac(body, key)
-    except TypeError as error:
+        expected = _mac(body, raw_key)
+    except (TypeError, ValueError) as error:
         raise TamperedError(purpose, f"it is not plain data ({error})") from error
     if not isinstance(mac, str) or not hmac.compare_digest(mac.encode(), expected.encode()):
         raise TamperedError(purpose, "the content was changed, or the signing key is another one")

@@ -87,7 +87,7 @@ def _shorten(text: str, max_length: int) -> str:
 
 
 def role_session_name(execution_id: str) -> str:
-    """Return an STS role session name (2 to 64 of ``\\w+=,.@-``) that carries the execution id.
+    """Return an STS role session name (at most 64 characters) that carries the execution id.
 
     :raises ValueError: if the id is empty
     """
