@@ -144,7 +144,7 @@ def decide_start(
             if facts.launched(own, server):
                 done.add(server)
         elif server in busy:
-            waiting[server] = f"in job {busy[server]}, which is not ours"
+            waiting[server] = f"in job {busy[server]}, which must end first"
         elif reason := obstacles.refusal(server):
             refused[server] = reason
         elif reason := obstacles.delay(server):
