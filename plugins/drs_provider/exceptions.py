@@ -18,7 +18,9 @@
         ├── ExecutionRefusedError            conf, preflight or another execution forbids the start
         ├── EvidenceError                    signed evidence does not verify
         ├── GateClosedError                  a gate was rejected or timed out
-        └── WaveFailedError                  the wave's criteria are not met
+        ├── WaveFailedError                  the wave's criteria are not met
+        ├── CleanupIncompleteError           instances of a drill are left
+        └── ExecutionFailedError             raised at the end of finalize, so that the run is red
 """
 
 from __future__ import annotations
@@ -112,3 +114,11 @@ class GateClosedError(DrsFailError):
 
 class WaveFailedError(DrsFailError):
     """The wave's success criteria are not met."""
+
+
+class CleanupIncompleteError(DrsFailError):
+    """Instances of a drill are left after its cleanup; the message names them."""
+
+
+class ExecutionFailedError(DrsFailError):
+    """The execution did not end well; raised by `finalize` so that the DAG run is red."""

@@ -1,0 +1,21 @@
+"""Shows what is wrong with plan files as an import error of this file, where Airflow's users look for it.
+
+It is a file of its own because an import error makes Airflow ignore every DAG of its file: raising in
+recovery_plans.py would stop the running executions of all plans.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow.sdk import get_parsing_context
+
+from drs_provider import settings
+from drs_provider.plan.catalog import load_catalog
+from drs_provider.plan.problems import PlanError
+
+# A task's own process parses files only to find its DAG, and there is none in this one.
+if get_parsing_context().dag_id is None:
+    catalog = load_catalog(Path(settings.get("plans_folder") or Path(__file__).parent / "plans"))
+    if catalog.problems:
+        raise PlanError(catalog.problems)

@@ -1,0 +1,139 @@
+"""From a plan to its DAG: the only place that makes operators.
+
+Built twice over: whole, by the DAG processor, and as one task, by a task's own process when the plan's file no
+longer loads. A worker needs only its operator; order and trigger rules are the scheduler's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param, TaskGroup, chain
+
+from drs_provider import keys
+from drs_provider.dag_factory.defaults import default_args
+from drs_provider.dag_factory.docs import dag_doc
+from drs_provider.operators.cleanup_drill import DrsCleanupDrillOperator
+from drs_provider.operators.enrich import DrsEnrichOperator
+from drs_provider.operators.finalize import DrsFinalizeOperator
+from drs_provider.operators.prepare import DrsPrepareOperator
+from drs_provider.operators.start_recovery import DrsStartRecoveryOperator
+from drs_provider.plan.model import Plan, Wave
+from drs_provider.plan.run_conf import params_schema
+from drs_provider.sensors.gate import DrsPauseGateSensor
+from drs_provider.sensors.hold import DrsHoldDrillSensor
+from drs_provider.sensors.recovery import DrsRecoverySensor
+
+#: A fixed past date: a DAG must not change from parse to parse, and catch-up is off.
+START_DATE = datetime.fromisoformat("2024-01-01T00:00:00+00:00")
+DAG_ID_PREFIX = "drs_"
+
+
+def plan_name_of(dag_id: str) -> str | None:
+    """Return the plan whose DAG has this id, or None if it is no plan's DAG."""
+    return dag_id.removeprefix(DAG_ID_PREFIX) if dag_id.startswith(DAG_ID_PREFIX) else None
+
+
+def build_dag(plan: Plan, *, withdrawn: bool = False) -> DAG:
+    """Return the DAG of a plan.
+
+    :param withdrawn: the plan's file no longer loads: nothing new may start, running executions go on
+    """
+    with DAG(
+        dag_id=plan.dag_id,
+        dag_display_name=plan.display_title,
+        description=f"Recovery plan {plan.name}",
+        doc_md=dag_doc(plan, withdrawn=withdrawn),
+        schedule=None if withdrawn else _schedule(plan),
+        start_date=START_DATE,
+        catchup=False,
+        is_paused_upon_creation=False,
+        # Several may run: with one, a recovery would wait silently behind a drill. `prepare` refuses instead.
+        max_active_runs=16,
+        max_consecutive_failed_dag_runs=0,
+        params=_params(plan),
+        tags=["drs", *(["withdrawn"] if withdrawn else [])],
+        default_args=default_args(plan.priority, plan.owner or "airflow"),
+        render_template_as_native_obj=False,
+    ) as dag:
+        _tasks(plan, withdrawn=withdrawn)
+    return dag
+
+
+def _schedule(plan: Plan) -> CronTriggerTimetable | None:
+    if plan.schedule is None:
+        return None
+    return CronTriggerTimetable(plan.schedule.cron, timezone=plan.schedule.timezone)
+
+
+def _params(plan: Plan) -> dict[str, Param]:
+    return {
+        name: Param(schema["default"], **{key: value for key, value in schema.items() if key != "default"})
+        for name, schema in params_schema(plan).items()
+    }
+
+
+def _tasks(plan: Plan, *, withdrawn: bool) -> None:
+    prepare = DrsPrepareOperator(task_id=keys.PREPARE, plan=None if withdrawn else plan)
+    gates: dict[str, BaseOperator] = {}
+    ends: dict[str, BaseOperator] = {}
+    for wave in plan.waves:
+        gates[wave.name], ends[wave.name] = _wave(plan, wave)
+    for wave in plan.waves:
+        gates[wave.name].set_upstream([ends[name] for name in plan.dependencies(wave.name)] or prepare)
+
+    hold = DrsHoldDrillSensor(task_id=keys.HOLD_DRILL, trigger_rule="none_failed")
+    needed = {name for wave in plan.waves for name in plan.dependencies(wave.name)}
+    hold.set_upstream([end for name, end in ends.items() if name not in needed])
+
+    # Teardowns run even if the run is marked failed. Every gate and every wave's end is a direct upstream: with only
+    # the last ones, cleanup was seen to start while a parallel wave was still deferred.
+    cleanup = DrsCleanupDrillOperator(task_id=keys.CLEANUP_DRILL)
+    finalize = DrsFinalizeOperator(task_id=keys.FINALIZE)
+    everything = [*gates.values(), *ends.values(), hold]
+    cleanup.set_upstream(everything)
+    finalize.set_upstream([*everything, cleanup])
+    for teardown in (cleanup, finalize):
+        teardown.as_teardown(on_failure_fail_dagrun=True)
+
+
+def _wave(plan: Plan, wave: Wave) -> tuple[BaseOperator, BaseOperator]:
+    number = plan.wave_number(wave.name)
+    gate = DrsPauseGateSensor(
+        task_id=keys.gate_task_id(number), wave_number=number, trigger_rule="none_failed"
+    )
+    with TaskGroup(keys.wave_group_id(number, wave.name), tooltip=f"Wave {number}: {', '.join(wave.groups)}"):
+        start = DrsStartRecoveryOperator(task_id=keys.START_RECOVERY, wave_number=number)
+        wait = DrsRecoverySensor(task_id=keys.WAIT_FOR_RECOVERY, wave_number=number)
+        enrich = DrsEnrichOperator(task_id=keys.ENRICH, wave_number=number)
+        chain(gate, start, wait, enrich)
+    return gate, enrich
+
+
+def build_single_task_dag(dag_id: str, task_id: str, *, owner: str = "airflow") -> DAG:
+    """Return a DAG with only one task, built from its id: enough for the task's own process.
+
+    :raises ValueError: if no plan's DAG has such a task
+    """
+    role = keys.role_of(task_id)
+    wave: Mapping[str, Any] = {"wave_number": role.wave_number}
+    makers: dict[str, tuple[type[BaseOperator], Mapping[str, Any]]] = {
+        keys.PREPARE: (DrsPrepareOperator, {"plan": None}),
+        "gate": (DrsPauseGateSensor, wave),
+        keys.START_RECOVERY: (DrsStartRecoveryOperator, wave),
+        keys.WAIT_FOR_RECOVERY: (DrsRecoverySensor, wave),
+        keys.ENRICH: (DrsEnrichOperator, wave),
+        keys.HOLD_DRILL: (DrsHoldDrillSensor, {}),
+        keys.CLEANUP_DRILL: (DrsCleanupDrillOperator, {}),
+        keys.FINALIZE: (DrsFinalizeOperator, {}),
+    }
+    operator, arguments = makers[role.task]
+    with DAG(dag_id=dag_id, schedule=None, start_date=START_DATE, default_args=default_args(0, owner)) as dag:
+        if role.wave_name:
+            with TaskGroup(keys.wave_group_id(role.wave_number, role.wave_name)):
+                operator(task_id=role.task, **arguments)
+        else:
+            operator(task_id=task_id, **arguments)
+    return dag

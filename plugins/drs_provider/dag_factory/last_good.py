@@ -1,0 +1,105 @@
+"""The last good form of every plan, kept by the DAG processor.
+
+An import error or a vanished DAG makes Airflow ignore the DAG's runs, so a broken plan file would stop its
+running executions. The DAG of such a plan therefore stays for ``[drs] withdrawn_plan_days`` in its last good
+form: without schedule, and refusing new executions.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from drs_provider.plan.model import Plan
+
+log = logging.getLogger(__name__)
+
+SECONDS_PER_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class WithdrawnPlan:
+    """A plan whose file no longer loads, in its last good form."""
+
+    plan: Plan
+    withdrawn_at: float
+
+
+class LastGoodPlans:
+    """A folder with one JSON file for each plan.
+
+    A folder that cannot be read or written costs this protection, not the plans: it is logged and passed over.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "plans"
+
+    def remember(self, plan: Plan) -> None:
+        """Keep a plan that loads, unless the same content is kept already."""
+        stored = self._read(plan.name)
+        if stored and stored.get("content_hash") == plan.content_hash and "withdrawn_at" not in stored:
+            return
+        self._write(plan.name, {"content_hash": plan.content_hash, "plan": plan.to_dict()})
+
+    def withdrawn(self, loaded: Iterable[str], *, keep_days: int) -> list[WithdrawnPlan]:
+        """Return the kept plans that are not among the loaded ones, and forget those past their time."""
+        present = set(loaded)
+        kept = []
+        for file in sorted(self._files()):
+            if file.stem not in present and (plan := self._withdraw(file.stem, keep_days)):
+                kept.append(plan)
+        return kept
+
+    def _withdraw(self, name: str, keep_days: int) -> WithdrawnPlan | None:
+        stored = self._read(name)
+        if stored is None:
+            return None
+        if "withdrawn_at" not in stored:
+            stored["withdrawn_at"] = time.time()
+            self._write(name, stored)
+        if stored["withdrawn_at"] + keep_days * SECONDS_PER_DAY < time.time():
+            self._path(name).unlink(missing_ok=True)
+            return None
+        try:
+            return WithdrawnPlan(Plan.model_validate(stored["plan"]), stored["withdrawn_at"])
+        except ValidationError as error:
+            log.warning("The last good form of plan %s is of another version and is not used: %s", name, error)
+            return None
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
+
+    def _files(self) -> list[Path]:
+        try:
+            return list(self._folder.glob("*.json"))
+        except OSError as error:
+            log.warning("The last good plans cannot be listed: %s", error)
+            return []
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            stored = json.loads(self._path(name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            log.warning("The last good form of plan %s cannot be read: %s", name, error)
+            return None
+        return stored if isinstance(stored, dict) else None
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        target = self._path(name)
+        temporary = target.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
+            temporary.replace(target)
+        except OSError as error:
+            log.warning("The last good form of plan %s cannot be kept in %s: %s", name, self._folder, error)

@@ -1,0 +1,32 @@
+"""The Airflow plugin: the only file of this package that Airflow loads from its plugins folder by itself.
+
+Mounted, Airflow executes it under its stem; installed, it comes through the ``airflow.plugins`` entry point. With
+both, the mounted file defines nothing, because a plugin that is registered twice is an error. It imports nothing
+heavy: every task process loads the plugins.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, distribution
+
+from airflow.sdk.plugins_manager import AirflowPlugin
+
+DISTRIBUTION = "apache-airflow-provider-drs"
+
+
+def _is_installed() -> bool:
+    try:
+        distribution(DISTRIBUTION)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+if __name__ == "drs_provider.drs_plugin" or not _is_installed():
+    from drs_provider.links import DrsJobsLink, DrsReportLink
+
+    class DrsPlugin(AirflowPlugin):
+        """Links from tasks to DRS's console and to the report."""
+
+        name = "drs"
+        operator_extra_links = [DrsJobsLink(), DrsReportLink()]  # noqa: RUF012 (Airflow's own form)

@@ -1,0 +1,105 @@
+"""Task ids, XCom keys and task-state keys: written by one task, read by others, never renamed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Task ids
+PREPARE = "prepare"
+HOLD_DRILL = "hold_drill"
+CLEANUP_DRILL = "cleanup_drill"
+FINALIZE = "finalize"
+START_RECOVERY = "start_recovery"
+WAIT_FOR_RECOVERY = "wait_for_recovery"
+ENRICH = "enrich"
+
+# XComs of `prepare`
+FROZEN_PLAN = "frozen_plan"
+OUTCOME = "outcome"  # "started", "dry_run", "excluded" or "refused"
+PREFLIGHT = "preflight"
+RUN_RECORD = "run_record"  # what is known of a run that was refused before it was frozen
+
+# XComs of a wave's tasks
+RECOVERY_JOBS = "recovery_jobs"
+PROGRESS = "progress"
+WATCH_MEMORY = "watch_memory"
+WAVE_RESULT = "wave_result"
+FAILURE = "failure"  # why a task of ours failed: its absence tells that the task was killed
+
+# XComs of gates, cleanup and finalize
+GATE_DECISION = "gate_decision"
+CLEANUP = "cleanup"
+EXECUTION_RECORD = "execution_record"
+
+# Task state store
+START_INTENTS = "start_intents"
+FIRST_STARTED = "first_started"
+QUEUED_SINCE = "queued_since"
+GATE_ANSWERS = "gate_answers"
+CLEANUP_TARGETS = "cleanup_targets"
+CLEANUP_SINCE = "cleanup_since"
+EARLIER_ATTEMPTS = "earlier_attempts"
+ENDED_AT = "ended_at"
+
+_WAVE_GROUP = re.compile(r"wave_(\d+)_(.+)")
+_GATE = re.compile(r"gate_(\d+)")
+
+
+def gate_task_id(wave_number: int) -> str:
+    """Return the task id of the gate before a wave (1-based)."""
+    return f"gate_{wave_number}"
+
+
+def wave_group_id(wave_number: int, wave_name: str) -> str:
+    """Return the task group id of a wave (1-based)."""
+    return f"wave_{wave_number}_{wave_name}"
+
+
+def wave_task_id(wave_number: int, wave_name: str, task: str) -> str:
+    """Return the full task id of one of a wave's tasks."""
+    return f"{wave_group_id(wave_number, wave_name)}.{task}"
+
+
+def frozen_wave_key(wave_number: int) -> str:
+    """Return the XCom and task-state key of a frozen wave."""
+    return f"frozen_wave_{wave_number}"
+
+
+def server_rows_key(chunk: int) -> str:
+    """Return the XCom key of a chunk of a wave's server rows."""
+    return f"server_rows_{chunk}"
+
+
+def pause_key(wave_number: int) -> str:
+    """Return the XCom key on `prepare` with which people pause a running execution before a wave."""
+    return f"pause_{wave_number}"
+
+
+@dataclass(frozen=True)
+class TaskRole:
+    """What a task id of a plan's DAG stands for.
+
+    :param task: one of the task id constants of this module, or ``gate``
+    :param wave_number: 1-based number of the wave, or 0
+    :param wave_name: name of the wave, or an empty text
+    """
+
+    task: str
+    wave_number: int = 0
+    wave_name: str = ""
+
+
+def role_of(task_id: str) -> TaskRole:
+    """Tell what a task id stands for.
+
+    :raises ValueError: if no DAG of this provider has such a task
+    """
+    if task_id in (PREPARE, HOLD_DRILL, CLEANUP_DRILL, FINALIZE):
+        return TaskRole(task_id)
+    if gate := _GATE.fullmatch(task_id):
+        return TaskRole("gate", int(gate[1]))
+    group_id, _, task = task_id.partition(".")
+    if task in (START_RECOVERY, WAIT_FOR_RECOVERY, ENRICH) and (wave := _WAVE_GROUP.fullmatch(group_id)):
+        return TaskRole(task, int(wave[1]), wave[2])
+    raise ValueError(f"no recovery plan's DAG has a task {task_id!r}")

@@ -1,0 +1,42 @@
+"""Links from tasks to where a person looks next. A link never fails a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseOperatorLink
+
+from drs_provider.plan.account import AwsTarget, partition_of
+
+_CONSOLES = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+
+
+class DrsLink(BaseOperatorLink):
+    """A link whose address the operator leaves in ``link_address`` while it runs.
+
+    Airflow asks for it in the task's own process, at every exit of the task, and keeps the answer as an XCom.
+    """
+
+    name = ""
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the address, or an empty text as long as there is none."""
+        return str(getattr(operator, "link_address", None) or "")
+
+
+class DrsJobsLink(DrsLink):
+    """Recovery job history in the target's DRS console."""
+
+    name = "DRS jobs"
+
+    @staticmethod
+    def address(target: AwsTarget) -> str:
+        """Return the console's address in a target's Region."""
+        console = _CONSOLES[partition_of(target.region)]
+        return f"https://{target.region}.{console}/drs/home?region={target.region}#/jobs"
+
+
+class DrsReportLink(DrsLink):
+    """The attempt's report."""
+
+    name = "Report"

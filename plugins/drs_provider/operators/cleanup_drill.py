@@ -1,0 +1,97 @@
+"""Terminate what a drill launched, and prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import BaseOperator
+
+from drs_provider import keys, settings
+from drs_provider.exceptions import CleanupIncompleteError
+from drs_provider.operators.drill_cleanup import DrillCleanup, TargetState
+from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.state_store import TaskState
+
+#: A terminate job takes minutes; jobs that still launch are waited for as well.
+MAX_SECONDS = 2 * 3600
+
+
+class DrsCleanupDrillOperator(BaseOperator):
+    """Terminates the drill's own instances, after waiting for jobs that still launch, and watches them go.
+
+    Only instances whose ``jobID`` is a job of this execution and whose ``isDrill`` is true are touched. The proof is
+    EC2's own word that they are gone. A RECOVERY, a drill that keeps its instances, and a run that never started
+    have nothing to clean.
+
+    :raises CleanupIncompleteError: if instances are left; the message names them
+    """
+
+    ui_color = "#d9d2e9"
+
+    @tells_failure
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Clean up, or tell why there is nothing to clean."""
+        view_outcome = context["ti"].xcom_pull(task_ids=keys.PREPARE, key=keys.FROZEN_PLAN)
+        if view_outcome is None:
+            return {"action": "none", "reason": "the run never started"}
+        return self._clean(Execution.frozen(context))
+
+    @tells_failure
+    def look_again(self, context: Mapping[str, Any], event: Any = None) -> dict[str, Any]:
+        """Go on after a wait for jobs."""
+        return self._clean(Execution.frozen(context))
+
+    def _clean(self, execution: Execution) -> dict[str, Any]:
+        if reason := self._nothing_to_do(execution):
+            return self._tell(execution, {"action": "none" if not execution.plan.is_drill else "kept", "reason": reason})
+        state = TaskState(execution.context)
+        since = state.once(f"{keys.CLEANUP_SINCE}_{execution.attempt}", execution.now())
+        targets = DrillCleanup(execution, state).step()
+        if all(target.step.done for target in targets):
+            return self._tell(execution, self._report(targets))
+        if execution.now() - since > MAX_SECONDS:
+            report = self._tell(execution, self._report(targets))
+            raise CleanupIncompleteError(
+                f"the drill's cleanup is not complete after {MAX_SECONDS // 3600} hours; left: {report['remaining']}. "
+                "Terminate these recovery instances in DRS, or clear this task to try again."
+            )
+        self.defer(
+            trigger=TimeDeltaTrigger(timedelta(seconds=settings.get_seconds("poll_interval_seconds"))),
+            method_name="look_again",
+        )
+        return {}
+
+    @staticmethod
+    def _nothing_to_do(execution: Execution) -> str | None:
+        if not execution.plan.is_drill:
+            return "a RECOVERY keeps its instances"
+        if execution.plan.cleanup == "keep":
+            return "the drill keeps its instances, as plan or run configuration say"
+        sealed = execution.view.pull(keys.HOLD_DRILL, keys.GATE_DECISION)
+        if sealed is not None and execution.plan.hold.on_timeout == "keep":
+            verdict = execution.unseal(sealed, "gate_decision", 0)["verdict"]
+            if verdict["timedOut"]:
+                return "nobody judged the drill in time, and the plan keeps its instances then"
+        return None
+
+    @staticmethod
+    def _report(targets: list[TargetState]) -> dict[str, Any]:
+        remaining = sorted(item for target in targets for item in target.step.remaining)
+        known = sorted(item for target in targets for item in target.instance_ids)
+        return {
+            "action": "terminated",
+            "instances": len(known),
+            "terminated": [item for item in known if item not in remaining],
+            "remaining": remaining,
+            "jobs": sorted(job for target in targets for job in target.terminate_jobs),
+        }
+
+    @staticmethod
+    def _tell(execution: Execution, report: dict[str, Any]) -> dict[str, Any]:
+        execution.view.push(keys.CLEANUP, report)
+        execution.emit("drillCleanedUp", **report)
+        return report

@@ -1,0 +1,135 @@
+"""What an attempt came to: the record built from the frozen plan and from what every task left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from drs_provider import keys
+from drs_provider.exceptions import EvidenceError
+from drs_provider.operators.wave_end import WaveEnd, wave_end
+from drs_provider.plan.record import (
+    ExecutionRecord,
+    apply_wave_result,
+    close_attempt,
+)
+from drs_provider.plan.states import ExecutionStatus, run_is_green, terminal_status
+from drs_provider.runtime.execution import Execution, execution_id_of
+from drs_provider.runtime.run import RunFacts, RunView
+from drs_provider.runtime.wave_results import record_fields
+
+
+@dataclass(frozen=True)
+class FinalRecord:
+    """An ended attempt.
+
+    :param problems: why the DAG run must be red; empty if it is green
+    :param summary: one sentence for messages
+    """
+
+    record: ExecutionRecord
+    problems: tuple[str, ...]
+    summary: str
+
+
+def final_record(
+    execution: Execution, *, ended_at: float, earlier: Sequence[Mapping[str, Any]]
+) -> FinalRecord:
+    """Return the record of an attempt that ends now.
+
+    :param ended_at: epoch seconds
+    :param earlier: rows of earlier attempts, which keep their own times, status and report
+    """
+    states = execution.view.task_states()
+    ends = [wave_end(execution, wave, states) for wave in execution.waves()]
+    outcomes = [end.outcome for end in ends]
+    stopped = any(end.stopped_by_person for end in ends) or states.get(keys.HOLD_DRILL) == "skipped"
+    status = terminal_status(outcomes, stopped_by_person=stopped, started=True)
+    cleanup, cleanup_problem = _cleanup(execution)
+    problems = [end.error for end in ends if end.error] if not run_is_green(status, outcomes) else []
+    if status is ExecutionStatus.CANCELLED and not problems:
+        problems.append("stopped by a person")
+    record = _record(execution, ends, earlier)
+    record = close_attempt(
+        record,
+        status,
+        ended_at=ended_at,
+        error_message="; ".join(problems) or None,
+        verdict=_hold(execution).get("verdict"),
+        cleanup=cleanup,
+    )
+    if cleanup_problem:
+        problems.append(cleanup_problem)
+    recovered = sum(outcome.servers_recovered for outcome in outcomes)
+    total = sum(outcome.servers_total for outcome in outcomes if outcome.selected)
+    plan = execution.plan
+    summary = f"{plan.execution_type} {plan.plan_title}: {status}, {recovered} of {total} servers recovered"
+    return FinalRecord(record, tuple(problems), summary)
+
+
+def _record(
+    execution: Execution, ends: Sequence[WaveEnd], earlier: Sequence[Mapping[str, Any]]
+) -> ExecutionRecord:
+    attempt = execution.attempt
+    record = execution.new_record()
+    before = [dict(row) for row in earlier if row["attempt"] < attempt]
+    record["attempts"] = [*before, *record["attempts"]]  # type: ignore[list-item]
+    for end in ends:
+        record = apply_wave_result(record, record_fields(end.result), attempt=attempt)
+    if hold := _hold(execution).get("hold"):
+        record["hold"] = hold
+    return record
+
+
+def _hold(execution: Execution) -> dict[str, Any]:
+    sealed = execution.view.pull(keys.HOLD_DRILL, keys.GATE_DECISION)
+    if sealed is None:
+        return {"verdict": {"result": "not verified"}} if execution.plan.is_drill else {}
+    try:
+        payload = execution.unseal(sealed, "gate_decision", 0)
+    except EvidenceError as error:
+        return {"verdict": {"result": "not verified", "notes": str(error)}}
+    return payload if payload.get("verdict") else {}
+
+
+def _cleanup(execution: Execution) -> tuple[dict[str, Any] | None, str | None]:
+    report = execution.view.pull(keys.CLEANUP_DRILL, keys.CLEANUP)
+    failure = execution.view.pull(keys.CLEANUP_DRILL, keys.FAILURE)
+    if failure:
+        return report, f"cleanup failed: {failure['message']}"
+    if report is None and execution.plan.is_drill:
+        return None, "cleanup did not run: the drill's instances may still exist"
+    return report, None
+
+
+def refused_record(run: RunFacts, view: RunView) -> ExecutionRecord:
+    """Return the record of a run that ended before it was frozen: conf, identity or preflight stopped it."""
+    known: dict[str, Any] = view.pull(keys.PREPARE, keys.RUN_RECORD) or {}
+    failure = view.pull(keys.PREPARE, keys.FAILURE) or {}
+    message = failure.get("message") or "prepare was stopped before it had decided anything"
+    now = known.get("startTime") or run.started_at or run.run_after
+    status = ExecutionStatus.FAILED if failure else ExecutionStatus.CANCELLED
+    record: ExecutionRecord = {
+        "executionId": execution_id_of(run),
+        "planId": run.dag_id.removeprefix("drs_"),
+        "planName": run.dag_id.removeprefix("drs_"),
+        "executionType": str(run.conf.get("execution_type", "DRILL")),
+        "status": ExecutionStatus.PENDING.value,
+        "attempt": run.attempt,
+        "attempts": [{"attempt": run.attempt, "status": ExecutionStatus.PENDING.value, "startTime": now}],
+        "triggerTime": run.run_after,
+        "startTime": now,
+        "initiatedBy": run.initiated_by,
+        "dagId": run.dag_id,
+        "dagRunId": run.run_id,
+        "totalWaves": 0,
+        "completedWaves": 0,
+        "failedWaves": 0,
+        "currentWave": 0,
+        "waves": [],
+    }
+    record.update(known)  # type: ignore[typeddict-item]
+    return close_attempt(record, status, ended_at=time.time(), error_message=message)
+

@@ -1,0 +1,108 @@
+"""The end of an attempt: terminal status, record, report, notifications, and the run's colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+from drs_provider import keys, settings
+from drs_provider.exceptions import ExecutionFailedError
+from drs_provider.history.outcome import ExecutionRef
+from drs_provider.links import DrsReportLink
+from drs_provider.operators.final_record import FinalRecord, final_record, refused_record
+from drs_provider.plan.record import ExecutionRecord, with_report
+from drs_provider.report.files import write_report
+from drs_provider.runtime.execution import DRY_RUN, EXCLUDED, Execution
+from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.history import RunHistory
+from drs_provider.runtime.notifications import notify
+from drs_provider.runtime.run import RunFacts, RunView
+from drs_provider.runtime.state_store import TaskState
+from drs_provider.runtime.timeline import emit
+
+#: Above this, the XCom leaves out the server rows; report and history hold them.
+MAX_XCOM_SERVERS = 500
+
+
+class DrsFinalizeOperator(BaseOperator):
+    """Writes the terminal status of an attempt, once, and raises at its end if the execution did not end well.
+
+    It is a teardown that fails the DAG run: of the patterns that Airflow offers the only one whose run colour is
+    right after a failed wave, an aborted run and a cleared wave. Run again, it finds what it wrote.
+
+    :raises ExecutionFailedError: if the execution failed, was cancelled, or its cleanup did not succeed
+    """
+
+    ui_color = "#c9c9c9"
+    operator_extra_links = (DrsReportLink(),)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.link_address: str | None = None
+
+    @tells_failure
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """End the attempt."""
+        view = RunView(context)
+        outcome = view.pull(keys.PREPARE, keys.OUTCOME)
+        if outcome in (DRY_RUN, EXCLUDED):
+            return {"outcome": outcome, "preflight": view.pull(keys.PREPARE, keys.PREFLIGHT)}
+        if view.pull(keys.PREPARE, keys.FROZEN_PLAN) is None:
+            return self._end_refused(context, view)
+        return self._end(Execution.frozen(context))
+
+    def _end(self, execution: Execution) -> dict[str, Any]:
+        state = TaskState(execution.context)
+        ended_at = state.once(f"{keys.ENDED_AT}_{execution.attempt}", execution.now())
+        final = final_record(execution, ended_at=ended_at, earlier=state.get(keys.EARLIER_ATTEMPTS) or [])
+        record = self._write_report(final.record)
+        record = execution.history.finalize(record)
+        self._keep_attempt(state, record)
+        execution.view.push(keys.EXECUTION_RECORD, small(record))
+        statuses = {wave["waveName"]: wave["status"] for wave in record["waves"]}
+        execution.emit("executionFinalized", status=record["status"], waves=statuses)
+        notify(execution, "finished", final.summary, record=small(record))
+        self._colour(final)
+        return {"status": record["status"], "report": self.link_address}
+
+    def _end_refused(self, context: Mapping[str, Any], view: RunView) -> dict[str, Any]:
+        run = RunFacts.of(context)
+        record = self._write_report(refused_record(run, view))
+        emit(record["executionId"], "executionFinalized", status=record["status"], error=record["errorMessage"])
+        RunHistory.of(ExecutionRef.of(record), lambda: record).finalize(record)
+        view.push(keys.EXECUTION_RECORD, small(record))
+        raise ExecutionFailedError(f"{record['status']}: {record['errorMessage']}")
+
+    def _write_report(self, record: ExecutionRecord) -> ExecutionRecord:
+        try:
+            report = write_report(record, settings.reports_path())
+        except OSError as error:
+            # The outcome of a recovery does not hang on the place for its report.
+            self.log.exception("The report could not be written below %s", settings.reports_path())
+            emit(record["executionId"], "reportFailed", error=str(error))
+            return record
+        self.link_address = report.html_uri
+        self.log.info("Report: %s", report.html_uri)
+        return with_report(record, record["attempt"], uri=report.json_uri, sha256=report.sha256)
+
+    @staticmethod
+    def _keep_attempt(state: TaskState, record: ExecutionRecord) -> None:
+        kept = [row for row in record["attempts"] if row["attempt"] <= record["attempt"]]
+        state.set(keys.EARLIER_ATTEMPTS, kept)
+
+    @staticmethod
+    def _colour(final: FinalRecord) -> None:
+        if final.problems:
+            raise ExecutionFailedError(f"{final.record['status']}: {'; '.join(final.problems)}")
+
+
+def small(record: ExecutionRecord) -> dict[str, Any]:
+    """Return the record as an XCom holds it: without server rows if there are very many."""
+    if sum(len(wave.get("serverStatuses", [])) for wave in record["waves"]) <= MAX_XCOM_SERVERS:
+        return dict(record)
+    waves = [
+        {name: value for name, value in wave.items() if name != "serverStatuses"} for wave in record["waves"]
+    ]
+    return {**record, "waves": waves}

@@ -1,0 +1,119 @@
+"""Start the recovery of a wave: reconcile what should be launched with what is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from drs_provider import keys, settings
+from drs_provider.exceptions import GateClosedError, WaveFailedError
+from drs_provider.links import DrsJobsLink
+from drs_provider.operators.wave_start import Started, WaveStart
+from drs_provider.plan.frozen import FrozenWave
+from drs_provider.plan.watch import FollowedJob
+from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.state_store import TaskState
+from drs_provider.runtime.wave_results import push_result
+
+
+class DrsStartRecoveryOperator(BaseOperator):
+    """Launch what a wave lacks, in as few DRS jobs as the quota allows, and tell which jobs to follow.
+
+    A retry, a crash between call and answer, a cleared task and a retry of failed servers all come here and
+    reconcile: jobs of this execution are adopted, only the difference is launched. Servers busy in somebody else's
+    job, and what the quotas have no room for, are waited for, deferred, within the wave's queue timeout.
+
+    :param wave_number: 1-based number of the wave
+    :raises EvidenceError: if the frozen plan, an intent or the gate's decision does not verify
+    :raises GateClosedError: if the gate was rejected
+    :raises WaveFailedError: if the queue timeout passes; the message names the blocker
+    :raises ExecutionRefusedError: if a server's live instance would be destroyed
+    """
+
+    ui_color = "#bfe3c0"
+    operator_extra_links = (DrsJobsLink(),)
+
+    def __init__(self, *, wave_number: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.wave_number = wave_number
+        self.link_address: str | None = None
+
+    @tells_failure
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Start the wave, or adopt what runs already."""
+        return self._start(Execution.open(context))
+
+    @tells_failure
+    def look_again(self, context: Mapping[str, Any], event: Any = None) -> dict[str, Any]:
+        """Try again after a wait for busy servers or quota."""
+        return self._start(Execution.open(context))
+
+    def _start(self, execution: Execution) -> dict[str, Any]:
+        wave = execution.wave(self.wave_number)
+        self._check_gate(execution, wave)
+        self.link_address = DrsJobsLink.address(wave.target)
+        state = TaskState(execution.context)
+        execution.history.wave_launching(wave.number)
+        started = WaveStart(execution, wave, state).run()
+        if started.waiting:
+            self._wait(execution, wave, state, started)
+        return self._tell(execution, wave, state, started)
+
+    def _check_gate(self, execution: Execution, wave: FrozenWave) -> None:
+        gate_id = keys.gate_task_id(wave.number)
+        sealed = execution.view.pull(gate_id, keys.GATE_DECISION)
+        decision = execution.unseal(sealed, "gate_decision", wave.number)["decision"]
+        if decision == "reject":
+            raise GateClosedError(f"{gate_id} was rejected; clear the gate as well to ask again")
+        if not wave.selected:
+            self._skip(execution, "not selected for this run")
+        if decision == "skip":
+            self._skip(execution, "skipped by decision at its gate", by_decision=True)
+
+    def _skip(self, execution: Execution, reason: str, *, by_decision: bool = False) -> None:
+        result = {
+            "waveNumber": self.wave_number,
+            "attempt": execution.attempt,
+            "status": "SKIPPED",
+            "skipReason": reason,
+            "skippedByDecision": by_decision,
+        }
+        push_result(execution.view, result)
+        execution.history.wave_skipped(self.wave_number, reason)
+        raise AirflowSkipException(f"wave {self.wave_number}: {reason}")
+
+    def _wait(self, execution: Execution, wave: FrozenWave, state: TaskState, started: Started) -> None:
+        since = state.once(f"{keys.QUEUED_SINCE}_{execution.attempt}", execution.now())
+        waited = execution.now() - since
+        if waited > wave.queue_timeout_seconds:
+            raise WaveFailedError(
+                f"wave {wave.number} ({wave.name}) waited {round(waited / 60)} minutes and could not start: "
+                f"{started.waiting_text()}. See to what blocks it, then clear the wave's group."
+            )
+        self.log.info("Waiting: %s", started.waiting_text())
+        execution.emit("waveQueued", waveNumber=wave.number, waitingServers=len(started.waiting))
+        self.defer(
+            trigger=TimeDeltaTrigger(timedelta(seconds=settings.get_seconds("queue_poll_seconds"))),
+            method_name="look_again",
+        )
+
+    def _tell(
+        self, execution: Execution, wave: FrozenWave, state: TaskState, started: Started
+    ) -> dict[str, Any]:
+        first = state.once(f"{keys.FIRST_STARTED}_{execution.attempt}", execution.now())
+        followed = [FollowedJob(own.job.job_id, own.attempt, tuple(sorted(own.job.server_ids))) for own in started.jobs]
+        jobs = {
+            "attempt": execution.attempt,
+            "jobs": [job.to_dict() for job in followed],
+            "startedAt": first,
+            "deadline": first + wave.timeout_seconds,
+        }
+        execution.view.push(keys.RECOVERY_JOBS, jobs)
+        execution.history.wave_polling(wave.number, started.jobs, started_at=first)
+        return jobs

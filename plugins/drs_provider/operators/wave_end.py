@@ -1,0 +1,150 @@
+"""How a wave ended in an attempt: by its own result, by a failure it told, or killed without a word."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drs_provider import keys
+from drs_provider.exceptions import DrsError, EvidenceError, GateClosedError
+from drs_provider.operators.wave_result import gather, judge, wave_result
+from drs_provider.plan.frozen import FrozenWave
+from drs_provider.plan.states import WaveOutcome, WaveStatus
+from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.jobs import start_task_id
+from drs_provider.runtime.watching import open_watch
+from drs_provider.runtime.wave_results import pull_result
+
+log = logging.getLogger(__name__)
+
+WAVE_TASKS = (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
+
+
+@dataclass(frozen=True)
+class WaveEnd:
+    """A wave at the end of an attempt.
+
+    :param result: the wave's record fields
+    :param stopped_by_person: its gate was closed, or its tasks were stopped with the run
+    :param error: why it did not complete, or None
+    """
+
+    result: dict[str, Any]
+    outcome: WaveOutcome
+    stopped_by_person: bool = False
+    error: str | None = None
+
+
+def wave_end(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> WaveEnd:
+    """Tell how a wave ended.
+
+    :param states: Airflow's state of every task of the run
+    """
+    result = pull_result(execution.view, wave.number, wave.name)
+    if result is None:
+        end = _without_result(execution, wave, states)
+    else:
+        if result.get("enrichmentIncomplete"):
+            result = _enriched_again(execution, wave, result)
+        end = WaveEnd(result, _outcome(wave, result), error=result.get("errorMessage"))
+    if gate := _gate(execution, wave):
+        end = replace(end, result={**end.result, "gate": gate})
+    return end
+
+
+def _outcome(wave: FrozenWave, result: Mapping[str, Any]) -> WaveOutcome:
+    return WaveOutcome(
+        number=wave.number,
+        selected=wave.selected,
+        status=WaveStatus(result["status"]),
+        servers_total=result.get("serversTotal", len(wave.servers)),
+        servers_recovered=result.get("serversRecovered", 0),
+        skipped_by_decision=result.get("skippedByDecision", False),
+    )
+
+
+def _without_result(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> WaveEnd:
+    gate_id = keys.gate_task_id(wave.number)
+    task_ids = [gate_id, *(keys.wave_task_id(wave.number, wave.name, task) for task in WAVE_TASKS)]
+    if not wave.selected:
+        return _end(execution, wave, WaveStatus.SKIPPED, None)
+    for task_id in task_ids:
+        if failure := execution.view.pull(task_id, keys.FAILURE):
+            closed = failure["errorType"] == GateClosedError.__name__
+            status = WaveStatus.CANCELLED if closed else WaveStatus.FAILED
+            return _end(execution, wave, status, failure["message"], stopped=closed)
+    of_wave = [states.get(task_id) for task_id in task_ids]
+    if "skipped" in of_wave:
+        # None of our tasks skips without telling: Airflow skips what has not begun when a run is marked failed.
+        return _end(execution, wave, WaveStatus.CANCELLED, _stopped_text(wave, of_wave), stopped=True)
+    killed = [task_id for task_id, state in zip(task_ids, of_wave, strict=True) if state == "failed"]
+    if killed:
+        return _end(execution, wave, WaveStatus.FAILED, f"task {killed[0]} was killed")
+    if None in of_wave or "removed" in of_wave:
+        text = f"wave {wave.number} ({wave.name}) is not in the DAG any more: the plan was edited while it ran"
+        return _end(execution, wave, WaveStatus.FAILED, text)
+    return _end(execution, wave, WaveStatus.CANCELLED, "not started: a wave before it did not complete", quiet=True)
+
+
+def _stopped_text(wave: FrozenWave, states: list[str | None]) -> str:
+    began = "failed" in states or "success" in states
+    return f"wave {wave.number} ({wave.name}) was stopped" if began else "not started: the run was stopped"
+
+
+def _end(
+    execution: Execution,
+    wave: FrozenWave,
+    status: WaveStatus,
+    error: str | None,
+    *,
+    stopped: bool = False,
+    quiet: bool = False,
+) -> WaveEnd:
+    result: dict[str, Any] = {"waveNumber": wave.number, "attempt": execution.attempt}
+    if execution.view.pull(start_task_id(wave), keys.RECOVERY_JOBS):
+        result |= _what_runs(execution, wave, status)
+    result["status"] = status.value
+    if error:
+        result["errorMessage"] = _with_running_jobs(error, result)
+    outcome = WaveOutcome(wave.number, wave.selected, status, len(wave.servers), result.get("serversRecovered", 0))
+    return WaveEnd(result, outcome, stopped, None if quiet else result.get("errorMessage"))
+
+
+def _with_running_jobs(error: str, result: Mapping[str, Any]) -> str:
+    running = [job["jobId"] for job in result.get("jobs", []) if job["status"] != "COMPLETED"]
+    return f"{error}; DRS jobs cannot be cancelled, still running: {', '.join(running)}" if running else error
+
+
+def _what_runs(execution: Execution, wave: FrozenWave, status: WaveStatus) -> dict[str, Any]:
+    """Return what DRS says now of a wave that started jobs but never came to its end."""
+    try:
+        watch = open_watch(execution, wave)
+        evidence = gather(execution, watch)
+    except (BotoCoreError, ClientError, DrsError) as error:
+        log.warning("The jobs of wave %s cannot be read: %s", wave.number, error)
+        return {}
+    verdict = judge(watch, evidence, now=execution.now())
+    return wave_result(execution, watch, evidence, verdict, status=status.value, error=None)
+
+
+def _enriched_again(execution: Execution, wave: FrozenWave, result: dict[str, Any]) -> dict[str, Any]:
+    fresh = _what_runs(execution, wave, WaveStatus(result["status"]))
+    if not fresh or fresh.get("enrichmentIncomplete"):
+        return result
+    kept = {name: result[name] for name in ("status", "errorMessage", "attempt") if name in result}
+    return {**fresh, **kept}
+
+
+def _gate(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
+    sealed = execution.view.pull(keys.gate_task_id(wave.number), keys.GATE_DECISION)
+    if sealed is None:
+        return None
+    try:
+        return execution.unseal(sealed, "gate_decision", wave.number).get("gate")
+    except EvidenceError as error:
+        log.warning("The decision of gate %s does not verify: %s", wave.number, error)
+        return {"outcome": "does not verify", "responses": []}

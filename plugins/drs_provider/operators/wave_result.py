@@ -1,0 +1,149 @@
+"""The result of a wave: instance data read in bulk, the verdict, and the wave's record fields."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drs_provider.exceptions import DrsError
+from drs_provider.hooks.ec2_rows import instance_exists, instance_fields
+from drs_provider.plan.drs_model import (
+    JobView,
+    LogEvent,
+    RecoveryInstanceView,
+    instances_by_server,
+    parse_jobs,
+    parse_log,
+)
+from drs_provider.plan.record import job_row, server_phases, server_row
+from drs_provider.plan.verdict import ServerVerdict, WaveVerdict
+from drs_provider.plan.watch import WaveWatch
+from drs_provider.runtime.execution import Execution
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Evidence:
+    """What DRS and EC2 say of a wave.
+
+    :param incomplete: why instance data is missing, or None
+    """
+
+    jobs: tuple[JobView, ...]
+    logs: dict[str, tuple[LogEvent, ...]] = field(default_factory=dict)
+    instances: dict[str, RecoveryInstanceView] | None = None
+    ec2: dict[str, Mapping[str, Any]] | None = None
+    incomplete: str | None = None
+
+
+def gather(execution: Execution, watch: WaveWatch) -> Evidence:
+    """Read the wave's jobs, their logs, recovery instances and EC2 instances.
+
+    The jobs must be readable. If DRS or EC2 cannot tell about instances, the result is flagged and `finalize` reads
+    them again; "there is no such instance" is an answer.
+    """
+    drs = execution.drs(watch.wave.target)
+    evidence = Evidence(jobs=parse_jobs(drs.jobs(watch.job_ids)))
+    try:
+        evidence.logs = {job.job_id: parse_log(drs.job_log(job.job_id)) for job in evidence.jobs}
+        evidence.instances = instances_by_server(
+            drs.recovery_instances(source_server_ids=watch.wave.server_ids)
+        )
+        evidence.ec2 = dict(execution.ec2(watch.wave.target).instances(_instance_ids(evidence)))
+    except (BotoCoreError, ClientError, DrsError) as error:
+        log.warning("Instance data of wave %s is incomplete: %s", watch.wave.number, error)
+        evidence.incomplete = str(error)
+    return evidence
+
+
+def _instance_ids(evidence: Evidence) -> list[str]:
+    ids = {view.instance_id for view in (evidence.instances or {}).values()}
+    for job in evidence.jobs:
+        ids |= {row.recovery_instance_id for row in job.servers if row.recovery_instance_id}
+    return sorted(ids)
+
+
+def judge(watch: WaveWatch, evidence: Evidence, *, now: float) -> WaveVerdict:
+    """Return the verdict on a wave from everything that is known."""
+    existing = None
+    if evidence.ec2 is not None:
+        existing = {key for key, row in evidence.ec2.items() if instance_exists(row)}
+    return watch.judge(
+        evidence.jobs,
+        now=now,
+        log_events=[event for events in evidence.logs.values() for event in events],
+        instances=evidence.instances,
+        ec2_existing=existing,
+    )
+
+
+def wave_result(
+    execution: Execution,
+    watch: WaveWatch,
+    evidence: Evidence,
+    verdict: WaveVerdict,
+    *,
+    status: str,
+    error: str | None,
+) -> dict[str, Any]:
+    """Return the wave's record fields and what gates and messages say of it."""
+    attempts = {job.job_id: job.attempt for job in watch.jobs}
+    failed = [server.name for server in verdict.servers if not server.recovered]
+    result: dict[str, Any] = {
+        "waveNumber": watch.wave.number,
+        "attempt": execution.attempt,
+        "status": status,
+        "startTime": min((job.created_at for job in evidence.jobs if job.created_at), default=execution.now()),
+        "endTime": max((job.ended_at for job in evidence.jobs if job.ended_at), default=execution.now()),
+        "lastPolledTime": execution.now(),
+        "jobs": [job_row(job, attempts[job.job_id]) for job in evidence.jobs],
+        "serverStatuses": _rows(execution, watch, evidence, verdict),
+        "errorMessage": error,
+        "enrichmentIncomplete": True if evidence.incomplete else None,
+        "serversTotal": len(verdict.servers),
+        "serversRecovered": verdict.recovered,
+        "failedServers": failed,
+    }
+    return {name: value for name, value in result.items() if value is not None}
+
+
+def _rows(
+    execution: Execution, watch: WaveWatch, evidence: Evidence, verdict: WaveVerdict
+) -> Sequence[Mapping[str, Any]]:
+    jobs = {job.job_id: job for job in evidence.jobs}
+    phases = {job_id: server_phases(events) for job_id, events in evidence.logs.items()}
+    servers = {server.source_server_id: server for server in watch.wave.servers}
+    return [
+        server_row(
+            servers[judged.source_server_id],
+            is_drill=execution.plan.is_drill,
+            job=jobs.get(judged.job_id or ""),
+            phases=phases.get(judged.job_id or "", {}).get(judged.source_server_id, ()),
+            instance=_instance(judged, evidence),
+            verdict=_verdict_fields(judged),
+        )
+        for judged in verdict.servers
+    ]
+
+
+def _verdict_fields(judged: ServerVerdict) -> dict[str, Any]:
+    return {
+        "launchStatus": judged.launch_status,
+        "error": judged.error,
+        "recoveryInstanceId": judged.recovery_instance_id,
+        "postLaunchActionsStatus": judged.post_launch_status.value,
+    }
+
+
+def _instance(judged: ServerVerdict, evidence: Evidence) -> dict[str, Any]:
+    view = (evidence.instances or {}).get(judged.source_server_id)
+    fields: dict[str, Any] = {}
+    if view is not None and view.job_id == judged.job_id:
+        fields = {"instanceId": view.instance_id, "pointInTime": view.point_in_time}
+    row = (evidence.ec2 or {}).get(judged.recovery_instance_id or "")
+    return fields | (instance_fields(row) if row else {})

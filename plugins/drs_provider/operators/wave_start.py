@@ -1,0 +1,207 @@
+"""The reconciling start of one wave: look, decide, store the intent, call, look again."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drs_provider import keys
+from drs_provider.exceptions import DrsFailError, DrsIncompleteAnswerError, ExecutionRefusedError
+from drs_provider.hooks.ec2_rows import instance_exists
+from drs_provider.hooks.errors import is_conflict, is_outcome_unknown, is_quota_exceeded, is_transient
+from drs_provider.plan.drs_model import JobView, instances_by_server, parse_jobs
+from drs_provider.plan.frozen import FrozenWave
+from drs_provider.plan.identity import job_tags
+from drs_provider.plan.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
+from drs_provider.plan.reconcile import Quotas, StartDecision, busy_servers, decide_start, quota_usage
+from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS
+from drs_provider.runtime.state_store import TaskState
+
+log = logging.getLogger(__name__)
+
+# A round ends with a look at what is there. More than a few means that DRS and we keep disagreeing: better wait.
+MAX_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Started:
+    """What became of a start.
+
+    :param jobs: jobs of this execution to follow
+    :param waiting: server -> why it cannot be launched yet
+    """
+
+    jobs: tuple[OwnedJob, ...]
+    waiting: Mapping[str, str] = field(default_factory=dict)
+
+    def waiting_text(self) -> str:
+        """Tell how many servers wait, and for what."""
+        reasons = Counter(self.waiting.values())
+        return "; ".join(f"{count} servers: {reason}" for reason, count in reasons.most_common(5))
+
+
+class WaveStart:
+    """Starts one wave, or finds that it is started; none of its paths starts a second job for a server.
+
+    :param state: `start_recovery`'s task state store, which keeps the intents over retries and clears
+    """
+
+    def __init__(self, execution: Execution, wave: FrozenWave, state: TaskState) -> None:
+        self._execution = execution
+        self._wave = wave
+        self._state = state
+        self._drs = execution.drs(wave.target)
+        self._answered: dict[str, JobView] = {}
+
+    def run(self) -> Started:
+        """Start what is missing.
+
+        :raises ExecutionRefusedError: if a server must not be launched; then none of the wave is
+        """
+        decision = self._decide()
+        for _ in range(MAX_ROUNDS):
+            if decision.refused:
+                raise ExecutionRefusedError(self._refusal(decision.refused))
+            if not decision.launch:
+                break
+            for batch in decision.launch:
+                self._launch(batch)
+            decision = self._decide()
+        waiting = dict(decision.waiting)
+        for batch in decision.launch:
+            waiting.update(dict.fromkeys(batch, "DRS refused the start again and again"))
+        return Started(decision.adopted, waiting)
+
+    def _decide(self) -> StartDecision:
+        wave, execution = self._wave, self._execution
+        intents = self._intents()
+        jobs = self._jobs()
+        owned = own_jobs(
+            jobs, execution_id=execution.plan.execution_id, wave_number=wave.number, intents=intents
+        )
+        live = instances_by_server(self._drs.recovery_instances(source_server_ids=wave.server_ids))
+        instance_ids = {view.instance_id for view in live.values()}
+        for own in owned:
+            instance_ids |= {row.recovery_instance_id for row in own.job.servers if row.recovery_instance_id}
+        return decide_start(
+            wave_servers=wave.server_ids,
+            attempt=execution.attempt,
+            owned_jobs=owned,
+            busy=busy_servers(jobs, owned),
+            live_instances=live,
+            existing_instance_ids=self._existing(instance_ids),
+            replace_allowed=execution.plan.conf.get("replace_live_instances") or (),
+            quotas=self._quotas(),
+            usage=quota_usage(jobs),
+            now=execution.now(),
+            not_before=unsettled_servers(intents, owned),
+        )
+
+    def _jobs(self) -> list[JobView]:
+        # Ours since the execution's start, and whatever of others may still run: busy servers, quotas.
+        since = self._execution.plan.started_at - LONGEST_JOB_SECONDS
+        found = {job.job_id: job for job in parse_jobs(self._drs.jobs_since(since))}
+        # A job that StartRecovery answered with counts, although DescribeJobs does not show it yet.
+        missing = {job_id for intent in self._intents() for job_id in intent.job_ids} - found.keys()
+        found.update({job_id: job for job_id, job in self._answered.items() if job_id in missing})
+        return list(found.values())
+
+    def _quotas(self) -> Quotas:
+        quotas = self._drs.quotas()
+        return Quotas(
+            jobs=quotas.concurrent_jobs,
+            servers_per_job=quotas.servers_per_job,
+            servers_in_jobs=quotas.servers_in_jobs,
+        )
+
+    def _existing(self, instance_ids: set[str]) -> set[str] | None:
+        try:
+            instances = self._execution.ec2(self._wave.target).instances(instance_ids)
+        except (BotoCoreError, ClientError, DrsFailError) as error:
+            log.warning("EC2 could not be asked; instances that DRS names count as existing: %s", error)
+            return None
+        return {key for key, row in instances.items() if instance_exists(row)}
+
+    def _launch(self, servers: tuple[str, ...]) -> None:
+        intent = self._intend(servers)
+        plan = self._execution.plan
+        snapshots = {server.source_server_id: server.snapshot_id for server in self._wave.servers}
+        try:
+            job = self._drs.start_recovery(
+                {server: snapshots[server] for server in servers},
+                is_drill=plan.is_drill,
+                tags=job_tags(
+                    plan.execution_id,
+                    plan.execution_type,
+                    plan.plan_name,
+                    self._wave.number,
+                    intent.attempt,
+                    plan.tags,
+                ),
+            )
+        except (BotoCoreError, ClientError, DrsIncompleteAnswerError) as error:
+            self._not_answered(intent, error)
+        except DrsFailError:
+            self._forget(intent)
+            raise
+        else:
+            self._learn(intent, JobView.from_api(job))
+
+    def _not_answered(self, intent: StartIntent, error: Exception) -> None:
+        """Keep the intent only if a job may exist; the next look then finds it, or waits for it to show."""
+        if is_outcome_unknown(error):
+            log.warning("StartRecovery's outcome is unknown, looking for its job: %s", error)
+            return
+        self._forget(intent)
+        if not (is_conflict(error) or is_quota_exceeded(error) or is_transient(error)):
+            raise error
+        log.warning("StartRecovery was refused, nothing was started: %s", error)
+
+    def _learn(self, intent: StartIntent, job: JobView) -> None:
+        self._answered[job.job_id] = job
+        answered = StartIntent(**{**vars(intent), "job_ids": (job.job_id,)})
+        self._save([answered if stored == intent else stored for stored in self._intents()])
+        self._execution.emit(
+            "jobStarted", waveNumber=self._wave.number, jobId=job.job_id, servers=len(intent.servers)
+        )
+
+    def _intend(self, servers: tuple[str, ...]) -> StartIntent:
+        intent = StartIntent(
+            execution_id=self._execution.plan.execution_id,
+            wave_number=self._wave.number,
+            attempt=self._execution.attempt,
+            account_id=self._wave.target.account_id,
+            region=self._wave.target.region,
+            is_drill=self._execution.plan.is_drill,
+            servers=servers,
+            created_at=self._execution.now(),
+        )
+        self._save([*self._intents(), intent])
+        return intent
+
+    def _forget(self, intent: StartIntent) -> None:
+        self._save([stored for stored in self._intents() if stored != intent])
+
+    def _intents(self) -> list[StartIntent]:
+        sealed = self._state.get(keys.START_INTENTS)
+        if sealed is None:
+            return []
+        payload = self._execution.unseal(sealed, "start_intent", self._wave.number)
+        return [StartIntent.from_dict(item) for item in payload["intents"]]
+
+    def _save(self, intents: list[StartIntent]) -> None:
+        payload = {"intents": [intent.to_dict() for intent in intents]}
+        sealed = self._execution.seal(payload, "start_intent", self._wave.number)
+        self._state.set(keys.START_INTENTS, sealed)
+        # Cleanup cannot read this task's store, and must know jobs whose tags never came.
+        self._execution.view.push(keys.START_INTENTS, sealed)
+
+    def _refusal(self, refused: Mapping[str, str]) -> str:
+        names = {server.source_server_id: server.name for server in self._wave.servers}
+        lines = [f"{names[server]} ({server}) {reason}" for server, reason in sorted(refused.items())]
+        return f"wave {self._wave.number} ({self._wave.name}) starts nothing: " + "; ".join(lines)

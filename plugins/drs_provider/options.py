@@ -1,0 +1,85 @@
+"""The options of Airflow's configuration section ``[drs]``; data only, since Airflow reads it while it boots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Option:
+    """One ``[drs]`` option as the provider info publishes it."""
+
+    type: str
+    default: str | None
+    description: str
+    sensitive: bool = False
+    example: str | None = None
+
+
+OPTIONS: dict[str, Option] = {
+    "deployment_id": Option(
+        "string",
+        "airflow",
+        "Name of this Airflow installation. Part of every execution ID, so that two installations that run "
+        "the same plan never share one.",
+    ),
+    "signing_key": Option(
+        "string",
+        None,
+        "Secret that frozen plans, start intents and gate decisions are signed with (at least 32 characters, "
+        "the same in every component). Without it no execution starts.",
+        sensitive=True,
+    ),
+    "plans_folder": Option(
+        "string",
+        None,
+        "Folder with the plan files (*.yaml). Default: the folder `plans` beside the DAG file.",
+        example="/opt/airflow/dags/plans",
+    ),
+    "state_path": Option(
+        "string",
+        None,
+        "Folder in which the DAG processor keeps the last good form of every plan, so that running "
+        "executions go on when a plan file breaks or disappears. Default: drs_state in AIRFLOW_HOME.",
+        example="/opt/airflow/drs_state",
+    ),
+    "withdrawn_plan_days": Option(
+        "integer",
+        "7",
+        "How many days the DAG of a plan that no longer loads stays available to running executions.",
+    ),
+    "reports_path": Option(
+        "string",
+        None,
+        "Where reports are written: a folder URL of Airflow's object storage (file://, s3://conn@bucket/). "
+        "Default: drs_reports in AIRFLOW_HOME.",
+        example="s3://aws_dr@dr-evidence/reports",
+    ),
+    "history_connection": Option(
+        "string", "", "Airflow connection of the history table; empty switches the history off."
+    ),
+    "history_account_id": Option("string", "", "Account (12 digits) that owns the history table."),
+    "history_region": Option("string", "", "Region of the history table."),
+    "history_role": Option(
+        "string", "", "Role to assume in the history account; empty if the connection is its own."
+    ),
+    "history_external_id": Option("string", "", "External ID for history_role, if its trust policy asks for one."),
+    "history_table": Option("string", "execution-history", "Name of the DynamoDB table."),
+    "poll_interval_seconds": Option(
+        "float", "20", "Base interval between two polls of an account and Region. It adapts to the jobs' phase."
+    ),
+    "queue_poll_seconds": Option(
+        "float", "30", "How often a wave that waits for busy servers or a full quota looks again."
+    ),
+    "pending_grace_seconds": Option(
+        "float", "300", "How long a server may stay PENDING after its job is COMPLETED before it counts as failed."
+    ),
+    "job_visibility_grace_seconds": Option(
+        "float", "180", "How long a started job may be absent from DescribeJobs before it counts as lost."
+    ),
+    "queue": Option("string", "", "Executor queue for this provider's tasks; empty: Airflow's default."),
+    "pool": Option("string", "default_pool", "Pool of this provider's tasks."),
+    "priority_weight": Option(
+        "integer", "1000", "Priority weight of this provider's tasks, minus the plan's priority."
+    ),
+}

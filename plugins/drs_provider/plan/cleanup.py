@@ -1,0 +1,75 @@
+"""Which instances a drill's cleanup may terminate: its own, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from drs_provider.plan.drs_model import JobView, RecoveryInstanceView
+
+
+def drill_instances(
+    instances: Iterable[RecoveryInstanceView], own_job_ids: Collection[str]
+) -> tuple[RecoveryInstanceView, ...]:
+    """Return the instances that jobs of this execution launched as a drill, and that still exist.
+
+    DRS's ``jobID`` and ``isDrill`` on the instance are the exact test of whose it is (trap 19): a server may have
+    an instance of an earlier recovery, or of somebody else's drill.
+    """
+    return tuple(
+        view for view in instances if view.is_drill and view.job_id in own_job_ids and view.exists
+    )
+
+
+@dataclass(frozen=True)
+class CleanupStep:
+    """What a cleanup does next.
+
+    :param wait_for: unfinished jobs that must end first
+    :param terminate: recovery instances to terminate now
+    :param remaining: EC2 instances of the drill that are not gone yet
+    """
+
+    wait_for: tuple[str, ...] = ()
+    terminate: tuple[str, ...] = ()
+    remaining: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing of the drill is left."""
+        return not (self.wait_for or self.terminate or self.remaining)
+
+
+def next_step(
+    *,
+    instances: Iterable[RecoveryInstanceView],
+    own_job_ids: Collection[str],
+    jobs: Iterable[JobView],
+    known_instance_ids: Collection[str],
+    existing_instance_ids: Collection[str],
+) -> CleanupStep:
+    """Return the next step of a drill's cleanup in one account and Region.
+
+    :param instances: recovery instances of the drill's servers
+    :param own_job_ids: LAUNCH jobs of this execution
+    :param jobs: all jobs since the execution began, of any type
+    :param known_instance_ids: EC2 instances that were found to be the drill's in earlier steps
+    :param existing_instance_ids: those of the known and found ones that EC2 still has
+    """
+    by_id: Mapping[str, JobView] = {job.job_id: job for job in jobs}
+    launching = sorted(key for key in own_job_ids if key in by_id and not by_id[key].completed)
+    mine = drill_instances(instances, own_job_ids)
+    in_termination = {
+        server
+        for job in by_id.values()
+        if job.type == "TERMINATE" and not job.completed
+        for server in job.server_ids
+    }
+    terminate = [view for view in mine if view.source_server_id not in in_termination]
+    remaining = ({view.instance_id for view in mine} | set(known_instance_ids)) & set(existing_instance_ids)
+    return CleanupStep(
+        wait_for=tuple(launching),
+        # While a job still launches it may add instances, and its servers are busy: DRS would refuse.
+        terminate=() if launching else tuple(sorted(view.recovery_instance_id for view in terminate)),
+        remaining=tuple(sorted(remaining)),
+    )

@@ -1,0 +1,167 @@
+"""The execution that a running task belongs to, opened from its frozen plan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from drs_provider import keys, settings
+from drs_provider.exceptions import EvidenceError
+from drs_provider.history.outcome import ExecutionRef
+from drs_provider.hooks.clients import aws_clients
+from drs_provider.hooks.drs_api import DrsApi
+from drs_provider.hooks.ec2_api import Ec2Api
+from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.estimates import expected_seconds
+from drs_provider.plan.evidence import TamperedError, open_sealed, seal
+from drs_provider.plan.frozen import FrozenPlan, FrozenWave
+from drs_provider.plan.identity import execution_id, role_session_name
+from drs_provider.plan.record import ExecutionRecord, initial_record
+from drs_provider.runtime.history import RunHistory
+from drs_provider.runtime.run import RunFacts, RunView
+from drs_provider.runtime.timeline import emit
+
+STARTED = "started"
+DRY_RUN = "dry_run"
+EXCLUDED = "excluded"
+REFUSED = "refused"
+
+
+def execution_id_of(run: RunFacts) -> str:
+    """Return the execution ID of a DAG run: the same for its retries and clears, and for no other run."""
+    return execution_id(settings.get("deployment_id"), run.dag_id, run.run_id, run.run_after)
+
+
+@dataclass
+class Execution:
+    """A running task's view of its execution.
+
+    :param plan: header of the frozen plan, its signature verified
+    """
+
+    context: Mapping[str, Any]
+    run: RunFacts
+    view: RunView
+    plan: FrozenPlan
+
+    @classmethod
+    def open(cls, context: Mapping[str, Any]) -> Execution:
+        """Open the execution of a task that follows `prepare`.
+
+        :raises AirflowSkipException: if the run is only a dry run, or falls into an exclusion window
+        :raises EvidenceError: if the frozen plan is missing or does not verify
+        """
+        view = RunView(context)
+        outcome = view.pull(keys.PREPARE, keys.OUTCOME)
+        if outcome in (DRY_RUN, EXCLUDED):
+            raise AirflowSkipException(f"nothing to do: the run is {outcome.replace('_', ' ')}")
+        return cls.frozen(context)
+
+    @classmethod
+    def frozen(cls, context: Mapping[str, Any]) -> Execution:
+        """Open the execution whatever `prepare`'s outcome says.
+
+        :raises EvidenceError: if the frozen plan is missing or does not verify
+        """
+        run, view = RunFacts.of(context), RunView(context)
+        sealed = view.pull(keys.PREPARE, keys.FROZEN_PLAN)
+        payload = unseal(sealed, "frozen_plan", {"execution_id": execution_id_of(run)})
+        return cls(context, run, view, FrozenPlan.model_validate(payload))
+
+    @property
+    def attempt(self) -> int:
+        """1-based attempt that this task runs in."""
+        return self.run.attempt
+
+    def wave(self, number: int) -> FrozenWave:
+        """Return a frozen wave by its 1-based number.
+
+        :raises EvidenceError: if it is missing or does not verify
+        """
+        sealed = self.view.pull(keys.PREPARE, keys.frozen_wave_key(number))
+        return FrozenWave.model_validate(unseal(sealed, "frozen_wave", self.binding(number)))
+
+    def waves(self) -> list[FrozenWave]:
+        """Return all frozen waves by number."""
+        return [self.wave(ref.number) for ref in sorted(self.plan.waves, key=lambda ref: ref.number)]
+
+    def binding(self, wave_number: int) -> dict[str, Any]:
+        """Return what evidence about a wave is bound to."""
+        return {
+            "execution_id": self.plan.execution_id,
+            "plan_hash": self.plan.plan_hash,
+            "wave": wave_number,
+        }
+
+    def seal(self, payload: Mapping[str, Any], purpose: str, wave_number: int) -> dict[str, Any]:
+        """Sign evidence about a wave (0: about the execution)."""
+        return seal(payload, key=settings.signing_key(), purpose=purpose, binding=self.binding(wave_number))
+
+    def unseal(self, sealed: Any, purpose: str, wave_number: int) -> dict[str, Any]:
+        """Verify and return evidence about a wave.
+
+        :raises EvidenceError: if it is missing or does not verify
+        """
+        return unseal(sealed, purpose, self.binding(wave_number))
+
+    @cached_property
+    def session_name(self) -> str:
+        """Role session name of every AWS call of this execution."""
+        return role_session_name(self.plan.execution_id)
+
+    def drs(self, target: AwsTarget) -> DrsApi:
+        """Return the DRS calls in a target."""
+        return DrsApi(aws_clients(target, session_name=self.session_name))
+
+    def ec2(self, target: AwsTarget) -> Ec2Api:
+        """Return the EC2 calls in a target."""
+        return Ec2Api(aws_clients(target, session_name=self.session_name))
+
+    @cached_property
+    def history(self) -> RunHistory:
+        """The execution's record in the history table (a no-op if the history is switched off)."""
+        ref = ExecutionRef(
+            self.plan.execution_id, self.plan.plan_name, self.attempt, total_waves=len(self.plan.waves)
+        )
+        return RunHistory.of(ref, self.new_record)
+
+    def new_record(self) -> ExecutionRecord:
+        """Return the record of this attempt as it begins."""
+        first = self.attempt == 1 or self.run.started_at is None
+        waves = self.waves()
+        return initial_record(
+            self.plan,
+            waves,
+            attempt=self.attempt,
+            expected_duration_seconds=expected_seconds(self.plan.execution_type, waves),
+            now=self.plan.started_at if first else self.run.started_at or self.plan.started_at,
+        )
+
+    def emit(self, event: str, **facts: Any) -> None:
+        """Log a timeline event of this execution."""
+        emit(self.plan.execution_id, event, attempt=self.attempt, **facts)
+
+    def now(self) -> float:
+        """Return the time, in epoch seconds."""
+        return time.time()
+
+
+def unseal(sealed: Any, purpose: str, binding: Mapping[str, Any]) -> dict[str, Any]:
+    """Verify signed evidence.
+
+    :raises EvidenceError: if it is missing, or was changed, or belongs to something else
+    """
+    if not isinstance(sealed, Mapping):
+        raise EvidenceError(
+            f"the evidence {purpose!r} is missing: the task that writes it was cleared, or marked as success "
+            "without having run. Clear that task and everything behind it."
+        )
+    try:
+        return open_sealed(sealed, key=settings.signing_key(), purpose=purpose, binding=binding)
+    except TamperedError as error:
+        raise EvidenceError(f"{error}. Nothing is started on evidence that does not verify.") from error

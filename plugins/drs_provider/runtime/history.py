@@ -1,0 +1,125 @@
+"""The execution's record in the history table, as tasks write it: best effort, along the status tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from drs_provider import settings
+from drs_provider.exceptions import DrsError
+from drs_provider.history.best_effort import BestEffortHistory
+from drs_provider.history.outcome import ExecutionRef
+from drs_provider.history.store import DynamoDbHistory
+from drs_provider.hooks.clients import aws_clients
+from drs_provider.plan.identity import role_session_name
+from drs_provider.plan.ownership import OwnedJob
+from drs_provider.plan.record import ExecutionRecord, job_row
+from drs_provider.plan.states import ExecutionStatus, WaveStatus, running_status
+from drs_provider.runtime.wave_results import record_fields
+
+#: Fields that the store keys and transitions by; they are not written as fields.
+_ADDRESS = ("waveNumber", "attempt", "status")
+
+
+def best_effort_history(execution_id: str) -> BestEffortHistory:
+    """Return the history of ``[drs] history_*``; switched off, it does nothing.
+
+    :raises DrsConfigurationError: if it is switched on with incomplete settings
+    """
+    target = settings.history_target()
+    if target is None:
+        return BestEffortHistory(None)
+
+    def connect() -> DynamoDbHistory:
+        clients = aws_clients(target, session_name=role_session_name(execution_id))
+        return DynamoDbHistory(clients.client("dynamodb"), settings.get("history_table"))
+
+    return BestEffortHistory(connect, also_lost=(DrsError,))
+
+
+class RunHistory:
+    """What a run's tasks tell the history. No method raises because the table cannot be reached.
+
+    :param full_record: the whole record, for a table that lost its beginning; None where it is not at hand
+    """
+
+    def __init__(
+        self,
+        ref: ExecutionRef,
+        history: BestEffortHistory,
+        full_record: Callable[[], ExecutionRecord] | None = None,
+    ) -> None:
+        self._ref = ref
+        self._history = history
+        self._full_record = full_record
+
+    @classmethod
+    def of(cls, ref: ExecutionRef, full_record: Callable[[], ExecutionRecord] | None = None) -> RunHistory:
+        """Return the history of an execution by the configured table."""
+        return cls(ref, best_effort_history(ref.execution_id), full_record)
+
+    def started(self, record: ExecutionRecord) -> None:
+        """Write the record, all waves PENDING, and show the execution as IN_PROGRESS."""
+        self._history.start(record)
+        self._status(ExecutionStatus.IN_PROGRESS)
+
+    def gate_opened(self, wave_number: int, armed_by: str | None, opened_at: float) -> None:
+        """Show the execution as PAUSED before a wave."""
+        gate = {"armedBy": armed_by, "openedAt": opened_at, "responses": []}
+        self._wave(wave_number, None, {"gate": gate, "pauseBeforeWave": True})
+        self._status(running_status(gate_waiting=True))
+
+    def gate_closed(self, wave_number: int, gate: Mapping[str, Any], *, other_gates_wait: bool) -> None:
+        """Keep a gate's answers; the execution is PAUSED for as long as another gate waits."""
+        self._wave(wave_number, None, {"gate": dict(gate)})
+        self._status(running_status(gate_waiting=other_gates_wait))
+
+    def hold_opened(self, opened_at: float) -> None:
+        """Show a drill as PAUSED before its cleanup."""
+        hold = {"armedBy": "hold", "openedAt": opened_at, "responses": []}
+        self._status(running_status(gate_waiting=True), {"hold": hold})
+
+    def hold_closed(
+        self, hold: Mapping[str, Any], verdict: Mapping[str, Any], *, other_gates_wait: bool
+    ) -> None:
+        """Keep the verdict on a drill."""
+        fields = {"hold": dict(hold), "verdict": dict(verdict)}
+        self._status(running_status(gate_waiting=other_gates_wait), fields)
+
+    def wave_launching(self, wave_number: int) -> None:
+        """Show a wave as LAUNCHING."""
+        self._wave(wave_number, WaveStatus.LAUNCHING)
+
+    def wave_polling(self, wave_number: int, jobs: Sequence[OwnedJob], *, started_at: float) -> None:
+        """Show a wave, and with it the execution, as POLLING."""
+        rows = [job_row(own.job, own.attempt) for own in jobs]
+        times = [own.job.created_at for own in jobs if own.job.created_at]
+        self._wave(
+            wave_number, WaveStatus.POLLING, {"jobs": rows, "startTime": min(times, default=started_at)}
+        )
+        self._status(ExecutionStatus.POLLING, {"currentWave": wave_number})
+
+    def wave_skipped(self, wave_number: int, reason: str) -> None:
+        """Show a wave as SKIPPED."""
+        self._wave(wave_number, WaveStatus.SKIPPED, {"skipReason": reason})
+
+    def wave_polled(self, wave_number: int, rows: Sequence[Mapping[str, Any]], polled_at: float) -> None:
+        """Write a poll's server rows; a poll changes no status."""
+        self._history.put_servers(self._ref, wave_number, rows, polled_at, full_record=self._full_record)
+        self._history.set_execution_status(self._ref, None, {"lastPolledTime": polled_at})
+
+    def wave_ended(self, result: Mapping[str, Any]) -> None:
+        """Write a wave's result."""
+        fields = {name: value for name, value in record_fields(dict(result)).items() if name not in _ADDRESS}
+        self._wave(result["waveNumber"], WaveStatus(result["status"]), fields)
+
+    def finalize(self, record: ExecutionRecord) -> ExecutionRecord:
+        """Write the end of the attempt; return what is stored, or the record itself if nothing is."""
+        stored = self._history.finalize(self._ref, record)
+        return stored if stored is not None and stored["status"] == record["status"] else record
+
+    def _status(self, status: ExecutionStatus, fields: Mapping[str, Any] | None = None) -> None:
+        self._history.set_execution_status(self._ref, status, fields, full_record=self._full_record)
+
+    def _wave(self, number: int, status: WaveStatus | None, fields: Mapping[str, Any] | None = None) -> None:
+        self._history.set_wave(self._ref, number, status, fields, full_record=self._full_record)

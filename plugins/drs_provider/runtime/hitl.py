@@ -1,0 +1,109 @@
+"""Adapter over Airflow's human-in-the-loop mechanism (semi-private in Airflow 3.3).
+
+A gate writes its detail, then parks in ``awaiting_input``: no worker, no pool slot and no trigger is held, and
+an answer given between the two steps is seen when the task parks. An operator that defers instead would lose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
+
+from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.sdk.execution_time.hitl import HITLUser, update_hitl_detail_response, upsert_hitl_detail
+
+CLOSED_BY_TIMEOUT = "closed: the time to answer is over"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person answered.
+
+    :param option: the chosen option
+    :param user_id: id of the authenticated user, as Airflow's auth manager knows it
+    :param user_name: that user's name
+    :param responded_at: epoch seconds of the answer
+    :param inputs: the form's fields
+    """
+
+    option: str
+    user_id: str
+    user_name: str
+    responded_at: float
+    inputs: dict[str, Any]
+
+
+def text_field(title: str, *, description: str = "") -> dict[str, Any]:
+    """Return the form definition of an optional text."""
+    return {
+        "value": None,
+        "description": description,
+        "schema": {"type": ["string", "null"], "title": title, "maxLength": 2000},
+    }
+
+
+def open_detail(
+    ti_id: Any,
+    *,
+    subject: str,
+    body: str,
+    options: Sequence[str],
+    fields: Mapping[str, Any],
+    approvers: Sequence[str] = (),
+) -> None:
+    """Show a request under Required Actions; without approvers everybody with the right may answer it.
+
+    Opening it again erases an earlier answer: store that first.
+    """
+    users = [HITLUser(id=user, name=user) for user in approvers] or None
+    upsert_hitl_detail(
+        ti_id=ti_id,
+        options=list(options),
+        subject=subject,
+        body=body,
+        params=dict(fields),
+        assigned_users=users,
+    )
+
+
+def park(method_name: str, *, timeout_seconds: float) -> NoReturn:
+    """Leave the worker until the request is answered, or until it times out.
+
+    :raises TaskAwaitingInput: always; it is how Airflow parks a task
+    """
+    raise TaskAwaitingInput(method_name=method_name, timeout=timedelta(seconds=max(timeout_seconds, 1)))
+
+
+def close_detail(ti_id: Any, option: str) -> None:
+    """Answer the request on the gate's own behalf, so that a late answer is refused."""
+    update_hitl_detail_response(
+        ti_id=ti_id, chosen_options=[option], params_input={"comment": CLOSED_BY_TIMEOUT}
+    )
+
+
+def timed_out(event: Mapping[str, Any]) -> bool:
+    """Tell whether the task was resumed because nobody answered in time."""
+    return event.get("error_type") == "timeout"
+
+
+def read_answer(event: Mapping[str, Any]) -> Answer:
+    """Read the answer that the task was resumed with.
+
+    :raises ValueError: if the event is no answer
+    """
+    options = event.get("chosen_options") or []
+    user = event.get("responded_by_user") or {}
+    if "error" in event or len(options) != 1 or not user.get("id"):
+        raise ValueError(f"not an answer by a person: {dict(event)!r}")
+    responded_at = event["responded_at"]
+    if isinstance(responded_at, str):
+        responded_at = datetime.fromisoformat(responded_at)
+    return Answer(
+        option=options[0],
+        user_id=str(user["id"]),
+        user_name=str(user.get("name") or user["id"]),
+        responded_at=responded_at.timestamp(),
+        inputs=dict(event.get("params_input") or {}),
+    )

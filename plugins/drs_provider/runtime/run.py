@@ -1,0 +1,74 @@
+"""What Airflow knows of the run: identity, initiator, attempt, task states, other tasks' XComs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+from airflow.sdk.execution_time.xcom import XCom
+
+AWAITING_INPUT = "awaiting_input"
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """The facts of a DAG run that an execution is identified and audited by.
+
+    :param attempt: 1-based; grows each time a person clears the run or a part of it
+    :param run_after: epoch seconds; unlike start and queue times it survives a clear
+    :param started_at: epoch seconds; a clear sets it anew
+    :param initiated_by: the authenticated user, or ``scheduler`` for a scheduled run
+    """
+
+    dag_id: str
+    run_id: str
+    run_after: float
+    attempt: int
+    started_at: float | None
+    initiated_by: str
+    scheduled: bool
+    conf: dict[str, Any]
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any]) -> RunFacts:
+        """Read the facts from a task's context."""
+        run = context["dag_run"]
+        scheduled = str(getattr(run.run_type, "value", run.run_type)) == "scheduled"
+        fallback = "scheduler" if scheduled else "unknown"
+        return cls(
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            run_after=run.run_after.timestamp(),
+            started_at=run.start_date.timestamp() if run.start_date else None,
+            attempt=(run.clear_number or 0) + 1,
+            initiated_by=run.triggering_user_name or fallback,
+            scheduled=scheduled,
+            conf=dict(run.conf or {}),
+        )
+
+
+class RunView:
+    """Reads the run's task states and XComs, and writes the running task's own XComs."""
+
+    def __init__(self, context: Mapping[str, Any]) -> None:
+        self._ti = context["ti"]
+
+    def pull(self, task_id: str, key: str) -> Any:
+        """Return another task's XCom, or None."""
+        return self._ti.xcom_pull(task_ids=task_id, key=key)
+
+    def push(self, key: str, value: Any) -> None:
+        """Write an XCom of the running task."""
+        self._ti.xcom_push(key=key, value=value)
+
+    def task_states(self) -> dict[str, str | None]:
+        """Return the state of every task of the run by task id."""
+        states = RuntimeTaskInstance.get_task_states(dag_id=self._ti.dag_id, run_ids=[self._ti.run_id])
+        return dict(states.get(self._ti.run_id, {}))
+
+
+async def publish_xcom(key: str, value: Any, *, dag_id: str, run_id: str, task_id: str) -> None:
+    """Write an XCom of a deferred task from the triggerer."""
+    await XCom.aset(key=key, value=value, dag_id=dag_id, run_id=run_id, task_id=task_id)

@@ -1,0 +1,49 @@
+"""The watch over a wave's jobs, opened from what `start_recovery` and `wait_for_recovery` left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drs_provider import keys, settings
+from drs_provider.exceptions import EvidenceError
+from drs_provider.plan.frozen import FrozenWave
+from drs_provider.plan.verdict import WaveRules
+from drs_provider.plan.watch import FollowedJob, WaveWatch
+from drs_provider.runtime.execution import Execution
+
+
+def wave_rules(wave: FrozenWave) -> WaveRules:
+    """Return a wave's rules with the configured grace periods."""
+    return WaveRules.from_wave(
+        wave,
+        pending_grace_seconds=settings.get_seconds("pending_grace_seconds"),
+        not_found_grace_seconds=settings.get_seconds("job_visibility_grace_seconds"),
+    )
+
+
+def make_watch(wave: FrozenWave, started: Mapping[str, Any]) -> WaveWatch:
+    """Return the watch over the jobs that `start_recovery` told."""
+    jobs = tuple(FollowedJob.from_dict(job) for job in started["jobs"])
+    return WaveWatch(wave=wave, jobs=jobs, rules=wave_rules(wave), deadline=started["deadline"])
+
+
+def open_watch(execution: Execution, wave: FrozenWave) -> WaveWatch:
+    """Return the watch over a wave, with the memory of `wait_for_recovery`.
+
+    :raises EvidenceError: if `start_recovery` left no jobs: it did not run, whatever its colour says
+    """
+    started = execution.view.pull(_task_id(wave, keys.START_RECOVERY), keys.RECOVERY_JOBS)
+    if started is None:
+        raise EvidenceError(
+            f"wave {wave.number} ({wave.name}): start_recovery told no jobs, so it did not run; clear the wave's group"
+        )
+    watch = make_watch(wave, started)
+    memory = execution.view.pull(_task_id(wave, keys.WAIT_FOR_RECOVERY), keys.WATCH_MEMORY)
+    if memory:
+        watch.remember(memory)
+    return watch
+
+
+def _task_id(wave: FrozenWave, task: str) -> str:
+    return keys.wave_task_id(wave.number, wave.name, task)

@@ -1,0 +1,146 @@
+"""The pause gate before a wave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from drs_provider import keys
+from drs_provider.exceptions import GateClosedError
+from drs_provider.plan.frozen import FrozenGate, FrozenWave
+from drs_provider.runtime import hitl
+from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.notifications import notify
+from drs_provider.runtime.run import AWAITING_INPUT
+from drs_provider.runtime.texts import plain_markdown
+from drs_provider.sensors.human_gate import Answers, HumanGateSensor, Request, gate_row
+
+APPROVE = "Approve"
+REJECT = "Reject"
+SKIP_WAVE = "Skip wave"
+
+#: Decisions as records and evidence carry them
+DECISIONS = {APPROVE: "approve", REJECT: "reject", SKIP_WAVE: "skip"}
+UNARMED = "unarmed"
+
+
+class DrsPauseGateSensor(HumanGateSensor):
+    """Stands before a wave; passes at once unless plan, conf, a default or a person armed it.
+
+    Armed, it waits in ``awaiting_input`` for Approve, Reject or Skip wave through UI, REST or command line, holding
+    no worker, no slot and no trigger. Its decision is signed; `start_recovery` starts nothing without it.
+
+    :param wave_number: 1-based number of the wave behind the gate
+    :raises GateClosedError: if it is rejected, or times out under the policy ``reject``
+    """
+
+    ui_color = "#f6c66f"
+
+    def __init__(self, *, wave_number: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.wave_number = wave_number
+
+    def request(self, execution: Execution) -> Request | None:
+        """Ask if the wave is part of the run and somebody armed the gate."""
+        wave = execution.wave(self.wave_number)
+        if not wave.selected or self._armed_by(execution, wave.gate) is None:
+            return None
+        gate = wave.gate
+        return Request(
+            subject=f"{execution.plan.execution_type} {execution.plan.plan_title}: start wave {wave.number}, {wave.name}?",
+            body=gate_body(execution, wave),
+            options=(APPROVE, REJECT, SKIP_WAVE),
+            confirming=APPROVE,
+            closing=REJECT,
+            timeout_seconds=gate.timeout_seconds,
+            fields={"comment": hitl.text_field("Comment"), "ticket": hitl.text_field("Ticket number")},
+            approvers=gate.approvers,
+            people=gate.people,
+            excluded=execution.plan.initiated_by if gate.exclude_initiator else None,
+        )
+
+    def _armed_by(self, execution: Execution, gate: FrozenGate) -> str | None:
+        if gate.armed_by:
+            return gate.armed_by
+        return "pause" if execution.view.pull(keys.PREPARE, keys.pause_key(self.wave_number)) else None
+
+    def passed(self, execution: Execution) -> dict[str, Any]:
+        """Pass a gate that nobody armed."""
+        return self._decide(execution, UNARMED, None, None)
+
+    def opened(self, execution: Execution, request: Request, answers: Answers) -> None:
+        """Show the execution as PAUSED."""
+        execution.emit("gateOpened", waveNumber=self.wave_number, timeoutSeconds=request.timeout_seconds)
+        armed_by = self._armed_by(execution, execution.wave(self.wave_number).gate)
+        execution.history.gate_opened(self.wave_number, armed_by, answers.opened_at)
+        notify(execution, "gate", f"Gate before wave {self.wave_number} waits: {request.subject}")
+
+    def decided(self, execution: Execution, request: Request, option: str, answers: Answers) -> dict[str, Any]:
+        """Let the wave start, skip it, or end the execution."""
+        decision = self._decide(execution, DECISIONS[option], answers, None)
+        if option == REJECT:
+            last = answers.accepted[-1]
+            comment = f": {last['comment']}" if last.get("comment") else ""
+            raise GateClosedError(
+                f"gate before wave {self.wave_number} rejected by {last['respondedBy']}{comment}"
+            )
+        return decision
+
+    def expired(self, execution: Execution, request: Request, answers: Answers) -> dict[str, Any]:
+        """Apply the plan's timeout policy; only a drill may go on unapproved."""
+        gate = execution.wave(self.wave_number).gate
+        minutes = round(gate.timeout_seconds / 60)
+        if gate.on_timeout == "approve" and execution.plan.is_drill:
+            return self._decide(execution, "approve", answers, "approve by timeout")
+        self._decide(execution, "reject", answers, "reject by timeout")
+        raise GateClosedError(f"gate before wave {self.wave_number} was not answered within {minutes} minutes")
+
+    def _decide(
+        self, execution: Execution, decision: str, answers: Answers | None, timeout_policy: str | None
+    ) -> dict[str, Any]:
+        gate = execution.wave(self.wave_number).gate
+        payload: dict[str, Any] = {"decision": decision, "attempt": execution.attempt}
+        if armed_by := self._armed_by(execution, gate):
+            payload["gate"] = gate_row(answers, armed_by=armed_by, outcome=timeout_policy or decision)
+        execution.view.push(keys.GATE_DECISION, execution.seal(payload, "gate_decision", self.wave_number))
+        if answers:
+            execution.emit("gateClosed", waveNumber=self.wave_number, decision=decision)
+            others = other_gates_wait(execution, keys.gate_task_id(self.wave_number))
+            execution.history.gate_closed(self.wave_number, payload["gate"], other_gates_wait=others)
+        return payload
+
+
+def other_gates_wait(execution: Execution, own_task_id: str) -> bool:
+    """Tell whether another gate of the run waits for people: then the execution stays PAUSED."""
+    return any(
+        state == AWAITING_INPUT and task_id != own_task_id
+        for task_id, state in execution.view.task_states().items()
+    )
+
+
+def gate_body(execution: Execution, wave: FrozenWave) -> str:
+    """Return the facts that a person needs to decide, as Markdown."""
+    lines = [plain_markdown(wave.gate.message)] if wave.gate.message else []
+    lines.append(
+        f"Next: wave {wave.number} **{plain_markdown(wave.name)}**, {len(wave.servers)} servers in account "
+        f"{wave.target.account_id}, {wave.target.region}."
+    )
+    done = _done_so_far(execution)
+    if done:
+        lines.append("Done so far:\n\n" + "\n".join(done))
+    if execution.plan.reason:
+        lines.append(f"Reason: {plain_markdown(execution.plan.reason)}")
+    return "\n\n".join(lines)
+
+
+def _done_so_far(execution: Execution) -> Sequence[str]:
+    rows = []
+    for ref in execution.plan.selected_waves:
+        result = execution.view.pull(keys.wave_task_id(ref.number, ref.name, keys.ENRICH), keys.WAVE_RESULT)
+        if result:
+            failed = ", ".join(plain_markdown(name) for name in result.get("failedServers", [])) or "none"
+            rows.append(
+                f"- wave {ref.number} **{plain_markdown(ref.name)}**: {result['status']}, "
+                f"{result['serversRecovered']} of {result['serversTotal']} servers recovered, failed: {failed}"
+            )
+    return rows

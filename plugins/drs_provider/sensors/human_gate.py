@@ -1,0 +1,185 @@
+"""What the pause gates and the drill hold share: ask people, wait without holding anything, keep the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from airflow.sdk import BaseSensorOperator
+
+from drs_provider import keys
+from drs_provider.runtime import hitl
+from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.state_store import TaskState
+
+
+@dataclass(frozen=True)
+class Request:
+    """What people are asked.
+
+    :param people: how many different people must give the answer ``confirming``
+    :param excluded: user id that may not give it, or None
+    """
+
+    subject: str
+    body: str
+    options: tuple[str, ...]
+    confirming: str
+    closing: str
+    timeout_seconds: float
+    fields: Mapping[str, Any]
+    approvers: tuple[str, ...] = ()
+    people: int = 1
+    excluded: str | None = None
+
+
+@dataclass
+class Answers:
+    """The answers to one request, in the task's state store, so that a crash or a second question loses none."""
+
+    opened_at: float
+    closed_at: float | None = None
+    accepted: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def everybody(self) -> list[dict[str, Any]]:
+        """Accepted and refused answers, as records carry them."""
+        return [*self.accepted, *self.refused]
+
+
+class HumanGateSensor(BaseSensorOperator):
+    """A sensor that parks in ``awaiting_input`` until people answer; subclasses say what and what then."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if self.soft_fail or self.never_fail:
+            raise ValueError(f"{self.task_id}: a gate that fails softly would let the next wave start")
+
+    def request(self, execution: Execution) -> Request | None:
+        """Return what to ask, or None to pass at once."""
+        raise TypeError(f"{type(self).__name__} must say what it asks")
+
+    def passed(self, execution: Execution) -> Any:
+        """Go on without asking anybody."""
+        raise TypeError(f"{type(self).__name__} must say how it passes")
+
+    def opened(self, execution: Execution, request: Request, answers: Answers) -> None:
+        """Tell others that the request is open."""
+
+    def decided(self, execution: Execution, request: Request, option: str, answers: Answers) -> Any:
+        """Act on the answer."""
+        raise TypeError(f"{type(self).__name__} must say what an answer means")
+
+    def expired(self, execution: Execution, request: Request, answers: Answers) -> Any:
+        """Act on the timeout."""
+        raise TypeError(f"{type(self).__name__} must say what a timeout means")
+
+    @tells_failure
+    def execute(self, context: Mapping[str, Any]) -> Any:
+        """Ask, or pass at once."""
+        execution = Execution.open(context)
+        request = self.request(execution)
+        if request is None:
+            return self.passed(execution)
+        answers = self._stored(execution)
+        if option := self._settled(request, answers):
+            return self._close(execution, request, option, answers)
+        self.opened(execution, request, answers)
+        self._ask(execution, request, answers)
+        return None
+
+    @tells_failure
+    def answered(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
+        """Resume with an answer, or because the time is over."""
+        execution = Execution.open(context)
+        request = self.request(execution)
+        if request is None:
+            return self.passed(execution)
+        answers = self._stored(execution)
+        if hitl.timed_out(event):
+            hitl.close_detail(execution.context["ti"].id, request.closing)
+            answers.closed_at = execution.now()
+            self._store(execution, answers)
+            return self.expired(execution, request, answers)
+        self._accept(execution, request, answers, hitl.read_answer(event))
+        if option := self._settled(request, answers):
+            return self._close(execution, request, option, answers)
+        self._ask(execution, request, answers)
+        return None
+
+    def _close(self, execution: Execution, request: Request, option: str, answers: Answers) -> Any:
+        if answers.closed_at is None:
+            answers.closed_at = execution.now()
+            self._store(execution, answers)
+        return self.decided(execution, request, option, answers)
+
+    def _accept(self, execution: Execution, request: Request, answers: Answers, answer: hitl.Answer) -> None:
+        record = {
+            "decision": answer.option,
+            "respondedBy": answer.user_id,
+            "respondedByName": answer.user_name,
+            "respondedAt": answer.responded_at,
+            **{name: text for name, text in answer.inputs.items() if text},
+        }
+        problem = None
+        if answer.option == request.confirming:
+            problem = refusal(request, [item["respondedBy"] for item in answers.accepted], answer.user_id)
+        if problem:
+            self.log.warning("Answer by %s refused: %s", answer.user_id, problem)
+            answers.refused.append({**record, "refused": problem})
+        else:
+            answers.accepted.append(record)
+        self._store(execution, answers)
+
+    @staticmethod
+    def _settled(request: Request, answers: Answers) -> str | None:
+        options = [item["decision"] for item in answers.accepted]
+        for option in options:
+            if option != request.confirming:
+                return str(option)
+        return request.confirming if len(options) >= request.people else None
+
+    def _ask(self, execution: Execution, request: Request, answers: Answers) -> None:
+        notes = [f"**Approved by {item['respondedBy']}**; a second person must approve." for item in answers.accepted]
+        notes += [f"**Refused an answer by {item['respondedBy']}**: {item['refused']}." for item in answers.refused]
+        hitl.open_detail(
+            execution.context["ti"].id,
+            subject=request.subject,
+            body="\n\n".join([*notes, request.body]),
+            options=request.options,
+            fields=request.fields,
+            approvers=request.approvers,
+        )
+        deadline = answers.opened_at + request.timeout_seconds
+        hitl.park("answered", timeout_seconds=deadline - execution.now())
+
+    @staticmethod
+    def _key(execution: Execution) -> str:
+        return f"{keys.GATE_ANSWERS}_{execution.attempt}"
+
+    def _stored(self, execution: Execution) -> Answers:
+        first = asdict(Answers(opened_at=execution.now()))
+        return Answers(**TaskState(execution.context).once(self._key(execution), first))
+
+    def _store(self, execution: Execution, answers: Answers) -> None:
+        TaskState(execution.context).set(self._key(execution), asdict(answers))
+
+
+def gate_row(answers: Answers | None, *, armed_by: str, outcome: str) -> dict[str, Any]:
+    """Return the record form of a gate that is over."""
+    row: dict[str, Any] = {"armedBy": armed_by, "outcome": outcome, "responses": []}
+    if answers:
+        row |= {"openedAt": answers.opened_at, "closedAt": answers.closed_at, "responses": answers.everybody}
+    return row
+
+
+def refusal(request: Request, earlier: Sequence[str], user_id: str) -> str | None:
+    """Return why this user's confirming answer does not count, or None if it does."""
+    if user_id == request.excluded:
+        return "who started the execution cannot approve it"
+    if user_id in earlier:
+        return "two different people must approve"
+    return None
