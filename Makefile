@@ -1,0 +1,68 @@
+# make drill [PLAN=erp_three_tier] [SPEED=60]   a drill of a plan through real Airflow processes and simulated AWS
+# make up / make down                           the same stack in the background, for the browser
+# make test / make lint                         tests; ruff, mypy and the check of import directions
+#
+# Needs Python 3.11 or newer with venv, and a package index. Everything goes to .venv/ and build/.
+
+PLAN ?= erp_three_tier
+SPEED ?= 60
+PYTEST_ARGS ?=
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install drill up down status test lint format lock clean distclean
+
+help:
+	@sed -n '1,6s/^# \{0,1\}//p' Makefile
+
+install: $(READY)
+
+# uv installs the lock in seconds; pip does it where uv cannot be had or cannot reach pip's index. Compiling at once
+# saves every process of the stack the time, also where PYTHONDONTWRITEBYTECODE is set.
+$(READY): requirements.txt
+	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 with venv found; name one: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check uv || true
+	UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-https://pypi.org/simple}}" \
+		$(VENV)/bin/uv pip install --quiet --python $(PY) -r requirements.txt \
+		|| $(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	env -u PYTHONDONTWRITEBYTECODE $(PY) -m compileall -q -j 0 $(VENV)/lib > /dev/null || true
+	@touch $@
+
+drill: $(READY)
+	@$(PY) -m embedded drill --plan "$(PLAN)" --speed "$(SPEED)"
+
+up: $(READY)
+	@$(PY) -m embedded up --plan "$(PLAN)" --speed "$(SPEED)"
+
+down status: $(READY)
+	@$(PY) -m embedded $@
+
+test: $(READY)
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+lint: $(READY)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy plugins/drs_provider embedded
+	PYTHONPATH=plugins $(VENV)/bin/lint-imports
+
+format: $(READY)
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+lock: $(READY)
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 requirements.in -o requirements.txt
+
+clean:
+	@test ! -x $(PY) || $(PY) -m embedded down
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find dags embedded plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)

@@ -1,0 +1,292 @@
+"""One embedded stack: the simulator of AWS and Airflow's processes, started together and stopped together."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import psutil
+
+from embedded import simulated_aws
+from embedded.airflow_api import AirflowApi
+from embedded.environment import (
+    DAGS,
+    REPOSITORY,
+    Paths,
+    Ports,
+    Secrets,
+    airflow_environment,
+    simulator_environment,
+)
+from embedded.needs import CONNECTION, OPERATOR, Needs
+from embedded.processes import Interrupts, ProcessSet, StackError, Started, free_ports, stop_sessions
+
+BOOT_TIMEOUT_SECONDS = 180.0
+COMPONENTS: Mapping[str, tuple[str, ...]] = {
+    "api-server": ("api-server", "--host", "127.0.0.1"),
+    # Logs are read from the disk that all components share: no component needs to serve its own.
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+}
+_HEALTH_OF = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
+
+
+def _silent(_message: str) -> None:
+    """Report nothing."""
+
+
+@dataclass
+class Stack:
+    """Simulator and Airflow under one folder; a context manager that stops what it started.
+
+    :param root: folder of the stack; its last part names it
+    :param speed: simulated seconds per real second
+    :param scenario: what exists in the simulated AWS; None: the simulator's own default
+    :param dags: Airflow's DAGs folder
+    :param report: told of each step
+    :param settings: further environment variables for Airflow, over the stack's own
+    """
+
+    root: Path
+    speed: float = 60.0
+    scenario: Path | None = None
+    dags: Path = DAGS
+    report: Callable[[str], None] = _silent
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    paths: Paths = field(init=False)
+    needs: Needs = field(init=False)
+    ports: Ports = field(init=False)
+    secrets: Secrets = field(init=False)
+    processes: ProcessSet = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.root = self.root.resolve()
+        self.paths = Paths(self.root)
+        self.needs = Needs.of(self.dags / "plans")
+        self.secrets = Secrets.generate(self.needs.roles)
+        self.ports = Ports(*free_ports(2))
+        self.processes = ProcessSet(self.paths.logs, self.interrupts)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def api_url(self) -> str:
+        """Base URL of Airflow: browser and REST."""
+        return self.ports.api_url
+
+    @property
+    def simulator_url(self) -> str:
+        """Endpoint of the simulated AWS."""
+        return self.ports.simulator_url
+
+    def api(self, user: str = OPERATOR) -> AirflowApi:
+        """Return a REST client logged in as one of the stack's users."""
+        return AirflowApi(self.api_url, user, self.secrets.passwords[user])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the stack's Airflow processes; also for Airflow's command line against it."""
+        own = airflow_environment(
+            self.paths, self.ports, self.secrets, self.needs, dags=self.dags, speed=self.speed
+        )
+        return own | dict(self.settings)
+
+    def start(self) -> None:
+        """Start everything and return when all of it is healthy.
+
+        :raises StackError: if a stack runs in this folder already, or something does not come up
+        """
+        clear_leftovers(self.paths, self.report)
+        self._fresh_folders()
+        self.report(f"starting AWS simulator ({self.speed:g}x) and Airflow's database")
+        self._start_simulator()
+        self._airflow("migrate", "db", "migrate")
+        self.processes.wait("migrate", BOOT_TIMEOUT_SECONDS)
+        self.report(f"starting Airflow: {', '.join(COMPONENTS)}")
+        for name, arguments in COMPONENTS.items():
+            extra = ("--port", str(self.ports.api)) if name == "api-server" else ()
+            self._airflow(name, *arguments, *extra)
+        self._until("the simulator", "simulator", self._simulator_answers)
+        simulated_aws.create_history_table(self.simulator_url, self.needs.connections[CONNECTION])
+        for name, component in _HEALTH_OF.items():
+            self._until(name, name, partial(self._is_healthy, component))
+
+    def stop(self) -> None:
+        """Stop every process of the stack; does nothing when none runs.
+
+        :raises StackError: if a process cannot be ended
+        """
+        self.processes.stop()
+        self.paths.state.unlink(missing_ok=True)
+
+    def leave_running(self) -> None:
+        """Note that the stack goes on without its launcher; :func:`stop_running` ends it."""
+        self._write_state(detached=True)
+
+    def wait_for_dag(self, dag_id: str, timeout_seconds: float = 60.0) -> None:
+        """Wait until a DAG can be triggered.
+
+        :raises StackError: if it does not appear, with the import errors that may be the reason
+        """
+        with self.api() as api:
+            deadline = time.monotonic() + timeout_seconds
+            while not _is_ready(api.dag(dag_id)):
+                self.processes.check()
+                if time.monotonic() > deadline:
+                    errors = "\n".join(
+                        f"{each['filename']}: {each['stack_trace']}" for each in api.import_errors()
+                    )
+                    reason = errors or self.processes.tail("dag-processor")
+                    raise StackError(f"The DAG {dag_id} did not appear in {timeout_seconds:g} s.\n{reason}")
+                time.sleep(0.2)
+
+    def _fresh_folders(self) -> None:
+        for folder in (self.paths.airflow_home, self.paths.logs):
+            shutil.rmtree(folder, ignore_errors=True)
+        for folder in (self.paths.airflow_home, self.paths.logs, self.paths.reports):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.secrets.write_passwords(self.paths.passwords)
+
+    def _start_simulator(self) -> None:
+        command = [sys.executable, "-m", "drs_provider.simulator"]
+        command += ["--port", str(self.ports.simulator), "--speed", f"{self.speed:g}"]
+        if self.scenario is not None:
+            command += ["--scenario", str(self.scenario)]
+        self.processes.start("simulator", command, simulator_environment(), REPOSITORY)
+        self._write_state()
+
+    def _airflow(self, name: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", "airflow", *arguments]
+        self.processes.start(name, command, self.environment, self.paths.airflow_home)
+        self._write_state()
+
+    def _simulator_answers(self) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.simulator_url}/moto-api/", trust_env=False).status_code < 500
+        return False
+
+    def _is_healthy(self, component: str) -> bool:
+        with AirflowApi(self.api_url, OPERATOR, "") as api:
+            return api.health().get(component) == "healthy"
+
+    def _until(self, what: str, process: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + BOOT_TIMEOUT_SECONDS
+        while not ready():
+            self.processes.check()
+            if time.monotonic() > deadline:
+                tail = self.processes.tail(process)
+                raise StackError(f"{what} is not healthy after {BOOT_TIMEOUT_SECONDS:g} s.\n{tail}")
+            time.sleep(0.2)
+
+    def _write_state(self, *, detached: bool = False) -> None:
+        launcher = psutil.Process()
+        state = {
+            "launcher": None
+            if detached
+            else Started("launcher", os.getpid(), launcher.create_time(), "").to_dict(),
+            "apiUrl": self.api_url,
+            "simulatorUrl": self.simulator_url,
+            "passwordsFile": str(self.paths.passwords),
+            "processes": [each.to_dict() for each in self.processes.started],
+        }
+        unfinished = self.paths.state.with_suffix(".new")
+        unfinished.write_text(json.dumps(state, indent=2))
+        unfinished.replace(self.paths.state)
+
+
+def _is_ready(dag: Mapping[str, Any] | None) -> bool:
+    return dag is not None and not dag["is_stale"] and not dag["has_import_errors"] and not dag["is_paused"]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A stack that some launcher started, as its state file tells.
+
+    :param launcher: the launcher that watches over it; None for a stack left running in the background
+    """
+
+    launcher: Started | None
+    api_url: str
+    simulator_url: str
+    passwords_file: Path
+    processes: tuple[Started, ...]
+
+    @classmethod
+    def read(cls, paths: Paths) -> Running | None:
+        """Read the state file; None if there is none."""
+        try:
+            state = json.loads(paths.state.read_text())
+        except FileNotFoundError:
+            return None
+        launcher = state["launcher"]
+        return cls(
+            launcher=Started(**launcher) if launcher else None,
+            api_url=state["apiUrl"],
+            simulator_url=state["simulatorUrl"],
+            passwords_file=Path(state["passwordsFile"]),
+            processes=tuple(Started(**each) for each in state["processes"]),
+        )
+
+    def living(self) -> list[Started]:
+        """Return the processes that still run."""
+        return [each for each in self.processes if each.members()]
+
+    def passwords(self) -> dict[str, str]:
+        """Return the users' passwords."""
+        return dict(json.loads(self.passwords_file.read_text()))
+
+
+def clear_leftovers(paths: Paths, report: Callable[[str], None] = _silent) -> None:
+    """End what a killed launcher left behind in a stack's folder.
+
+    :raises StackError: if the stack's launcher still runs, or it was left running on purpose
+    """
+    running = Running.read(paths)
+    if running is None:
+        return
+    left = running.living()
+    if left and running.launcher is None:
+        raise StackError(f"This stack is up already: {running.api_url}. Stop it first: make down")
+    if running.launcher is not None and running.launcher.is_alive():
+        raise StackError(f"Process {running.launcher.pid} runs this stack already ({paths.root}).")
+    if left:
+        report(f"stopping {len(left)} processes that an earlier start left behind")
+    stop_running(paths)
+
+
+def stop_running(paths: Paths) -> list[str]:
+    """Stop a stack from outside its launcher and return the names of the processes that ran.
+
+    :raises StackError: if a process cannot be ended
+    """
+    running = Running.read(paths)
+    if running is None:
+        return []
+    names = [each.name for each in running.living()]
+    stop_sessions(running.processes)
+    paths.state.unlink(missing_ok=True)
+    return names

@@ -1,0 +1,106 @@
+"""docker-compose.yaml as far as it can be judged without a docker engine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from embedded.environment import REPOSITORY
+
+COMPOSE = REPOSITORY / "docker-compose.yaml"
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer", "worker")
+VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)([^}]*)\}")
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return dict(yaml.safe_load(COMPOSE.read_text()))
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_every_component_has_the_same_settings_and_mounts(compose: dict[str, Any], component: str) -> None:
+    service, common = compose["services"][component], compose["x-airflow"]
+
+    assert service["environment"].items() >= common["environment"].items()
+    assert "./dags:/opt/airflow/dags:ro" in service["volumes"]
+    assert "./plugins:/opt/airflow/plugins:ro" in service["volumes"]
+    assert service["volumes"] == common["volumes"]
+    assert service["depends_on"]["init"] == {"condition": "service_completed_successfully"}
+
+
+def test_components_run_airflow_and_tell_their_health(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+
+    assert {name: services[name]["command"] for name in COMPONENTS} == {
+        "api-server": "api-server",
+        "scheduler": "scheduler",
+        "dag-processor": "dag-processor",
+        "triggerer": "triggerer",
+        "worker": "celery worker",
+    }
+    for name in (*COMPONENTS, "postgres", "redis"):
+        assert services[name]["healthcheck"]["test"], name
+
+
+def test_every_image_is_pinned_and_airflow_is_that_of_the_lock(compose: dict[str, Any]) -> None:
+    images = {service["image"] for service in compose["services"].values()}
+    lock = (REPOSITORY / "requirements.txt").read_text()
+    dockerfile = (REPOSITORY / "docker" / "Dockerfile").read_text()
+    version = re.search(r"^apache-airflow==(\S+)", lock, re.M)
+
+    assert version is not None
+    assert f"FROM apache/airflow:{version[1]}-python3.11\n" in dockerfile
+    assert f"drs-airflow:{version[1]}" in images
+    assert all(re.search(r":\d", image) for image in images)
+
+
+def test_no_secret_has_a_default_and_the_generator_makes_all_of_them() -> None:
+    required = {name for name, rest in VARIABLE.findall(COMPOSE.read_text()) if rest.startswith(":?")}
+    optional = {name for name, rest in VARIABLE.findall(COMPOSE.read_text()) if not rest.startswith(":?")}
+    script = REPOSITORY / "docker" / "make_env.py"
+    outputs = [
+        subprocess.run([sys.executable, str(script)], check=True, capture_output=True, text=True).stdout
+        for _ in "ab"
+    ]
+    first, second = (dict(line.split("=", 1) for line in output.splitlines()) for output in outputs)
+
+    assert set(first) == required
+    assert all(first[name] != second[name] for name in required)
+    assert all(re.fullmatch(r"[\w=-]+", value) for value in first.values())
+    assert not [name for name in optional if re.search("PASSWORD|SECRET|KEY", name)]
+
+
+def test_settings_are_known_to_the_package(compose: dict[str, Any]) -> None:
+    from drs_provider.options import OPTIONS
+
+    names = compose["x-airflow"]["environment"]
+    settings = {
+        name.removeprefix("AIRFLOW__DRS__").lower() for name in names if name.startswith("AIRFLOW__DRS__")
+    }
+
+    assert settings
+    assert settings <= set(OPTIONS)
+
+
+def test_lock_pins_everything_and_names_no_machine() -> None:
+    text = (REPOSITORY / "requirements.txt").read_text()
+    pins = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+    wanted = [
+        Requirement(line)
+        for line in (REPOSITORY / "requirements.in").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    locked = {pin.name.lower(): pin for pin in map(Requirement, pins)}
+
+    assert all(str(pin.specifier).startswith("==") for pin in locked.values())
+    assert {each.name.lower() for each in wanted} <= set(locked)
+    for each in wanted:
+        version = str(locked[each.name.lower()].specifier).removeprefix("==")
+        assert each.specifier.contains(version), each
+    assert not re.search(r"https?://|file:|--(extra-)?index|@ ", text)
