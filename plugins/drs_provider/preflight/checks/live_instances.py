@@ -1,0 +1,105 @@
+"""Machines that a launch would destroy: DRS removes a server's recovery instance when it launches again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from drs_provider.plan.drs_model import RecoveryInstanceView
+from drs_provider.preflight.findings import Finding, ServerRef, Severity
+from drs_provider.preflight.scope import RunScope, TargetScope
+from drs_provider.preflight.source_server import SourceServer
+
+# Any other state, also one that DRS may add, means that people are moving the workload back.
+_NOT_FAILING_BACK = frozenset({"", "FAILBACK_NOT_STARTED", "FAILBACK_COMPLETED"})
+
+
+def live_instances(scope: TargetScope) -> Iterator[Finding]:
+    """Yield a finding for every recovery instance that exists and that a launch would replace.
+
+    One that does not say that it is a drill's counts as live.
+    """
+    servers = {server.source_server_id: server for server in scope.servers}
+    for row in scope.reads.drs.recovery_instances(servers):
+        view = RecoveryInstanceView.from_api(row)
+        server = servers.get(view.source_server_id)
+        if server is None or not view.exists:
+            continue
+        yield _instance_finding(scope, server, view)
+        failback = _failback_state(row)
+        if failback not in _NOT_FAILING_BACK:
+            yield _failing_back(scope, server, f"instance {view.instance_id}, {failback}")
+    for server in scope.servers:
+        if server.direction == "FAILBACK":
+            yield _failing_back(scope, server, "replicationDirection FAILBACK")
+
+
+def _instance_finding(scope: TargetScope, server: SourceServer, view: RecoveryInstanceView) -> Finding:
+    where = (server.ref(f"instance {view.instance_id}, {view.ec2_state or 'state unknown'}"),)
+    if view.job_id in scope.run.own_jobs:
+        return Finding(
+            "own_instance",
+            Severity.INFO,
+            scope.subject,
+            "an earlier attempt of this execution launched these servers; they are not launched again",
+            servers=where,
+        )
+    if view.is_drill:
+        return Finding(
+            "drill_instance_replaced",
+            Severity.INFO,
+            scope.subject,
+            "instances of an earlier drill exist; launching removes and replaces them",
+            servers=where,
+        )
+    if server.source_server_id in scope.run.conf.replace_live_instances:
+        return Finding(
+            "live_instance",
+            Severity.WARN,
+            scope.subject,
+            "live recovery instances will be destroyed and replaced, as replace_live_instances says",
+            "Leave these servers out of replace_live_instances if their instances are in use.",
+            overridden=True,
+            servers=where,
+        )
+    return Finding(
+        "live_instance",
+        Severity.BLOCK,
+        scope.subject,
+        "servers have live recovery instances (of no drill), which launching would destroy",
+        "Fail back or terminate these instances in DRS first, or leave the waves out. To destroy them "
+        "knowingly, name the servers in replace_live_instances; preflight: warn does not cover this.",
+        servers=where,
+    )
+
+
+def _failback_state(row: Mapping[str, Any]) -> str:
+    return str((row.get("failback") or {}).get("state") or "")
+
+
+def _failing_back(scope: TargetScope, server: SourceServer, detail: str) -> Finding:
+    return Finding(
+        "failback_in_progress",
+        Severity.BLOCK,
+        scope.subject,
+        "servers are failing back; a launch would interrupt that",
+        "Complete or stop the failback in DRS first, or leave the waves out.",
+        servers=(server.ref(detail),),
+    )
+
+
+def replacements_in_run(run: RunScope) -> Iterator[Finding]:
+    """Yield a finding for servers of ``replace_live_instances`` that the run does not launch."""
+    if not run.resolved:
+        return
+    servers = run.servers
+    strangers = [server for server in run.conf.replace_live_instances if server not in servers]
+    if strangers:
+        yield Finding(
+            "replacement_outside_run",
+            Severity.BLOCK,
+            "conf replace_live_instances",
+            "it names servers that the selected waves do not have",
+            "Remove these servers from replace_live_instances, or select their waves.",
+            servers=tuple(ServerRef(server) for server in strangers),
+        )

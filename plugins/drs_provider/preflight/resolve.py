@@ -1,0 +1,57 @@
+"""Which source servers the groups of a plan hold at this moment. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.model import ProtectionGroup
+from drs_provider.preflight.findings import Finding, ServerRef, Severity
+from drs_provider.preflight.source_server import SourceServer
+
+
+def resolve_group(group: ProtectionGroup, rows: Mapping[str, Mapping[str, Any]]) -> tuple[SourceServer, ...]:
+    """Return the group's servers: listed ones in the plan's order, selected ones by name.
+
+    :param rows: every source server of the group's target, by id
+    """
+    if group.tags is None:
+        return tuple(SourceServer.from_api(rows[server]) for server in group.servers if server in rows)
+    wanted = group.tags.items()
+    chosen = [
+        SourceServer.from_api(row) for row in rows.values() if wanted <= (row.get("tags") or {}).items()
+    ]
+    return tuple(sorted(chosen, key=lambda server: (server.name, server.source_server_id)))
+
+
+def group_findings(
+    name: str, group: ProtectionGroup, target: AwsTarget, found: tuple[SourceServer, ...]
+) -> Iterator[Finding]:
+    """Yield what is wrong with a resolved group: unknown servers, tags that match nothing."""
+    place = f"account {target.account_id}, Region {target.region}"
+    known = {server.source_server_id for server in found}
+    unknown = [server for server in group.servers if server not in known]
+    if unknown:
+        yield Finding(
+            "unknown_server",
+            Severity.BLOCK,
+            f"group {name}",
+            f"it lists {len(unknown)} servers that DRS does not know in {place}",
+            f"Correct protection_groups.{name}.servers, or its target {target.name}.",
+            servers=tuple(ServerRef(server) for server in unknown),
+        )
+    if group.tags is None or found:
+        return
+    selector = ", ".join(f"{key}={value}" for key, value in group.tags.items())
+    message = f"its tags {selector} match no source server in {place}"
+    if group.allow_empty:
+        yield Finding("empty_group", Severity.INFO, f"group {name}", f"{message}; the plan allows that")
+    else:
+        yield Finding(
+            "empty_group",
+            Severity.BLOCK,
+            f"group {name}",
+            message,
+            f"Correct protection_groups.{name}.tags or the servers' tags in DRS, or say allow_empty: true.",
+        )

@@ -1,0 +1,132 @@
+"""The preflight of an execution: every check, one report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.freezing import ResolvedServer, selected_names
+from drs_provider.plan.model import Plan, Wave
+from drs_provider.plan.run_conf import RunConf
+from drs_provider.preflight.aws import DrsReads, Ec2Reads, TargetReads
+from drs_provider.preflight.checks.all_checks import PLAN_CHECKS, TARGET_CHECKS
+from drs_provider.preflight.findings import Finding, PreflightReport, build_report
+from drs_provider.preflight.resolve import group_findings, resolve_group
+from drs_provider.preflight.scope import RunScope, TargetScope
+from drs_provider.preflight.source_server import SourceServer
+from drs_provider.preflight.unreadable import guarded
+
+
+@dataclass(frozen=True)
+class PreflightResult:
+    """What the plan is frozen from, and whether it may be.
+
+    :param servers: servers of each group of the selected waves; a group that could not be read is absent
+    :param snapshots: server → point in time (``pit-…``) to launch from; empty where the latest is wanted
+    """
+
+    report: PreflightReport
+    servers: dict[str, list[ResolvedServer]]
+    snapshots: dict[str, str]
+
+
+def run_preflight(
+    plan: Plan,
+    conf: RunConf,
+    *,
+    drs: Callable[[AwsTarget], DrsReads],
+    ec2: Callable[[AwsTarget], Ec2Reads],
+    now: float,
+    own_jobs: Collection[str] = (),
+) -> PreflightResult:
+    """Check the selected waves of a plan against AWS, reading only, and return all findings at once.
+
+    Raises nothing for what AWS answers or fails to answer: that is in the report. A target that cannot be
+    reached does not keep the others from being checked.
+
+    :param drs: gives DRS of a target; it, or its first call, proves the identity
+    :param ec2: gives EC2 of a target
+    :param now: epoch seconds
+    :param own_jobs: ids of DRS jobs that earlier attempts of this execution started: their instances and
+        they themselves are no obstacle
+    """
+    waves = _selected_waves(plan, conf)
+    targets = _targets(plan, waves, drs, ec2)
+    findings: list[Finding] = []
+    groups: dict[str, tuple[SourceServer, ...]] = {}
+    for name, reads in targets.items():
+        names = [group for group in _group_names(waves) if plan.protection_groups[group].target == name]
+        findings += guarded(
+            "source servers",
+            reads.target,
+            partial(_resolve, plan, reads, names, groups),
+            overridable=False,
+        )
+    run = RunScope(plan, conf, now, waves, groups, frozenset(own_jobs))
+    for plan_check in PLAN_CHECKS:
+        findings += plan_check.find(run)
+    for scope in _target_scopes(run, targets):
+        findings += _target_findings(scope)
+    return PreflightResult(
+        report=build_report(
+            findings, checked_at=now, server_count=len(run.servers), override=conf.preflight == "warn"
+        ),
+        servers={name: [server.resolved for server in found] for name, found in groups.items()},
+        snapshots=dict(run.chosen_snapshots),
+    )
+
+
+def _selected_waves(plan: Plan, conf: RunConf) -> tuple[Wave, ...]:
+    selected = selected_names(plan, conf)
+    return tuple(wave for wave in plan.waves if wave.name in selected)
+
+
+def _group_names(waves: tuple[Wave, ...]) -> list[str]:
+    return list(dict.fromkeys(group for wave in waves for group in wave.groups))
+
+
+def _targets(
+    plan: Plan,
+    waves: tuple[Wave, ...],
+    drs: Callable[[AwsTarget], DrsReads],
+    ec2: Callable[[AwsTarget], Ec2Reads],
+) -> dict[str, TargetReads]:
+    names = dict.fromkeys(plan.protection_groups[group].target for group in _group_names(waves))
+    return {name: TargetReads(plan.targets[name].to_aws_target(name), drs, ec2) for name in names}
+
+
+def _resolve(
+    plan: Plan, reads: TargetReads, names: list[str], groups: dict[str, tuple[SourceServer, ...]]
+) -> Iterator[Finding]:
+    """Put the servers of these groups of one target into ``groups`` and yield what is wrong with them."""
+    rows = reads.source_servers
+    for name in names:
+        group = plan.protection_groups[name]
+        groups[name] = resolve_group(group, rows)
+        yield from group_findings(name, group, reads.target, groups[name])
+
+
+def _target_scopes(run: RunScope, targets: dict[str, TargetReads]) -> Iterator[TargetScope]:
+    """Yield the targets that answered and have servers."""
+    for name, reads in targets.items():
+        servers = {
+            server.source_server_id: server
+            for group, members in run.groups.items()
+            if run.plan.protection_groups[group].target == name
+            for server in members
+        }
+        if servers:
+            yield TargetScope(run, reads, tuple(servers.values()))
+
+
+def _target_findings(scope: TargetScope) -> Iterator[Finding]:
+    for check in TARGET_CHECKS:
+        if scope.run.kind in check.kinds:
+            yield from guarded(
+                check.topic,
+                scope.target,
+                partial(check.find, scope),
+                overridable=check.overridable,
+            )

@@ -1,0 +1,95 @@
+"""A check that could not be done is a finding that stops the execution, never a silent pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from airflow.sdk.exceptions import AirflowException
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drs_provider.exceptions import (
+    DrsAccessDeniedError,
+    DrsConnectionInvalidError,
+    DrsConnectionMissingError,
+    DrsIdentityError,
+    DrsNotInitializedError,
+)
+from drs_provider.plan.account import AwsTarget
+from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.scope import target_subject
+
+#: What reading AWS can end in; anything else is a fault of this package and is not caught.
+READ_ERRORS = (AirflowException, BotoCoreError, ClientError, OSError, ValueError)
+
+# These say whose account it would be: never overridable, wherever they appear.
+_IDENTITY: dict[type[Exception], tuple[str, str]] = {
+    DrsConnectionMissingError: (
+        "connection_missing",
+        "Create Airflow connection {connection} with type aws, or correct targets.{name}.connection.",
+    ),
+    DrsConnectionInvalidError: (
+        "connection_invalid",
+        "Give Airflow connection {connection} the type aws, or correct targets.{name}.connection.",
+    ),
+    DrsIdentityError: (
+        "identity_not_proven",
+        "Correct targets.{name} of the plan (account, role, external ID), or connection {connection}.",
+    ),
+    DrsNotInitializedError: (
+        "drs_not_initialized",
+        "Initialize DRS in account {account_id}, Region {region}, or correct targets.{name} of the plan.",
+    ),
+}
+
+
+def guarded(
+    topic: str, target: AwsTarget, find: Callable[[], Iterable[Finding]], *, overridable: bool
+) -> list[Finding]:
+    """Return what a check finds; where AWS cannot be read, that is a finding too.
+
+    :param topic: what is checked
+    :param overridable: whether ``preflight: warn`` covers that the check could not be done
+    """
+    found: list[Finding] = []
+    try:
+        for finding in find():
+            found.append(finding)  # one by one: what was found before an error stays found
+    except READ_ERRORS as error:
+        found.append(_finding(topic, target, error, overridable=overridable))
+    return found
+
+
+def _finding(topic: str, target: AwsTarget, error: Exception, *, overridable: bool) -> Finding:
+    subject = target_subject(target)
+    for kind, (code, remedy) in _IDENTITY.items():
+        if isinstance(error, kind):
+            told = remedy.format(
+                name=target.name,
+                connection=target.connection,
+                account_id=target.account_id,
+                region=target.region,
+            )
+            return Finding(code, Severity.BLOCK, subject, str(error), told)
+    return Finding(
+        code="could_not_be_checked",
+        severity=Severity.BLOCK,
+        subject=subject,
+        message=f"{topic} could not be checked: {explanation(error)}",
+        remedy=_remedy(error, target, overridable=overridable),
+        overridable=overridable,
+    )
+
+
+def explanation(error: Exception) -> str:
+    """Return which call failed and why; botocore's texts name the call."""
+    if isinstance(error, (DrsAccessDeniedError, ValueError)):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _remedy(error: Exception, target: AwsTarget, *, overridable: bool) -> str:
+    if isinstance(error, DrsAccessDeniedError):
+        remedy = f"Give the identity of target {target.name} this right."
+    else:
+        remedy = f"Check that account {target.account_id}, Region {target.region} answers, then start again."
+    return f"{remedy} Or start with preflight: warn, which skips this check." if overridable else remedy
