@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -46,8 +47,16 @@ class Exclusion(PlanModel):
         return self.first <= day <= self.last
 
 
+# croniter also reads R and H, for random and hashed times: a schedule is the same on every reading.
+_CRON_FIELD = re.compile(
+    r"([0-9*/,#-]|L|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT)+",
+    re.IGNORECASE | re.ASCII,
+)
+
+
 def _cron(value: str) -> str:
-    if len(value.split()) != 5:
+    fields = value.split()
+    if len(fields) != 5 or not all(map(_CRON_FIELD.fullmatch, fields)):
         raise refusal(
             f"`{value}` is not a cron expression of five fields",
             'write minute, hour, day of month, month, day of week, for example "0 3 * * 6"',

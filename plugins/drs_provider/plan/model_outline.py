@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-Parts = tuple[str | int, ...]
+from drs_provider.plan.problems import Parts
 
 
 @dataclass(frozen=True, slots=True)

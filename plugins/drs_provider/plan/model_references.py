@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from drs_provider.plan.model_outline import Outline, Parts, WaveOutline
-from drs_provider.plan.problems import did_you_mean, format_path, quoted_list
+from drs_provider.plan.model_outline import Outline, WaveOutline
+from drs_provider.plan.problems import Parts, did_you_mean, format_path, quoted_list
 
 REFERENCES_ERROR: Final = "plan_references"
 """pydantic error type of a plan that is refused by these checks."""

@@ -82,7 +82,7 @@ class PostLaunch(PlanModel):
     recovery: Literal["ignore", "require"] = Field(default="ignore", description="In a RECOVERY.")
     timeout_minutes: Minutes = Field(
         default=DEFAULT_POST_LAUNCH_MINUTES,
-        description="How long required actions may take after the launch.",
+        description="How long required actions may take.",
     )
 
     @model_validator(mode="after")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+Parts = tuple[str | int, ...]
+"""A field path in pieces: names, and positions in lists from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class RunConfError(ProblemsError):
     """A run configuration is refused; ``problems`` names every fault by its key."""
 
 
-def format_path(parts: Sequence[str | int]) -> str:
+def format_path(parts: Parts) -> str:
     """Return a field path: names joined by dots, list positions in brackets."""
     text = ""
     for part in parts:
