@@ -35,7 +35,7 @@ def plan_json_schema() -> dict[str, Any]:
     It knows fields, types, patterns and limits. What parts of a plan say about each other is checked when
     the plan is loaded.
     """
-    schema = cast("dict[str, Any]", Plan.model_json_schema(schema_generator=_PlanFileSchema))
+    schema = Plan.model_json_schema(schema_generator=_PlanFileSchema)
     required = schema.pop("required")
     hold = schema["$defs"]["DrillRules"]["properties"]["hold"]
     schema["$defs"]["DrillRules"]["properties"]["hold"] = {

@@ -40,7 +40,7 @@ def _what_params(names: list[str]) -> dict[str, dict[str, Any]]:
         "execution_type": {
             "default": "DRILL",
             "title": "Execution type",
-            "description": "A DRILL launches test instances and removes them; a RECOVERY is the real failover.",
+            "description": "A DRILL launches test instances and removes them; a RECOVERY is the failover.",
             "section": _WHAT,
             "type": "string",
             "enum": ["DRILL", "RECOVERY"],
