@@ -64,7 +64,7 @@ OPERATIONS = [
         "ec2",
         "DescribeSubnets",
         "describe_subnets",
-        ["SubnetIds"],
+        ["Filters.Name", "Filters.Values"],
         ["Subnets.SubnetId", "Subnets.VpcId", "Subnets.AvailableIpAddressCount", "Subnets.CidrBlock"],
     ),
     (
