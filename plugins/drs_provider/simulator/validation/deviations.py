@@ -72,7 +72,11 @@ ERROR_DEVIATIONS: dict[str, ErrorDeviation] = {
         ErrorDeviation("RequestTimeoutException", frozenset({408}), _FRONT_END),
         ErrorDeviation("InternalFailure", frozenset({500}), _FRONT_END),
         ErrorDeviation("ServiceUnavailableException", frozenset({503}), _FRONT_END),
-        ErrorDeviation("UnknownOperationException", frozenset({404, 501}), _FRONT_END),
+        ErrorDeviation(
+            "UnknownOperationException",
+            frozenset({404, 501}),
+            "AWS answers 404 to a path it does not know; 501 is the simulator's own, for what it leaves out.",
+        ),
     )
 }
 
