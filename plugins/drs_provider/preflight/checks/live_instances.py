@@ -20,18 +20,29 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
     One that does not say that it is a drill's counts as live.
     """
     servers = {server.source_server_id: server for server in scope.servers}
+    replaced: set[str] = set()
     for row in scope.reads.drs.recovery_instances(servers):
         view = RecoveryInstanceView.from_api(row)
         server = servers.get(view.source_server_id)
         if server is None or not view.exists:
             continue
-        yield _instance_finding(scope, server, view)
+        finding = _instance_finding(scope, server, view)
+        replaced.update(finding.server_ids if finding.overridden else ())
+        yield finding
         failback = _failback_state(row)
         if failback not in _NOT_FAILING_BACK:
             yield _failing_back(scope, server, f"instance {view.instance_id}, {failback}")
     for server in scope.servers:
         if server.direction == "FAILBACK":
             yield _failing_back(scope, server, "replicationDirection FAILBACK")
+    for server in scope.named(set(scope.run.conf.replace_live_instances) - replaced):
+        yield Finding(
+            "nothing_to_replace",
+            Severity.INFO,
+            scope.subject,
+            "servers of replace_live_instances have no live instance that a launch would replace",
+            servers=(server.ref(),),
+        )
 
 
 def _instance_finding(scope: TargetScope, server: SourceServer, view: RecoveryInstanceView) -> Finding:
