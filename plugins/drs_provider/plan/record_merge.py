@@ -18,7 +18,13 @@ from drs_provider.plan.record_types import (
     WaveRow,
     without_empty,
 )
-from drs_provider.plan.states import TERMINAL_EXECUTION, ExecutionStatus, LaunchStatus, WaveStatus
+from drs_provider.plan.states import (
+    NEW_ATTEMPT_EXECUTION_SOURCES,
+    TERMINAL_EXECUTION,
+    ExecutionStatus,
+    LaunchStatus,
+    WaveStatus,
+)
 
 WRITTEN_ONCE = ("startTime", "endTime")
 # What an attempt leaves behind in the wave when the next one begins.
@@ -33,7 +39,7 @@ WAVE_RESULT_FIELDS = (
     "skipReason",
 )
 _ATTEMPT_FIELDS = ("status", "endTime", "waitingSeconds", "verdict", "hold", "cleanup", "errorMessage")
-_RESULT_FIELDS = (
+RESULT_FIELDS = (
     "endTime",
     "durationSeconds",
     "waitingSeconds",
@@ -138,15 +144,17 @@ def new_attempt(record: ExecutionRecord, attempt: int, now: float) -> ExecutionR
     """Return the record as it is when a later attempt begins (trap 35).
 
     The earlier attempts keep their own times, status and report in ``attempts``. Waves stay as they are
-    until the attempt reaches them.
+    until the attempt reaches them. An execution whose earlier attempt is over is IN_PROGRESS again; one
+    that still runs, because part of it was cleared meanwhile, keeps its status.
 
     :param now: when it begins
     :raises ValueError: if the record already has this attempt or a later one
     """
     if attempt <= record["attempt"]:
         raise ValueError(f"attempt {attempt} cannot follow attempt {record['attempt']}")
-    kept = {name: value for name, value in record.items() if name not in _RESULT_FIELDS}
-    status = ExecutionStatus.IN_PROGRESS.value
+    kept = {name: value for name, value in record.items() if name not in RESULT_FIELDS}
+    over = record["status"] in NEW_ATTEMPT_EXECUTION_SOURCES
+    status = ExecutionStatus.IN_PROGRESS.value if over else record["status"]
     row = AttemptRow(attempt=attempt, status=status, startTime=now)
     kept |= {"attempt": attempt, "attempts": [*record["attempts"], row], "status": status, "startTime": now}
     return cast("ExecutionRecord", kept)
@@ -251,3 +259,33 @@ def waiting_seconds(record: Mapping[str, Any], since: float, until: float) -> fl
 def server_rows(record: Mapping[str, Any]) -> list[ServerRow]:
     """Return the server rows of all waves, in wave order."""
     return [row for wave in record["waves"] for row in wave.get("serverStatuses", ())]
+
+
+def merge_final(stored: ExecutionRecord, record: ExecutionRecord) -> ExecutionRecord:
+    """Return the record that ends an attempt: ``record``, with what is stored where times are written once.
+
+    Waves are merged one by one; a wave that did not run again stays with its earlier attempt.
+
+    :param stored: the record as readers see it, same attempt
+    :param record: the writer's record, its newest attempt ended
+    """
+    given = {wave["waveNumber"]: wave for wave in record["waves"]}
+    waves = [_merge_final_wave(wave, given.get(wave["waveNumber"])) for wave in stored["waves"]]
+    final = cast("dict[str, Any]", {**stored, **record, "waves": waves, "startTime": stored["startTime"]})
+    if "endTime" in final:
+        final["durationSeconds"] = max(0.0, final["endTime"] - final["startTime"])
+    final |= counters(waves)
+    index = attempt_index(stored, record["attempt"])
+    final["attempts"] = list(stored["attempts"])
+    final["attempts"][index] = {**stored["attempts"][index], **attempt_fields(final)}
+    return cast("ExecutionRecord", final)
+
+
+def _merge_final_wave(stored: WaveRow, given: WaveRow | None) -> WaveRow:
+    if given is None:
+        return stored
+    result_fields = ("status", "startTime", "endTime")
+    ran_again = any(given.get(name) != stored.get(name) for name in result_fields)
+    attempt = given["attempt"] if ran_again else stored["attempt"]
+    fields = {name: value for name, value in given.items() if name != "earlierAttempts"}
+    return merge_wave(stored, fields, attempt=max(attempt, stored["attempt"]))

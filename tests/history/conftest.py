@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from drs_provider.history.store import DynamoDbHistory
+from drs_provider.history.table import ensure_table
+from tests.history.world import T0
+
+_numbers = itertools.count()
+
+
+class OneAtATime:
+    """A client whose calls exclude each other: DynamoDB's writes of an item are atomic, moto's are not."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._client, name)
+        if name in {"get_paginator", "get_waiter", "meta", "exceptions"}:
+            return member
+
+        def call(**arguments: Any) -> Any:
+            with self._lock:
+                return member(**arguments)
+
+        return call
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    with mock_aws():
+        yield OneAtATime(
+            boto3.client(
+                "dynamodb",
+                region_name="eu-west-1",
+                aws_access_key_id="testing",
+                aws_secret_access_key="testing",
+            )
+        )
+
+
+@pytest.fixture
+def history(client: Any) -> DynamoDbHistory:
+    name = f"history-{next(_numbers)}"
+    ensure_table(client, name)
+    return DynamoDbHistory(client, name, clock=lambda: T0 + 5000)

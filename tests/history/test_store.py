@@ -1,0 +1,432 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from drs_provider.history.outcome import ExecutionRef, Outcome
+from drs_provider.history.store import DynamoDbHistory
+from drs_provider.history.table import DEFAULT_TABLE_NAME
+from drs_provider.plan.record import (
+    ExecutionRecord,
+    apply_wave_result,
+    close_attempt,
+    counters,
+    new_attempt,
+)
+from drs_provider.plan.states import ExecutionStatus, WaveStatus, transition_reason
+from tests.history.world import T0, launched_rows, record_of
+
+E, W = ExecutionStatus, WaveStatus
+
+
+@pytest.fixture
+def record(history: DynamoDbHistory) -> ExecutionRecord:
+    record = record_of()
+    assert history.start(record)
+    return record
+
+
+@pytest.fixture
+def ref(record: ExecutionRecord) -> ExecutionRef:
+    return ExecutionRef.of(record)
+
+
+def stored(history: DynamoDbHistory, ref: ExecutionRef) -> ExecutionRecord:
+    found = history.read(ref.execution_id, ref.plan_id)
+    assert found is not None
+    return found
+
+
+def run_wave(history: DynamoDbHistory, ref: ExecutionRef, number: int, end: WaveStatus = W.COMPLETED) -> None:
+    assert history.set_wave(ref, number, W.LAUNCHING, {"startTime": T0 + number})
+    assert history.set_wave(
+        ref, number, W.POLLING, {"jobs": [{"jobId": "j", "status": "STARTED", "attempt": 1}]}
+    )
+    assert history.set_wave(ref, number, end, {"endTime": T0 + 500 + number})
+
+
+def finish(record: ExecutionRecord, status: ExecutionStatus, at: float = T0 + 2000) -> ExecutionRecord:
+    return close_attempt(record, status, ended_at=at)
+
+
+def test_what_is_started_is_what_is_read(history: DynamoDbHistory, record: ExecutionRecord) -> None:
+    assert history.read(record["executionId"], record["planId"]) == record
+    assert history.read(record["executionId"]) == record
+    assert history.read("another", record["planId"]) is None
+
+
+def test_a_retried_start_changes_nothing(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    assert history.set_execution_status(ref, E.IN_PROGRESS)
+    again = history.start(record)
+    assert (again.outcome, again.status) == (Outcome.UNCHANGED, "IN_PROGRESS")
+    assert stored(history, ref)["status"] == "IN_PROGRESS"
+
+
+def test_trap_06_a_poll_never_touches_the_executions_status(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    history.set_execution_status(ref, E.IN_PROGRESS)
+    history.set_execution_status(ref, E.CANCELLING)
+    history.set_wave(ref, 1, W.LAUNCHING)
+    rows = launched_rows(record, 1)
+    assert history.put_servers(ref, 1, rows, T0 + 50)
+    now = stored(history, ref)
+    assert now["status"] == "CANCELLING"
+    assert now["waves"][0]["serverStatuses"] == rows
+    assert now["lastPolledTime"] == now["waves"][0]["lastPolledTime"] == T0 + 50
+    assert now["waves"][1:] == record["waves"][1:]
+
+
+def test_trap_06_a_late_poll_does_not_reopen_a_wave(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    run_wave(history, ref, 1)
+    enriched = launched_rows(record, 1)
+    assert history.put_servers(ref, 1, enriched), "enrichment comes after the verdict"
+    late = history.put_servers(ref, 1, record["waves"][0]["serverStatuses"], T0 + 9000)
+    assert (late.outcome, late.status) == (Outcome.REFUSED, "COMPLETED")
+    assert stored(history, ref)["waves"][0]["serverStatuses"] == enriched
+
+
+def test_an_older_poll_does_not_replace_a_newer_one(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    history.set_wave(ref, 1, W.LAUNCHING)
+    rows = launched_rows(record, 1)
+    assert history.put_servers(ref, 1, rows, T0 + 50)
+    assert not history.put_servers(ref, 1, record["waves"][0]["serverStatuses"], T0 + 49)
+    assert stored(history, ref)["waves"][0]["serverStatuses"] == rows
+
+
+def test_trap_07_only_finalize_writes_a_terminal_status(history: DynamoDbHistory, ref: ExecutionRef) -> None:
+    for status in (E.COMPLETED, E.PARTIAL, E.FAILED, E.CANCELLED):
+        with pytest.raises(ValueError, match="finalize"):
+            history.set_execution_status(ref, status)
+    run_wave(history, ref, 1)
+    assert stored(history, ref)["status"] == "PENDING"
+
+
+def test_a_refused_transition_says_what_is_stored(history: DynamoDbHistory, ref: ExecutionRef) -> None:
+    assert history.set_execution_status(ref, E.CANCELLING)
+    refused = history.set_execution_status(ref, E.POLLING)
+    assert (refused.outcome, refused.status, refused.attempt) == (Outcome.REFUSED, "CANCELLING", 1)
+    run_wave(history, ref, 2, W.FAILED)
+    refused = history.set_wave(ref, 2, W.COMPLETED, {"errorMessage": "no"})
+    assert (refused.outcome, refused.status) == (Outcome.REFUSED, "FAILED")
+    assert "errorMessage" not in stored(history, ref)["waves"][1]
+
+
+def test_a_repeated_transition_writes_its_fields_and_counts_once(
+    history: DynamoDbHistory, ref: ExecutionRef
+) -> None:
+    run_wave(history, ref, 1)
+    again = history.set_wave(ref, 1, W.COMPLETED, {"endTime": T0 + 9999, "enrichmentIncomplete": True})
+    assert again.outcome is Outcome.UNCHANGED
+    assert history.set_wave(ref, 1, W.COMPLETED).outcome is Outcome.UNCHANGED
+    now = stored(history, ref)
+    assert now["waves"][0]["endTime"] == T0 + 501, "times are written once (trap 18)"
+    assert now["waves"][0]["enrichmentIncomplete"] is True
+    assert (now["completedWaves"], now["failedWaves"], now["currentWave"]) == (1, 0, 1)
+
+
+def test_pause_and_resume_are_seen_in_the_attempt_as_well(
+    history: DynamoDbHistory, ref: ExecutionRef
+) -> None:
+    for status in (E.IN_PROGRESS, E.POLLING, E.PAUSED, E.POLLING):
+        assert history.set_execution_status(ref, status)
+        now = stored(history, ref)
+        assert now["status"] == now["attempts"][0]["status"] == status
+    assert history.set_execution_status(ref, E.POLLING, {"errorMessage": "x"}).outcome is Outcome.UNCHANGED
+    assert stored(history, ref)["errorMessage"] == "x"
+    assert history.set_execution_status(ref, None, {"hold": {"openedAt": T0}})
+    assert stored(history, ref)["hold"] == {"openedAt": T0}
+
+
+def test_fields_that_the_history_owns_are_refused(history: DynamoDbHistory, ref: ExecutionRef) -> None:
+    with pytest.raises(ValueError, match="waves"):
+        history.set_execution_status(ref, None, {"waves": []})
+    with pytest.raises(ValueError, match="status"):
+        history.set_wave(ref, 1, None, {"status": "COMPLETED"})
+    with pytest.raises(ValueError, match="no wave 9"):
+        history.set_wave(ref, 9, W.LAUNCHING)
+
+
+def test_parallel_waves_do_not_overwrite_each_other(history: DynamoDbHistory) -> None:
+    record = record_of([3] * 8)
+    ref = ExecutionRef.of(record)
+    history.start(record)
+
+    def run(number: int) -> None:
+        history.set_wave(ref, number, W.LAUNCHING, {"startTime": T0 + number})
+        for poll in range(4):
+            history.put_servers(ref, number, launched_rows(record, number), T0 + 100 + poll)
+        history.set_wave(
+            ref, number, W.FAILED if number == 5 else W.POLLING, {"errorMessage": f"wave {number}"}
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(1, 9)))
+    now = stored(history, ref)
+    for number, wave in enumerate(now["waves"], start=1):
+        assert wave["status"] == ("FAILED" if number == 5 else "POLLING")
+        assert wave["startTime"] == T0 + number
+        assert wave["errorMessage"] == f"wave {number}"
+        assert wave["serverStatuses"] == launched_rows(record, number)
+        assert wave["dependsOnWaves"] == record["waves"][number - 1]["dependsOnWaves"]
+    assert (now["completedWaves"], now["failedWaves"]) == (0, 1)
+
+
+def test_finalize_is_idempotent_and_returns_what_is_stored(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    history.set_execution_status(ref, E.IN_PROGRESS)
+    history.set_execution_status(ref, E.POLLING)
+    final = finish(record, E.FAILED)
+    first = history.finalize(ref, final)
+    assert first == stored(history, ref)
+    assert (first["status"], first["endTime"], first["durationSeconds"]) == ("FAILED", T0 + 2000, 2000)
+    assert first["attempts"][0]["status"] == "FAILED"
+    second = history.finalize(ref, finish(record, E.COMPLETED, T0 + 9000))
+    assert second == first, "the second call returns what is stored"
+    with pytest.raises(ValueError, match="does not end"):
+        history.finalize(ref, record)
+
+
+def test_finalize_repairs_waves_whose_writes_were_lost(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    history.set_wave(ref, 1, W.LAUNCHING, {"startTime": T0 + 1})
+    final = record
+    for number in (1, 2, 3):
+        final = apply_wave_result(
+            final,
+            {
+                "waveNumber": number,
+                "status": "COMPLETED",
+                "startTime": T0 + number * 600,
+                "endTime": T0 + number * 600 + 533,
+                "serverStatuses": launched_rows(record, number),
+            },
+        )
+    written = history.finalize(ref, finish(final, E.COMPLETED, T0 + 2400))
+    now = stored(history, ref)
+    assert now == written
+    assert now["waves"][0]["startTime"] == T0 + 1, "the stored time stays"
+    assert [wave["status"] for wave in now["waves"]] == ["COMPLETED"] * 3
+    assert now["waves"][2]["serverStatuses"] == launched_rows(record, 3)
+    assert (now["completedWaves"], now["failedWaves"], now["status"]) == (3, 0, "COMPLETED")
+
+
+def test_finalize_does_not_jump_over_a_cancel(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    history.set_execution_status(ref, E.CANCELLING)
+    assert history.finalize(ref, finish(record, E.COMPLETED))["status"] == "CANCELLING"
+    assert history.finalize(ref, finish(record, E.CANCELLED))["status"] == "CANCELLED"
+
+
+def test_nothing_is_written_to_an_attempt_that_has_ended(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    history.finalize(ref, finish(record, E.FAILED))
+    before = stored(history, ref)
+    assert not history.set_execution_status(ref, E.POLLING)
+    assert not history.set_execution_status(ref, None, {"errorMessage": "late"})
+    assert not history.set_wave(ref, 1, W.LAUNCHING)
+    assert not history.put_servers(ref, 1, launched_rows(record, 1))
+    assert not history.start(record)
+    assert stored(history, ref) == before
+
+
+def test_trap_35_a_new_attempt_opens_the_record_and_keeps_the_first(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    history.set_wave(ref, 1, None, {"gate": {"armedBy": "conf", "openedAt": T0, "responses": []}})
+    run_wave(history, ref, 1, W.COMPLETED)
+    run_wave(history, ref, 2, W.FAILED)
+    history.finalize(ref, finish(stored(history, ref), E.PARTIAL))
+    assert history.set_report(ref, uri="file:///r1", sha256="1" * 64)
+
+    second = ExecutionRef(ref.execution_id, ref.plan_id, 2, 3)
+    result = history.set_wave(second, 2, W.LAUNCHING, {"startTime": T0 + 5001})
+    assert (result.outcome, result.attempt) == (Outcome.APPLIED, 2)
+    now = stored(history, ref)
+    assert (now["status"], now["attempt"], now["startTime"]) == ("IN_PROGRESS", 2, T0 + 5000)
+    assert "endTime" not in now
+    assert now["attempts"][0]["endTime"] == T0 + 2000
+    assert now["attempts"][0]["reportUri"] == "file:///r1"
+    assert (now["completedWaves"], now["failedWaves"]) == (1, 0)
+    wave = now["waves"][1]
+    assert (wave["attempt"], wave["startTime"]) == (2, T0 + 5001)
+    assert "endTime" not in wave
+    assert wave["earlierAttempts"] == [
+        {
+            "attempt": 1,
+            "status": "FAILED",
+            "startTime": T0 + 2,
+            "endTime": T0 + 502,
+            "gate": record["waves"][1]["gate"],
+        }
+    ]
+    assert now["waves"][0]["status"] == "COMPLETED", "a wave that is not run again stays"
+
+    stale = history.set_wave(ref, 2, W.FAILED)
+    assert (stale.outcome, stale.attempt) == (Outcome.REFUSED, 2)
+    assert history.finalize(ref, finish(record, E.FAILED))["attempt"] == 2, "attempt 1 ends nothing any more"
+
+    history.set_wave(second, 2, W.POLLING)
+    history.set_wave(second, 2, W.COMPLETED, {"endTime": T0 + 5600})
+    history.set_execution_status(second, E.POLLING)
+    done = history.finalize(second, finish(stored(history, ref), E.COMPLETED, T0 + 6000))
+    assert [row["status"] for row in done["attempts"]] == ["PARTIAL", "COMPLETED"]
+    assert done["durationSeconds"] == 1000
+    assert history.set_report(second, uri="file:///r2", sha256="2" * 64)
+    assert [row["reportUri"] for row in stored(history, ref)["attempts"]] == ["file:///r1", "file:///r2"]
+
+
+def test_a_start_opens_the_next_attempt_with_its_own_header(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    run_wave(history, ref, 1)
+    history.finalize(ref, finish(stored(history, ref), E.FAILED))
+    again = record_of(attempt=2, preflight={"errors": 0, "warnings": 7})
+    again["startTime"] = T0 + 4000
+    assert history.start(again).outcome is Outcome.APPLIED
+    now = stored(history, ref)
+    assert (now["attempt"], now["status"], now["startTime"]) == (2, "IN_PROGRESS", T0 + 4000)
+    assert now["preflight"]["warnings"] == 7
+    assert now["waves"][0]["status"] == "COMPLETED"
+    assert history.start(again).outcome is Outcome.UNCHANGED
+
+
+def test_attempts_may_have_gaps(history: DynamoDbHistory, ref: ExecutionRef) -> None:
+    fourth = ExecutionRef(ref.execution_id, ref.plan_id, 4, 3)
+    assert history.set_execution_status(fourth, E.CANCELLING)
+    assert history.set_execution_status(fourth, None, {"errorMessage": "x"})
+    now = stored(history, ref)
+    assert [(row["attempt"], row["status"]) for row in now["attempts"]] == [(1, "PENDING"), (4, "CANCELLING")]
+
+
+def test_a_gate_of_a_new_attempt_keeps_the_earlier_ones_answer(
+    history: DynamoDbHistory, ref: ExecutionRef
+) -> None:
+    answer = {"decision": "reject", "respondedBy": "dr-approver-1", "respondedAt": T0 + 9}
+    history.set_wave(ref, 2, None, {"gate": {"armedBy": "plan", "responses": [answer]}})
+    second = ExecutionRef(ref.execution_id, ref.plan_id, 2, 3)
+    assert history.set_wave(second, 2, None, {"gate": {"armedBy": "plan", "responses": []}})
+    wave = stored(history, ref)["waves"][1]
+    assert wave["gate"]["responses"] == []
+    assert wave["earlierAttempts"][0]["gate"]["responses"] == [answer]
+
+
+def test_trap_32_an_absent_execution_is_caught_up_from_the_full_record(history: DynamoDbHistory) -> None:
+    record = record_of()
+    ref = ExecutionRef.of(record)
+    assert history.set_wave(ref, 2, W.LAUNCHING).outcome is Outcome.ABSENT
+    assert history.read(ref.execution_id) is None
+    ahead = apply_wave_result(record, {"waveNumber": 1, "status": "COMPLETED", "endTime": T0 + 500})
+    assert history.set_wave(ref, 2, W.LAUNCHING, {"startTime": T0 + 600}, full_record=lambda: ahead)
+    now = stored(history, ref)
+    assert [wave["status"] for wave in now["waves"]] == ["COMPLETED", "LAUNCHING", "PENDING"]
+    assert now["completedWaves"] == 1
+
+
+def test_trap_32_finalize_writes_an_execution_of_which_every_write_was_lost(history: DynamoDbHistory) -> None:
+    final = finish(record_of(), E.FAILED)
+    ref = ExecutionRef.of(final)
+    assert history.finalize(ref, final) == final
+    assert stored(history, ref) == final
+
+
+def test_the_report_is_noted_once(history: DynamoDbHistory, ref: ExecutionRef) -> None:
+    assert history.set_report(ref, uri="file:///a", sha256="a" * 64).outcome is Outcome.APPLIED
+    assert history.set_report(ref, uri="file:///a", sha256="a" * 64).outcome is Outcome.UNCHANGED
+    assert history.set_report(ref, uri="file:///b", sha256="b" * 64).outcome is Outcome.REFUSED
+    assert stored(history, ref)["attempts"][0]["reportUri"] == "file:///a"
+
+
+def test_indexes_show_executions_newest_first(history: DynamoDbHistory) -> None:
+    for number in range(5):
+        record = record_of(
+            execution_id=f"execution-{number}", plan_name="wiki" if number == 3 else "erp_three_tier"
+        )
+        record["startTime"] = T0 + number
+        history.start(record)
+        if number == 1:
+            history.set_execution_status(ExecutionRef.of(record), E.IN_PROGRESS)
+    assert [r["executionId"] for r in history.by_plan("erp_three_tier")] == [
+        "execution-4",
+        "execution-2",
+        "execution-1",
+        "execution-0",
+    ]
+    assert [r["executionId"] for r in history.by_plan("erp_three_tier", limit=2)] == [
+        "execution-4",
+        "execution-2",
+    ]
+    assert [r["executionId"] for r in history.by_status(E.IN_PROGRESS)] == ["execution-1"]
+    assert history.by_status(E.FAILED) == []
+
+
+moves = st.lists(
+    st.one_of(
+        st.tuples(st.just(0), st.sampled_from([status for status in E if not status.terminal])),
+        st.tuples(st.integers(1, 3), st.sampled_from(list(W))),
+    ),
+    max_size=12,
+)
+
+
+@pytest.fixture
+def fresh_ids() -> Iterator[str]:
+    return (f"execution-{number}" for number in range(10_000))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sequence=moves)
+def test_statuses_move_along_the_tables_only(
+    history: DynamoDbHistory, fresh_ids: Iterator[str], sequence: list[tuple[int, Any]]
+) -> None:
+    record = record_of(execution_id=next(fresh_ids))
+    ref = ExecutionRef.of(record)
+    history.start(record)
+    status: dict[int, Any] = {0: E.PENDING, 1: W.PENDING, 2: W.PENDING, 3: W.PENDING}
+    for number, target in sequence:
+        if number == 0:
+            result = history.set_execution_status(ref, target)
+        else:
+            result = history.set_wave(ref, number, target)
+        allowed = target == status[number] or transition_reason(status[number], target) is not None
+        assert bool(result) is allowed
+        if allowed:
+            status[number] = target
+        assert result.status == status[number]
+    now = stored(history, ref)
+    assert now["status"] == status[0]
+    assert [wave["status"] for wave in now["waves"]] == [status[number] for number in (1, 2, 3)]
+    expected = counters(now["waves"])
+    assert now["completedWaves"] == expected["completedWaves"]
+    assert now["failedWaves"] == expected["failedWaves"]
+
+
+def test_pure_and_stored_attempts_agree(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    history.finalize(ref, finish(record, E.FAILED))
+    pure = new_attempt(finish(record, E.FAILED), 2, T0 + 5000)
+    history.set_execution_status(ExecutionRef(ref.execution_id, ref.plan_id, 2, 3), None, {"ticket": "CHG-1"})
+    assert stored(history, ref) == {**pure, "ticket": "CHG-1"}
+
+
+def test_a_rollback_of_the_clock_ends_no_attempt_before_it_began(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    assert history.finalize(ref, finish(record, E.FAILED, T0 - 60))["durationSeconds"] == 0
+    assert DEFAULT_TABLE_NAME == "execution-history"
