@@ -130,7 +130,7 @@ class Drill:
 
     def _respondent(self, task_id: str, question: Mapping[str, Any]) -> str:
         """Return who answers: one of those asked, another one each time; the operator where anybody may."""
-        asked = [user["id"] for user in question["assigned_users"] or ()]
+        asked = [str(user["id"]) for user in question["assigned_users"] or ()]
         known = [user for user in asked if user in self.stack.secrets.passwords]
         if asked and not known:
             raise StackError(f"{task_id} asks {', '.join(asked)}, none of whom this stack has a login for.")

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ from types import FrameType
 import psutil
 
 STOP_GRACE_SECONDS = 4.0
+_KILL_SECONDS = 5.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -220,36 +221,29 @@ def _created(pid: int) -> float:
 
 
 def stop_sessions(started: Sequence[Started], grace_seconds: float = STOP_GRACE_SECONDS) -> None:
-    """End whole sessions: SIGTERM to the leaders, some grace, SIGKILL for all, a look at what is left.
+    """End whole sessions: SIGTERM to the leaders, which stop their own children; then SIGKILL for what is left.
 
-    Leaders stop their own children. The grace is short on purpose: Airflow's triggerer sometimes never
-    returns from waiting for its runner, and nothing of a stopped stack is used again.
+    What a leader leaves behind is killed as soon as the leader is gone. The grace is short on purpose: Airflow's
+    triggerer sometimes never returns from waiting for its runner, and nothing of a stopped stack is used again.
 
     :raises StackError: if a process survives SIGKILL
     """
-    leaders = {each.pid for each in started}
-    _signal([process for process in _living(started) if process.pid in leaders], signal.SIGTERM)
-    if not _gone(started, grace_seconds):
-        _signal(_living(started), signal.SIGKILL)
-        if not _gone(started, grace_seconds):
-            left = ", ".join(f"{process.pid}" for process in _living(started))
-            raise StackError(f"These processes do not end: {left}.")
+    _signal(
+        (process for each in started for process in each.members() if process.pid == each.pid), signal.SIGTERM
+    )
+    began = time.monotonic()
+    while left := [(each.pid, members) for each in started if (members := each.members())]:
+        waited = time.monotonic() - began
+        if waited > grace_seconds + _KILL_SECONDS:
+            pids = ", ".join(str(process.pid) for _, members in left for process in members)
+            raise StackError(f"These processes do not end: {pids}.")
+        for leader, members in left:
+            if waited > grace_seconds or all(process.pid != leader for process in members):
+                _signal(members, signal.SIGKILL)
+        time.sleep(0.05)
 
 
-def _living(started: Sequence[Started]) -> list[psutil.Process]:
-    return [process for each in started for process in each.members()]
-
-
-def _signal(processes: Sequence[psutil.Process], number: int) -> None:
+def _signal(processes: Iterable[psutil.Process], number: int) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(number)
-
-
-def _gone(started: Sequence[Started], timeout_seconds: float) -> bool:
-    deadline = time.monotonic() + timeout_seconds
-    while _living(started):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True

@@ -37,7 +37,7 @@ def stored_record(simulator_url: str, account: str, execution_id: str) -> dict[s
 
 
 def instance_states(simulator_url: str, record: Mapping[str, Any]) -> dict[str, str]:
-    """Return the EC2 state of every instance that a record names; "terminated" for those EC2 has forgotten."""
+    """Return the EC2 state of every instance of a record; "terminated" for those EC2 has forgotten."""
     states: dict[str, str] = {}
     for wave in record["waves"]:
         ids = [row["instanceId"] for row in wave["serverStatuses"] if row.get("instanceId")]
