@@ -8,7 +8,11 @@ from airflow.sdk import BaseOperatorLink
 
 from drs_provider.plan.account import AwsTarget, partition_of
 
-_CONSOLES = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+_CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
 
 
 class DrsLink(BaseOperatorLink):

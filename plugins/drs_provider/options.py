@@ -63,16 +63,22 @@ OPTIONS: dict[str, Option] = {
     "history_role": Option(
         "string", "", "Role to assume in the history account; empty if the connection is its own."
     ),
-    "history_external_id": Option("string", "", "External ID for history_role, if its trust policy asks for one."),
+    "history_external_id": Option(
+        "string", "", "External ID for history_role, if its trust policy asks for one."
+    ),
     "history_table": Option("string", "execution-history", "Name of the DynamoDB table."),
     "poll_interval_seconds": Option(
-        "float", "20", "Base interval between two polls of an account and Region. It adapts to the jobs' phase."
+        "float",
+        "20",
+        "Base interval between two polls of an account and Region. It adapts to the jobs' phase.",
     ),
     "queue_poll_seconds": Option(
         "float", "30", "How often a wave that waits for busy servers or a full quota looks again."
     ),
     "pending_grace_seconds": Option(
-        "float", "300", "How long a server may stay PENDING after its job is COMPLETED before it counts as failed."
+        "float",
+        "300",
+        "How long a server may stay PENDING after its job is COMPLETED before it counts as failed.",
     ),
     "job_visibility_grace_seconds": Option(
         "float", "180", "How long a started job may be absent from DescribeJobs before it counts as lost."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from drs_provider.plan.model import Plan, Wave
 from drs_provider.runtime.texts import plain_markdown
 
@@ -38,7 +40,9 @@ def _facts(plan: Plan) -> str:
         "Priority": plan.priority,
         "RTO": f"{objectives.rto_minutes} minutes" if objectives.rto_minutes else None,
         "RPO": f"{objectives.rpo_minutes} minutes" if objectives.rpo_minutes else None,
-        "Drill at least every": f"{objectives.drill_every_days} days" if objectives.drill_every_days else None,
+        "Drill at least every": f"{objectives.drill_every_days} days"
+        if objectives.drill_every_days
+        else None,
         "Drill schedule": f"{plan.schedule.cron} ({plan.schedule.timezone})" if plan.schedule else None,
         "May start a RECOVERY": ", ".join(plan.recovery.initiators) or None,
         "Approve a RECOVERY": ", ".join(plan.recovery.approvers) or None,
@@ -71,7 +75,7 @@ def _servers(plan: Plan, wave: Wave) -> str:
     return "; ".join(parts)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     if not rows:
         return ""
     lines = [f"| {' | '.join(row)} |" for row in (head, tuple("---" for _ in head), *rows)]

@@ -71,7 +71,9 @@ class LastGoodPlans:
         try:
             return WithdrawnPlan(Plan.model_validate(stored["plan"]), stored["withdrawn_at"])
         except ValidationError as error:
-            log.warning("The last good form of plan %s is of another version and is not used: %s", name, error)
+            log.warning(
+                "The last good form of plan %s is of another version and is not used: %s", name, error
+            )
             return None
 
     def _path(self, name: str) -> Path:

@@ -11,9 +11,10 @@ from airflow.sdk import BaseOperator
 
 from drs_provider import keys, settings
 from drs_provider.exceptions import CleanupIncompleteError
-from drs_provider.operators.drill_cleanup import DrillCleanup, TargetState
+from drs_provider.orchestration.drill_cleanup import DrillCleanup, TargetState
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.run import RunView
 from drs_provider.runtime.state_store import TaskState
 
 #: A terminate job takes minutes; jobs that still launch are waited for as well.
@@ -33,21 +34,22 @@ class DrsCleanupDrillOperator(BaseOperator):
     ui_color = "#d9d2e9"
 
     @tells_failure
-    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+    def execute(self, context: Mapping[str, Any]) -> Any:
         """Clean up, or tell why there is nothing to clean."""
-        view_outcome = context["ti"].xcom_pull(task_ids=keys.PREPARE, key=keys.FROZEN_PLAN)
-        if view_outcome is None:
+        if RunView(context).pull(keys.PREPARE, keys.FROZEN_PLAN) is None:
             return {"action": "none", "reason": "the run never started"}
         return self._clean(Execution.frozen(context))
 
     @tells_failure
-    def look_again(self, context: Mapping[str, Any], event: Any = None) -> dict[str, Any]:
+    def look_again(self, context: Mapping[str, Any], event: Any = None) -> Any:
         """Go on after a wait for jobs."""
         return self._clean(Execution.frozen(context))
 
-    def _clean(self, execution: Execution) -> dict[str, Any]:
+    def _clean(self, execution: Execution) -> Any:
         if reason := self._nothing_to_do(execution):
-            return self._tell(execution, {"action": "none" if not execution.plan.is_drill else "kept", "reason": reason})
+            return self._tell(
+                execution, {"action": "none" if not execution.plan.is_drill else "kept", "reason": reason}
+            )
         state = TaskState(execution.context)
         since = state.once(f"{keys.CLEANUP_SINCE}_{execution.attempt}", execution.now())
         targets = DrillCleanup(execution, state).step()
@@ -59,11 +61,10 @@ class DrsCleanupDrillOperator(BaseOperator):
                 f"the drill's cleanup is not complete after {MAX_SECONDS // 3600} hours; left: {report['remaining']}. "
                 "Terminate these recovery instances in DRS, or clear this task to try again."
             )
-        self.defer(
+        return self.defer(
             trigger=TimeDeltaTrigger(timedelta(seconds=settings.get_seconds("poll_interval_seconds"))),
             method_name="look_again",
         )
-        return {}
 
     @staticmethod
     def _nothing_to_do(execution: Execution) -> str | None:

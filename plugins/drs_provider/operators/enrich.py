@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 
 from drs_provider.exceptions import WaveFailedError
-from drs_provider.operators.wave_result import gather, judge, wave_result
+from drs_provider.orchestration.wave_result import gather, judge, wave_result
 from drs_provider.plan.watch import WaveWatch
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure

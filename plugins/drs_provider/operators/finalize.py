@@ -11,7 +11,7 @@ from drs_provider import keys, settings
 from drs_provider.exceptions import ExecutionFailedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.links import DrsReportLink
-from drs_provider.operators.final_record import FinalRecord, final_record, refused_record
+from drs_provider.orchestration.final_record import FinalRecord, final_record, refused_record
 from drs_provider.plan.record import ExecutionRecord, with_report
 from drs_provider.report.files import write_report
 from drs_provider.runtime.execution import DRY_RUN, EXCLUDED, Execution
@@ -48,7 +48,9 @@ class DrsFinalizeOperator(BaseOperator):
         view = RunView(context)
         outcome = view.pull(keys.PREPARE, keys.OUTCOME)
         if outcome in (DRY_RUN, EXCLUDED):
-            return {"outcome": outcome, "preflight": view.pull(keys.PREPARE, keys.PREFLIGHT)}
+            if failure := view.pull(keys.PREPARE, keys.FAILURE):
+                raise ExecutionFailedError(failure["message"])
+            return {"outcome": outcome}
         if view.pull(keys.PREPARE, keys.FROZEN_PLAN) is None:
             return self._end_refused(context, view)
         return self._end(Execution.frozen(context))
@@ -70,7 +72,9 @@ class DrsFinalizeOperator(BaseOperator):
     def _end_refused(self, context: Mapping[str, Any], view: RunView) -> dict[str, Any]:
         run = RunFacts.of(context)
         record = self._write_report(refused_record(run, view))
-        emit(record["executionId"], "executionFinalized", status=record["status"], error=record["errorMessage"])
+        emit(
+            record["executionId"], "executionFinalized", status=record["status"], error=record["errorMessage"]
+        )
         RunHistory.of(ExecutionRef.of(record), lambda: record).finalize(record)
         view.push(keys.EXECUTION_RECORD, small(record))
         raise ExecutionFailedError(f"{record['status']}: {record['errorMessage']}")

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from drs_provider import keys, settings
 from drs_provider.exceptions import GateClosedError, WaveFailedError
 from drs_provider.links import DrsJobsLink
-from drs_provider.operators.wave_start import Started, WaveStart
+from drs_provider.orchestration.wave_start import Started, WaveStart
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.watch import FollowedJob
 from drs_provider.runtime.execution import Execution
@@ -107,7 +107,10 @@ class DrsStartRecoveryOperator(BaseOperator):
         self, execution: Execution, wave: FrozenWave, state: TaskState, started: Started
     ) -> dict[str, Any]:
         first = state.once(f"{keys.FIRST_STARTED}_{execution.attempt}", execution.now())
-        followed = [FollowedJob(own.job.job_id, own.attempt, tuple(sorted(own.job.server_ids))) for own in started.jobs]
+        followed = [
+            FollowedJob(own.job.job_id, own.attempt, tuple(sorted(own.job.server_ids)))
+            for own in started.jobs
+        ]
         jobs = {
             "attempt": execution.attempt,
             "jobs": [job.to_dict() for job in followed],

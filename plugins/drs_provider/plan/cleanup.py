@@ -16,9 +16,7 @@ def drill_instances(
     DRS's ``jobID`` and ``isDrill`` on the instance are the exact test of whose it is (trap 19): a server may have
     an instance of an earlier recovery, or of somebody else's drill.
     """
-    return tuple(
-        view for view in instances if view.is_drill and view.job_id in own_job_ids and view.exists
-    )
+    return tuple(view for view in instances if view.is_drill and view.job_id in own_job_ids and view.exists)
 
 
 @dataclass(frozen=True)

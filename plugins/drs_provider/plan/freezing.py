@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from drs_provider.plan.frozen import FrozenGate, FrozenHold, FrozenPlan, FrozenServer, FrozenWave, FrozenWaveRef
+from drs_provider.plan.frozen import (
+    FrozenGate,
+    FrozenHold,
+    FrozenPlan,
+    FrozenServer,
+    FrozenWave,
+    FrozenWaveRef,
+)
 from drs_provider.plan.model import Gate, Plan, Wave
 from drs_provider.plan.run_conf import RunConf
 from drs_provider.plan.states import ExecutionType
@@ -42,7 +49,7 @@ class RunIdentity:
 
 def selected_names(plan: Plan, conf: RunConf) -> frozenset[str]:
     """Return the waves that the run configuration selects; all of them if it names none."""
-    return frozenset(conf.waves or (wave.name for wave in plan.waves))
+    return frozenset(wave.name for wave in conf.selected_waves(plan))
 
 
 def freeze_waves(
@@ -126,7 +133,7 @@ def _is_first(plan: Plan, conf: RunConf, wave: Wave) -> bool:
 def _armed_by(conf: RunConf, wave: Wave, *, first: bool) -> Literal["plan", "conf", "default"] | None:
     if conf.skip_gates:
         return None
-    if conf.pauses_before(wave.name):
+    if wave.name in conf.pause_before:
         return "conf"
     if wave.gate is not None:
         return "plan"
@@ -164,7 +171,7 @@ def freeze_header(
         requested_by=conf.initiated_by,
         reason=conf.reason,
         ticket=conf.ticket,
-        incident_time=conf.incident_time.timestamp() if conf.incident_time else None,
+        incident_time=conf.incident_time,
         started_at=identity.started_at,
         owner=plan.owner,
         business_function=plan.business_function,
@@ -177,7 +184,7 @@ def freeze_header(
             timeout_seconds=(hold.timeout_minutes if hold else 1) * SECONDS_PER_MINUTE,
             on_timeout=hold.on_timeout if hold else "cleanup",
         ),
-        cleanup=conf.cleanup or plan.drill.cleanup,
+        cleanup=conf.cleanup,
         max_age_seconds=plan.drill.max_age_hours * SECONDS_PER_HOUR,
         notifications=tuple(item.model_dump(mode="json") for item in plan.notifications),
         waves=tuple(

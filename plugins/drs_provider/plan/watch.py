@@ -82,7 +82,9 @@ class WaveWatch:
             self._notice(followed.job_id, by_id.get(followed.job_id), now)
         return judge_wave(
             servers=self.wave.servers,
-            jobs=[OwnedJob(by_id[job.job_id], job.attempt, "tags") for job in self.jobs if job.job_id in by_id],
+            jobs=[
+                OwnedJob(by_id[job.job_id], job.attempt, "tags") for job in self.jobs if job.job_id in by_id
+            ],
             rules=self.rules,
             now=now,
             log_events=log_events,

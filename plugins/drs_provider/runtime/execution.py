@@ -13,15 +13,15 @@ from airflow.sdk.exceptions import AirflowSkipException
 from drs_provider import keys, settings
 from drs_provider.exceptions import EvidenceError
 from drs_provider.history.outcome import ExecutionRef
-from drs_provider.hooks.clients import aws_clients
 from drs_provider.hooks.drs_api import DrsApi
 from drs_provider.hooks.ec2_api import Ec2Api
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.estimates import expected_seconds
 from drs_provider.plan.evidence import TamperedError, open_sealed, seal
 from drs_provider.plan.frozen import FrozenPlan, FrozenWave
-from drs_provider.plan.identity import execution_id, role_session_name
+from drs_provider.plan.identity import execution_id
 from drs_provider.plan.record import ExecutionRecord, initial_record
+from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.timeline import emit
@@ -109,18 +109,18 @@ class Execution:
         """
         return unseal(sealed, purpose, self.binding(wave_number))
 
-    @cached_property
-    def session_name(self) -> str:
-        """Role session name of every AWS call of this execution."""
-        return role_session_name(self.plan.execution_id)
+    @property
+    def aws(self) -> AwsAccess:
+        """AWS calls of this execution."""
+        return AwsAccess(self.plan.execution_id)
 
     def drs(self, target: AwsTarget) -> DrsApi:
         """Return the DRS calls in a target."""
-        return DrsApi(aws_clients(target, session_name=self.session_name))
+        return self.aws.drs(target)
 
     def ec2(self, target: AwsTarget) -> Ec2Api:
         """Return the EC2 calls in a target."""
-        return Ec2Api(aws_clients(target, session_name=self.session_name))
+        return self.aws.ec2(target)
 
     @cached_property
     def history(self) -> RunHistory:
@@ -162,6 +162,9 @@ def unseal(sealed: Any, purpose: str, binding: Mapping[str, Any]) -> dict[str, A
             "without having run. Clear that task and everything behind it."
         )
     try:
-        return open_sealed(sealed, key=settings.signing_key(), purpose=purpose, binding=binding)
+        payload: dict[str, Any] = open_sealed(
+            sealed, key=settings.signing_key(), purpose=purpose, binding=binding
+        )
     except TamperedError as error:
         raise EvidenceError(f"{error}. Nothing is started on evidence that does not verify.") from error
+    return payload

@@ -65,7 +65,7 @@ class RunHistory:
 
     def gate_opened(self, wave_number: int, armed_by: str | None, opened_at: float) -> None:
         """Show the execution as PAUSED before a wave."""
-        gate = {"armedBy": armed_by, "openedAt": opened_at, "responses": []}
+        gate: dict[str, Any] = {"armedBy": armed_by, "openedAt": opened_at, "responses": []}
         self._wave(wave_number, None, {"gate": gate, "pauseBeforeWave": True})
         self._status(running_status(gate_waiting=True))
 
@@ -76,7 +76,7 @@ class RunHistory:
 
     def hold_opened(self, opened_at: float) -> None:
         """Show a drill as PAUSED before its cleanup."""
-        hold = {"armedBy": "hold", "openedAt": opened_at, "responses": []}
+        hold: dict[str, Any] = {"armedBy": "hold", "openedAt": opened_at, "responses": []}
         self._status(running_status(gate_waiting=True), {"hold": hold})
 
     def hold_closed(
@@ -109,8 +109,10 @@ class RunHistory:
         self._history.set_execution_status(self._ref, None, {"lastPolledTime": polled_at})
 
     def wave_ended(self, result: Mapping[str, Any]) -> None:
-        """Write a wave's result."""
+        """Write a wave's result: its server rows first, because a wave that shows COMPLETED shows its instances."""
         fields = {name: value for name, value in record_fields(dict(result)).items() if name not in _ADDRESS}
+        if rows := fields.pop("serverStatuses", None):
+            self._history.put_servers(self._ref, result["waveNumber"], rows, full_record=self._full_record)
         self._wave(result["waveNumber"], WaveStatus(result["status"]), fields)
 
     def finalize(self, record: ExecutionRecord) -> ExecutionRecord:

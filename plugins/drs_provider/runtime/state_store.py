@@ -17,9 +17,10 @@ class TaskState:
     """
 
     def __init__(self, context: Mapping[str, Any]) -> None:
-        self._store = context.get("task_state_store")
-        if self._store is None:
+        store: Any = context.get("task_state_store")
+        if store is None:
             raise DrsFailError("this process has no task state store; Airflow 3.3 or newer is needed")
+        self._store = store
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return a stored value or the default."""

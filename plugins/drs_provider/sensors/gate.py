@@ -46,8 +46,9 @@ class DrsPauseGateSensor(HumanGateSensor):
         if not wave.selected or self._armed_by(execution, wave.gate) is None:
             return None
         gate = wave.gate
+        plan = execution.plan
         return Request(
-            subject=f"{execution.plan.execution_type} {execution.plan.plan_title}: start wave {wave.number}, {wave.name}?",
+            subject=f"{plan.execution_type} {plan.plan_title}: start wave {wave.number}, {wave.name}?",
             body=gate_body(execution, wave),
             options=(APPROVE, REJECT, SKIP_WAVE),
             confirming=APPROVE,
@@ -56,7 +57,7 @@ class DrsPauseGateSensor(HumanGateSensor):
             fields={"comment": hitl.text_field("Comment"), "ticket": hitl.text_field("Ticket number")},
             approvers=gate.approvers,
             people=gate.people,
-            excluded=execution.plan.initiated_by if gate.exclude_initiator else None,
+            excluded=plan.initiated_by if gate.exclude_initiator else None,
         )
 
     def _armed_by(self, execution: Execution, gate: FrozenGate) -> str | None:
@@ -75,7 +76,9 @@ class DrsPauseGateSensor(HumanGateSensor):
         execution.history.gate_opened(self.wave_number, armed_by, answers.opened_at)
         notify(execution, "gate", f"Gate before wave {self.wave_number} waits: {request.subject}")
 
-    def decided(self, execution: Execution, request: Request, option: str, answers: Answers) -> dict[str, Any]:
+    def decided(
+        self, execution: Execution, request: Request, option: str, answers: Answers
+    ) -> dict[str, Any]:
         """Let the wave start, skip it, or end the execution."""
         decision = self._decide(execution, DECISIONS[option], answers, None)
         if option == REJECT:
@@ -93,7 +96,9 @@ class DrsPauseGateSensor(HumanGateSensor):
         if gate.on_timeout == "approve" and execution.plan.is_drill:
             return self._decide(execution, "approve", answers, "approve by timeout")
         self._decide(execution, "reject", answers, "reject by timeout")
-        raise GateClosedError(f"gate before wave {self.wave_number} was not answered within {minutes} minutes")
+        raise GateClosedError(
+            f"gate before wave {self.wave_number} was not answered within {minutes} minutes"
+        )
 
     def _decide(
         self, execution: Execution, decision: str, answers: Answers | None, timeout_policy: str | None

@@ -60,7 +60,9 @@ class DrsHoldDrillSensor(HumanGateSensor):
         execution.history.hold_opened(answers.opened_at)
         notify(execution, "gate", request.subject)
 
-    def decided(self, execution: Execution, request: Request, option: str, answers: Answers) -> dict[str, Any]:
+    def decided(
+        self, execution: Execution, request: Request, option: str, answers: Answers
+    ) -> dict[str, Any]:
         """Keep the verdict."""
         return self._judge(execution, option.lower(), answers)
 

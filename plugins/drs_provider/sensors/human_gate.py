@@ -143,8 +143,13 @@ class HumanGateSensor(BaseSensorOperator):
         return request.confirming if len(options) >= request.people else None
 
     def _ask(self, execution: Execution, request: Request, answers: Answers) -> None:
-        notes = [f"**Approved by {item['respondedBy']}**; a second person must approve." for item in answers.accepted]
-        notes += [f"**Refused an answer by {item['respondedBy']}**: {item['refused']}." for item in answers.refused]
+        notes = [
+            f"**Approved by {item['respondedBy']}**; a second person must approve."
+            for item in answers.accepted
+        ]
+        notes += [
+            f"**Refused an answer by {item['respondedBy']}**: {item['refused']}." for item in answers.refused
+        ]
         hitl.open_detail(
             execution.context["ti"].id,
             subject=request.subject,

@@ -9,7 +9,7 @@ from typing import Any
 
 from drs_provider import keys
 from drs_provider.exceptions import EvidenceError
-from drs_provider.operators.wave_end import WaveEnd, wave_end
+from drs_provider.orchestration.wave_end import WaveEnd, wave_end
 from drs_provider.plan.record import (
     ExecutionRecord,
     apply_wave_result,
@@ -132,4 +132,3 @@ def refused_record(run: RunFacts, view: RunView) -> ExecutionRecord:
     }
     record.update(known)  # type: ignore[typeddict-item]
     return close_attempt(record, status, ended_at=time.time(), error_message=message)
-

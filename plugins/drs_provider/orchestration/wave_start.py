@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -56,7 +56,6 @@ class WaveStart:
         self._wave = wave
         self._state = state
         self._drs = execution.drs(wave.target)
-        self._answered: dict[str, JobView] = {}
 
     def run(self) -> Started:
         """Start what is missing.
@@ -105,11 +104,7 @@ class WaveStart:
     def _jobs(self) -> list[JobView]:
         # Ours since the execution's start, and whatever of others may still run: busy servers, quotas.
         since = self._execution.plan.started_at - LONGEST_JOB_SECONDS
-        found = {job.job_id: job for job in parse_jobs(self._drs.jobs_since(since))}
-        # A job that StartRecovery answered with counts, although DescribeJobs does not show it yet.
-        missing = {job_id for intent in self._intents() for job_id in intent.job_ids} - found.keys()
-        found.update({job_id: job for job_id, job in self._answered.items() if job_id in missing})
-        return list(found.values())
+        return list(parse_jobs(self._drs.jobs_since(since)))
 
     def _quotas(self) -> Quotas:
         quotas = self._drs.quotas()
@@ -163,8 +158,7 @@ class WaveStart:
         log.warning("StartRecovery was refused, nothing was started: %s", error)
 
     def _learn(self, intent: StartIntent, job: JobView) -> None:
-        self._answered[job.job_id] = job
-        answered = StartIntent(**{**vars(intent), "job_ids": (job.job_id,)})
+        answered = replace(intent, job_id=job.job_id)
         self._save([answered if stored == intent else stored for stored in self._intents()])
         self._execution.emit(
             "jobStarted", waveNumber=self._wave.number, jobId=job.job_id, servers=len(intent.servers)

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_provider import keys
 from drs_provider.exceptions import DrsError, EvidenceError, GateClosedError
-from drs_provider.operators.wave_result import gather, judge, wave_result
+from drs_provider.orchestration.wave_result import gather, judge, wave_result
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.states import WaveOutcome, WaveStatus
 from drs_provider.runtime.execution import Execution
@@ -85,9 +85,13 @@ def _without_result(execution: Execution, wave: FrozenWave, states: Mapping[str,
     if killed:
         return _end(execution, wave, WaveStatus.FAILED, f"task {killed[0]} was killed")
     if None in of_wave or "removed" in of_wave:
-        text = f"wave {wave.number} ({wave.name}) is not in the DAG any more: the plan was edited while it ran"
+        text = (
+            f"wave {wave.number} ({wave.name}) is not in the DAG any more: the plan was edited while it ran"
+        )
         return _end(execution, wave, WaveStatus.FAILED, text)
-    return _end(execution, wave, WaveStatus.CANCELLED, "not started: a wave before it did not complete", quiet=True)
+    return _end(
+        execution, wave, WaveStatus.CANCELLED, "not started: a wave before it did not complete", quiet=True
+    )
 
 
 def _stopped_text(wave: FrozenWave, states: list[str | None]) -> str:
@@ -110,7 +114,9 @@ def _end(
     result["status"] = status.value
     if error:
         result["errorMessage"] = _with_running_jobs(error, result)
-    outcome = WaveOutcome(wave.number, wave.selected, status, len(wave.servers), result.get("serversRecovered", 0))
+    outcome = WaveOutcome(
+        wave.number, wave.selected, status, len(wave.servers), result.get("serversRecovered", 0)
+    )
     return WaveEnd(result, outcome, stopped, None if quiet else result.get("errorMessage"))
 
 
@@ -135,7 +141,9 @@ def _enriched_again(execution: Execution, wave: FrozenWave, result: dict[str, An
     fresh = _what_runs(execution, wave, WaveStatus(result["status"]))
     if not fresh or fresh.get("enrichmentIncomplete"):
         return result
-    kept = {name: result[name] for name in ("status", "errorMessage", "attempt") if name in result}
+    kept: dict[str, Any] = {
+        name: result[name] for name in ("status", "errorMessage", "attempt") if name in result
+    }
     return {**fresh, **kept}
 
 

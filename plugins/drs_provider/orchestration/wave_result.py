@@ -98,7 +98,9 @@ def wave_result(
         "waveNumber": watch.wave.number,
         "attempt": execution.attempt,
         "status": status,
-        "startTime": min((job.created_at for job in evidence.jobs if job.created_at), default=execution.now()),
+        "startTime": min(
+            (job.created_at for job in evidence.jobs if job.created_at), default=execution.now()
+        ),
         "endTime": max((job.ended_at for job in evidence.jobs if job.ended_at), default=execution.now()),
         "lastPolledTime": execution.now(),
         "jobs": [job_row(job, attempts[job.job_id]) for job in evidence.jobs],

@@ -1,0 +1,1 @@
+"""What the operators do, apart from Airflow: admission, freezing, reconciling starts, results, cleanup."""

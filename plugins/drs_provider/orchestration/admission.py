@@ -1,0 +1,51 @@
+"""Whether a run may become an execution at all: its configuration, its initiator, the schedule's exclusions."""
+
+from __future__ import annotations
+
+import time
+
+from drs_provider.exceptions import ExecutionRefusedError
+from drs_provider.plan.exclusions import active_exclusion
+from drs_provider.plan.model import Exclusion, Plan
+from drs_provider.plan.problems import RunConfError
+from drs_provider.plan.run_conf import RunConf, parse_run_conf
+from drs_provider.plan.states import ExecutionType
+from drs_provider.runtime.run import RunFacts
+
+
+def read_conf(plan: Plan, run: RunFacts) -> RunConf:
+    """Return the validated run configuration.
+
+    :raises ExecutionRefusedError: naming every key that is wrong, and the remedy
+    """
+    try:
+        conf = parse_run_conf(run.conf, plan, now=time.time())
+    except RunConfError as error:
+        raise ExecutionRefusedError(
+            f"the run configuration is refused, nothing was started:\n{error}"
+        ) from error
+    if run.scheduled and conf.execution_type != ExecutionType.DRILL:
+        raise ExecutionRefusedError(
+            "a schedule can only run drills; start a RECOVERY by hand or through REST"
+        )
+    return conf
+
+
+def check_initiator(plan: Plan, conf: RunConf, run: RunFacts) -> None:
+    """Refuse a RECOVERY by somebody whom the plan does not name.
+
+    :raises ExecutionRefusedError: naming the user and who may
+    """
+    allowed = plan.recovery.initiators
+    if conf.execution_type == ExecutionType.RECOVERY and allowed and run.initiated_by not in allowed:
+        raise ExecutionRefusedError(
+            f"{run.initiated_by} may not start a RECOVERY of {plan.name}; the plan's recovery.initiators are "
+            f"{', '.join(allowed)}"
+        )
+
+
+def exclusion_of(plan: Plan, run: RunFacts) -> Exclusion | None:
+    """Return the exclusion window that a scheduled run falls into, or None; runs started by people fall into none."""
+    if not run.scheduled or plan.schedule is None:
+        return None
+    return active_exclusion(plan.schedule, run.run_after)

@@ -1,0 +1,31 @@
+"""AWS calls of an execution, all from the one client factory, under the execution's session name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drs_provider.hooks.clients import aws_clients
+from drs_provider.hooks.drs_api import DrsApi
+from drs_provider.hooks.ec2_api import Ec2Api
+from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.identity import role_session_name
+
+
+@dataclass(frozen=True)
+class AwsAccess:
+    """Gives the calls in a target; the account is proven before the first one."""
+
+    execution_id: str
+
+    @property
+    def session_name(self) -> str:
+        """Role session name of every call."""
+        return role_session_name(self.execution_id)
+
+    def drs(self, target: AwsTarget) -> DrsApi:
+        """Return the DRS calls in a target."""
+        return DrsApi(aws_clients(target, session_name=self.session_name))
+
+    def ec2(self, target: AwsTarget) -> Ec2Api:
+        """Return the EC2 calls in a target."""
+        return Ec2Api(aws_clients(target, session_name=self.session_name))

@@ -1,0 +1,170 @@
+"""The trigger that follows a wave's jobs: it tells how far they are, and when to look again. It decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from drs_provider import keys
+from drs_provider.exceptions import DrsError
+from drs_provider.history.outcome import ExecutionRef
+from drs_provider.plan.drs_model import JobView, LogEvent, parse_jobs, parse_log
+from drs_provider.plan.frozen import FrozenWave
+from drs_provider.plan.progress import latest_time, polled_rows, progress
+from drs_provider.plan.record import ServerRow
+from drs_provider.plan.states import ExecutionType
+from drs_provider.plan.watch import WaveWatch
+from drs_provider.runtime.history import RunHistory
+from drs_provider.runtime.run import publish_xcom
+from drs_provider.runtime.watching import make_watch
+from drs_provider.triggers.cadence import PollSettings
+from drs_provider.triggers.poller import PollSnapshot, Subscription, watch_jobs
+
+log = logging.getLogger(__name__)
+
+
+class DrsRecoveryTrigger(BaseTrigger):
+    """Follows the jobs of one wave through the poller that all waits of the account and Region share.
+
+    Ends with an event when the wave is decided or its deadline has passed; the deadline is absolute, so that a
+    restarted triggerer does not begin anew. Every poll publishes progress as an XCom and writes server rows to the
+    history; it never touches the status of wave or execution. It holds no credentials.
+
+    :param wave: the frozen wave, as plain data
+    :param started: what `start_recovery` told of the jobs
+    :param memory: what earlier looks remembered
+    """
+
+    def __init__(
+        self,
+        *,
+        wave: dict[str, Any],
+        started: dict[str, Any],
+        memory: dict[str, Any],
+        execution_id: str,
+        plan_id: str,
+        execution_type: str,
+        attempt: int,
+        total_waves: int,
+        poll_interval_seconds: float,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.wave = wave
+        self.started = started
+        self.memory = memory
+        self.execution_id = execution_id
+        self.plan_id = plan_id
+        self.execution_type = execution_type
+        self.attempt = attempt
+        self.total_waves = total_waves
+        self.poll_interval_seconds = poll_interval_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what Airflow stores to make this trigger again."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "wave": self.wave,
+                "started": self.started,
+                "memory": self.memory,
+                "execution_id": self.execution_id,
+                "plan_id": self.plan_id,
+                "execution_type": self.execution_type,
+                "attempt": self.attempt,
+                "total_waves": self.total_waves,
+                "poll_interval_seconds": self.poll_interval_seconds,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Follow the jobs until there is something to decide."""
+        watch = make_watch(FrozenWave.model_validate(self.wave), self.started)
+        watch.remember(self.memory)
+        try:
+            yield TriggerEvent({"status": await self._follow(watch), "memory": watch.memory()})
+        except DrsError as error:
+            yield TriggerEvent({"status": "error", "message": str(error), "memory": watch.memory()})
+
+    async def _follow(self, watch: WaveWatch) -> str:
+        publisher = Publisher(self, watch)
+        pace = PollSettings(interval_seconds=self.poll_interval_seconds)
+        async with watch_jobs(watch.wave.target, watch.job_ids, settings=pace) as subscription:
+            while (left := watch.deadline - time.time()) > 0:
+                snapshot = await subscription.next(left)
+                if snapshot is not None and await publisher.decided(snapshot, subscription):
+                    return "decided"
+        return "deadline"
+
+
+class Publisher:
+    """Publishes what every poll shows, and tells whether the wave is decided."""
+
+    def __init__(self, trigger: DrsRecoveryTrigger, watch: WaveWatch) -> None:
+        self._trigger = trigger
+        self._watch = watch
+        self._type = ExecutionType(trigger.execution_type)
+        self._rows: dict[str, ServerRow] = {}
+        ref = ExecutionRef(trigger.execution_id, trigger.plan_id, trigger.attempt, trigger.total_waves)
+        self._ref = ref
+        self._history: RunHistory | None = None
+        self._logs: dict[str, tuple[LogEvent, ...]] = {}
+        self._closed_logs: set[str] = set()
+
+    async def decided(self, snapshot: PollSnapshot, subscription: Subscription) -> bool:
+        """Take in a poll."""
+        jobs = {job.job_id: job for job in parse_jobs(snapshot.jobs.values())}
+        logs = await self._read_logs(jobs, subscription)
+        events: list[LogEvent] = [event for lines in logs.values() for event in lines]
+        verdict = self._watch.judge(jobs.values(), now=snapshot.at, log_events=events)
+        rows = polled_rows(
+            self._watch.wave,
+            verdict,
+            jobs,
+            logs,
+            is_drill=self._type.is_drill,
+            polled_at=snapshot.at,
+            previous=self._rows,
+        )
+        self._rows = {row["sourceServerId"]: row for row in rows}
+        now = latest_time(jobs, logs, snapshot.at)
+        shown = progress(self._watch.wave, rows, logs, execution_type=self._type, now=now)
+        await self._publish(shown, rows, snapshot.at)
+        return verdict.decided
+
+    async def _read_logs(
+        self, jobs: Mapping[str, JobView], subscription: Subscription
+    ) -> dict[str, tuple[LogEvent, ...]]:
+        """Return the log of every job; phases show only there. The log of an ended job is read once more."""
+        for job in jobs.values():
+            if job.status == "PENDING" or job.job_id in self._closed_logs:
+                continue
+            items = await subscription.job_log(job.job_id)
+            if items is not None:
+                self._logs[job.job_id] = parse_log(items)
+                if job.completed:
+                    self._closed_logs.add(job.job_id)
+        return self._logs
+
+    async def _publish(self, shown: Mapping[str, Any], rows: list[ServerRow], polled_at: float) -> None:
+        started_at = self._trigger.started["startedAt"]
+        progress_xcom = {
+            **shown,
+            "elapsedSeconds": round(polled_at - started_at),
+            "lastPolledTime": polled_at,
+        }
+        ti = self._trigger.task_instance
+        if ti is not None:
+            await publish_xcom(
+                keys.PROGRESS, progress_xcom, dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id
+            )
+        await asyncio.to_thread(self._write_history, rows, polled_at)
+
+    def _write_history(self, rows: list[ServerRow], polled_at: float) -> None:
+        if self._history is None:
+            self._history = RunHistory.of(self._ref)
+        self._history.wave_polled(self._watch.wave.number, rows, polled_at)
