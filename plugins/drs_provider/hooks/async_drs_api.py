@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """The DRS calls of the triggerer."""
 
 from __future__ import annotations
@@ -6,12 +7,17 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from botocore.config import Config
+
 from drs_provider.hooks.clients import AwsClients
 from drs_provider.hooks.drs_requests import jobs_by_id, recovery_instances_by
 from drs_provider.hooks.errors import explained, required_member
 from drs_provider.plan.account import AwsTarget
 
 Row = dict[str, Any]
+
+# Whoever polls is the repetition: errors reach its back-off soon, instead of each client pausing by itself.
+_POLLING = Config(read_timeout=20, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 class AsyncDrsApi:
@@ -65,5 +71,5 @@ async def async_drs_api(target: AwsTarget, *, session_name: str) -> AsyncIterato
     :raises DrsIdentityError: if it does not lead into the target's account
     """
     clients = AwsClients(target, session_name)
-    async with clients.async_client("drs") as client:
+    async with clients.async_client("drs", _POLLING) as client:
         yield AsyncDrsApi(client, target, clients.caller_arn)

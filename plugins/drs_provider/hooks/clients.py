@@ -75,16 +75,18 @@ class AwsClients:
         return self._kept_client(service, single_attempt=True)
 
     @asynccontextmanager
-    async def async_client(self, service: str) -> AsyncIterator[Any]:
+    async def async_client(self, service: str, *config: Config) -> AsyncIterator[Any]:
         """Give an aiobotocore client of a service in the target's Region; raises what :meth:`client` raises.
 
         Everything that blocks (identity proof, role assumption, loading the service model) runs in a thread.
+
+        :param config: configurations that win over the connection's
         """
         await self._hook.aload_connection()
         # Makes the synchronous client too: its session's loader then holds the parsed service model.
         await asyncio.to_thread(self.client, service)
         session = self._hook.get_session(deferrable=True)
-        async with session.create_client(service, **self._hook.client_arguments(service)) as client:
+        async with session.create_client(service, **self._hook.client_arguments(service, *config)) as client:
             yield client
 
     def _kept_client(self, service: str, *, single_attempt: bool) -> Any:

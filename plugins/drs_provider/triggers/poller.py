@@ -1,0 +1,364 @@
+"""One poll of DescribeJobs for everybody in this triggerer who waits for jobs of the same target.
+
+A thousand waiting waves would make a thousand calls a round; DRS answers for up to a thousand jobs in one.
+Pollers live in this module, which the triggerer imports once, and belong to the event loop that runs them.
+They start with the first waiter and end with the last. No credentials are held by waiters or serialized: a
+poller opens its own session from the target, and opens a fresh one before a role session can end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drs_provider.exceptions import DrsError, DrsFailError, DrsPollError
+from drs_provider.hooks.async_drs_api import async_drs_api
+from drs_provider.hooks.errors import is_throttle, is_transient, retry_after_seconds
+from drs_provider.plan.account import AwsTarget
+from drs_provider.triggers.cadence import PollSettings, backoff_delay, jittered, steady_delay
+
+log = logging.getLogger(__name__)
+
+POLL_SESSION_NAME = "drs-poll"
+
+T = TypeVar("T")
+Row = dict[str, Any]
+
+
+class _GiveUpError(Exception):
+    """Ends the polling; carries what the waiters are told."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+# What a poll may fail with; anything else is a mistake of ours and reaches the waiters at once.
+_POLL_ERRORS = (BotoCoreError, ClientError, DrsError, OSError, TimeoutError)
+
+
+class PollApi(Protocol):
+    """What a poller needs of :class:`~drs_provider.hooks.async_drs_api.AsyncDrsApi`."""
+
+    async def jobs(self, job_ids: Iterable[str]) -> list[Row]:
+        """Return the given jobs that exist."""
+
+    async def job_log(self, job_id: str) -> list[Row]:
+        """Return the events of a job's log."""
+
+    async def recovery_instances(
+        self, source_server_ids: Iterable[str] | None = None, instance_ids: Iterable[str] | None = None
+    ) -> list[Row]:
+        """Return recovery instances."""
+
+
+ApiFactory = Callable[[], AbstractAsyncContextManager[PollApi]]
+
+
+@dataclass(frozen=True)
+class PollSnapshot:
+    """What one poll saw of the jobs that one waiter waits for.
+
+    :param at: epoch seconds of the poll
+    :param jobs: job id → DescribeJobs row
+    :param missing: ids of jobs that DRS did not return; whether that is a failure is the waiter's to decide
+    :param errors_since_last: failed polls since the snapshot that the waiter saw before
+    """
+
+    at: float
+    jobs: Mapping[str, Row]
+    missing: frozenset[str]
+    errors_since_last: int
+
+
+class Subscription:
+    """A waiter's view of a poller: an asynchronous iterator of snapshots.
+
+    Only the newest snapshot is kept, so a slow waiter skips some, delays nobody and costs no memory.
+    """
+
+    def __init__(self, poller: JobPoller, job_ids: frozenset[str], due_at: float | None) -> None:
+        self.job_ids = job_ids
+        self.due_at = due_at
+        self.last_error: str | None = None
+        self._poller = poller
+        self._newest: PollSnapshot | None = None
+        self._error: BaseException | None = None
+        self._errors = 0
+        self._news = asyncio.Event()
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> PollSnapshot:
+        """Return the next snapshot.
+
+        :raises DrsPollError: if polls have failed for longer than the error budget
+        :raises DrsFailError: if people must act before jobs can be read
+        """
+        while self._newest is None:
+            if self._error is not None:
+                raise self._error
+            self._news.clear()
+            await self._news.wait()
+        snapshot, self._newest = self._newest, None
+        self._errors = 0
+        return snapshot
+
+    async def next(self, timeout_seconds: float) -> PollSnapshot | None:
+        """Return the next snapshot, or None if none came in time; raises what iterating raises.
+
+        Meanwhile :attr:`last_error` tells why, if polls are failing.
+        """
+        try:
+            async with asyncio.timeout(max(timeout_seconds, 0.0)):
+                return await self.__anext__()
+        except TimeoutError:
+            return None
+
+    async def job_log(self, job_id: str) -> list[Row] | None:
+        """Return the events of a job's log, or None if it cannot be read now (logged)."""
+        return await self._poller.aside(f"log of {job_id}", lambda api: api.job_log(job_id))
+
+    async def recovery_instances(self, source_server_ids: Iterable[str]) -> list[Row] | None:
+        """Return the recovery instances of servers, or None if they cannot be read now (logged)."""
+        ids = list(source_server_ids)
+        return await self._poller.aside("recovery instances", lambda api: api.recovery_instances(ids))
+
+    def deliver(self, at: float, jobs: Mapping[str, Row]) -> None:
+        """Take the result of a poll that asked for this waiter's jobs."""
+        found = {job_id: jobs[job_id] for job_id in self.job_ids if job_id in jobs}
+        self._newest = PollSnapshot(at, found, self.job_ids - found.keys(), self._errors)
+        self.last_error = None
+        self._news.set()
+
+    def count_error(self, error: BaseException) -> None:
+        """Take note of a failed poll."""
+        self._errors += 1
+        self.last_error = str(error)
+
+    def fail(self, error: BaseException) -> None:
+        """Take note that the poller has ended with an error."""
+        self._error = error
+        self._news.set()
+
+
+class JobPoller:
+    """Polls the jobs of all its waiters in one task.
+
+    :param open_api: gives an API over a fresh session each time it is called
+    :param name: for the log
+    """
+
+    def __init__(self, open_api: ApiFactory, settings: PollSettings, name: str) -> None:
+        self._open_api = open_api
+        self._settings = settings
+        self._name = name
+        self._random = Random()
+        self._waiters: set[Subscription] = set()
+        self._wake = asyncio.Event()
+        self._api: PollApi | None = None
+        self._asides: set[asyncio.Task[Any]] = set()
+        self._ever_succeeded = False
+        self._failures = 0
+        self._failing_since = 0.0
+        self._last_poll = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_usable(self) -> bool:
+        """False once the poller has ended."""
+        return self._task is None or not self._task.done()
+
+    def is_only_for(self, subscription: Subscription) -> bool:
+        """True if nobody else waits."""
+        return self._waiters <= {subscription}
+
+    def subscribe(self, job_ids: Iterable[str], *, due_at: float | None = None) -> Subscription:
+        """Add a waiter; the first one starts the polling.
+
+        :param due_at: epoch seconds at which the first launches are expected, or None if unknown
+        :raises ValueError: for no job ids, which DRS would take for all jobs
+        """
+        subscription = Subscription(self, frozenset(job_ids), due_at)
+        if not subscription.job_ids:
+            raise ValueError("a waiter needs at least one job id")
+        self._waiters.add(subscription)
+        self._wake.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"poll {self._name}")
+            self._task.add_done_callback(self._ended)
+        return subscription
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """Remove a waiter; with the last one the polling ends, and its client is closed."""
+        self._waiters.discard(subscription)
+        if not self._waiters and self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def aside(self, what: str, call: Callable[[PollApi], Awaitable[T]]) -> T | None:
+        """Make another call with the poller's client, or return None if it fails or there is no client now."""
+        if self._api is None:
+            return None
+        task: asyncio.Task[T] = asyncio.ensure_future(call(self._api))
+        self._asides.add(task)
+        try:
+            return await task
+        except _POLL_ERRORS as error:
+            log.warning("%s: cannot read %s now: %s", self._name, what, error)
+            return None
+        finally:
+            self._asides.discard(task)
+
+    async def _run(self) -> None:
+        while True:
+            await self._use_one_session()
+
+    async def _use_one_session(self) -> None:
+        """Poll with one client until it is to be replaced, because of its age or because of an error."""
+        try:
+            async with self._open_api() as api:
+                self._api = api
+                try:
+                    await self._poll_until(api, time.monotonic() + self._settings.renew_seconds)
+                finally:
+                    self._api = None
+                    if self._asides:
+                        await asyncio.wait(set(self._asides))
+        except _POLL_ERRORS as error:
+            await asyncio.sleep(self._delay_after(error))
+
+    async def _poll_until(self, api: PollApi, renew_at: float) -> None:
+        while time.monotonic() < renew_at:
+            try:
+                jobs = await self._poll(api)
+            except ClientError as error:
+                if not is_throttle(error):
+                    raise
+                await asyncio.sleep(self._delay_after(error))  # nothing is wrong with this client
+            else:
+                await self._pause(jobs)
+
+    async def _poll(self, api: PollApi) -> list[Row]:
+        self._wake.clear()
+        waiters = list(self._waiters)
+        wanted = sorted(frozenset().union(*(waiter.job_ids for waiter in waiters)))
+        jobs = await api.jobs(wanted) if wanted else []
+        at = time.time()
+        self._last_poll = time.monotonic()
+        if self._failures:
+            log.info("%s: jobs can be read again, after %d failed polls", self._name, self._failures)
+        self._ever_succeeded, self._failures = True, 0
+        by_id = {job["jobID"]: job for job in jobs}
+        for waiter in waiters:
+            waiter.deliver(at, by_id)
+        return jobs
+
+    async def _pause(self, jobs: list[Row]) -> None:
+        """Wait for the next poll; a new waiter shortens the wait to the least gap."""
+        due = [waiter.due_at for waiter in self._waiters if waiter.due_at is not None]
+        first_due = min(due, default=None)
+        delay = steady_delay(self._settings, jobs, now=time.time(), due_at=first_due)
+        try:
+            async with asyncio.timeout(jittered(self._settings, delay, self._random)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        gap = min(self._settings.min_gap_seconds, self._settings.interval_seconds)
+        await asyncio.sleep(max(0.0, self._last_poll + gap - time.monotonic()))
+
+    def _delay_after(self, error: Exception) -> float:
+        """Count a failed poll and return how long to wait; raise when the waiters must be told.
+
+        Before the first success an error that needs people is final at once. After it, it must outlast the
+        budget as well: rights and connections are edited while recoveries run.
+        """
+        now = time.monotonic()
+        if not self._failures:
+            self._failing_since = now
+        self._failures += 1
+        for waiter in self._waiters:
+            waiter.count_error(error)
+        transient = is_transient(error)
+        failing_seconds = now - self._failing_since
+        if not transient and not self._ever_succeeded:
+            raise _GiveUpError(error)
+        if failing_seconds >= self._settings.error_budget_seconds:
+            if isinstance(error, DrsFailError):
+                raise _GiveUpError(error)
+            message = (
+                f"{self._name}: jobs could not be read for {failing_seconds:.0f} s "
+                f"({self._failures} polls failed); the last error was: {error}"
+            )
+            final = DrsPollError(message)
+            final.__cause__ = error
+            raise _GiveUpError(final)
+        log.warning("%s: poll failed (%d in a row): %s", self._name, self._failures, error)
+        asked = retry_after_seconds(error)
+        return backoff_delay(self._settings, self._failures, asked=asked, random=self._random)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, _GiveUpError):
+            error = error.error
+        for waiter in self._waiters:
+            waiter.fail(error or DrsPollError(f"{self._name}: the poller has ended"))
+
+
+PollerKey = tuple[tuple[str, str, str], str | None, str | None, str, PollSettings]
+
+_pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[PollerKey, JobPoller]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def watch_jobs(
+    target: AwsTarget,
+    job_ids: Iterable[str],
+    *,
+    session_name: str = POLL_SESSION_NAME,
+    settings: PollSettings | None = None,
+    due_at: float | None = None,
+) -> AsyncIterator[Subscription]:
+    """Watch jobs of a target, together with everybody else in this event loop who watches the same target.
+
+    ::
+
+        async with watch_jobs(target, job_ids) as watch:
+            async for snapshot in watch:
+                ...
+
+    :param session_name: role session name of the poller; waiters with different names share nothing, so it
+        is the same for all executions by default
+    :param settings: pace and error budget; waiters with different settings share nothing
+    :param due_at: epoch seconds at which the first launches are expected, or None if unknown
+    :raises ValueError: for no job ids
+    """
+    pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
+    pace = settings or PollSettings()
+    # Not the target's name: plans name the same target differently. But the role: its rights may differ.
+    key = (target.key, target.role, target.external_id, session_name, pace)
+    poller = pollers.get(key)
+    if poller is None or not poller.is_usable:
+        name = f"account {target.account_id}, Region {target.region}"
+        poller = JobPoller(lambda: async_drs_api(target, session_name=session_name), pace, name)
+    subscription = poller.subscribe(job_ids, due_at=due_at)
+    pollers[key] = poller
+    try:
+        yield subscription
+    finally:
+        # Out of the register first: whoever comes while this one is closing gets a poller of its own.
+        if pollers.get(key) is poller and poller.is_only_for(subscription):
+            del pollers[key]
+        await poller.unsubscribe(subscription)
