@@ -46,6 +46,7 @@ _ENDS = {
     "LAUNCH_END": PhaseName.LAUNCH,  # sent by the service, absent from its model
     "LAUNCH_FAILED": PhaseName.LAUNCH,
 }
+PHASE_EVENTS = frozenset(_STARTS) | frozenset(_ENDS)
 
 
 def server_phases(

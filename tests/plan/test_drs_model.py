@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import functools
+
+import pytest
+from botocore.loaders import Loader
+
+from drs_provider.plan import drs_model, phases
+from drs_provider.plan.drs_model import (
+    JobView,
+    LogEvent,
+    RecoveryInstanceView,
+    instances_by_server,
+    parse_jobs,
+    parse_log,
+)
+from drs_provider.plan.states import ExecutionType, LaunchStatus
+
+JOB = {
+    "jobID": "drsjob-11111111111111111",
+    "arn": "arn:aws:drs:eu-west-1:111122223333:job/drsjob-11111111111111111",
+    "type": "LAUNCH",
+    "initiatedBy": "START_DRILL",
+    "creationDateTime": "2022-12-07T19:15:39.204086+00:00",
+    "endDateTime": "2022-12-07T19:24:32Z",
+    "status": "COMPLETED",
+    "tags": {"WaveNumber": "1"},
+    "participatingServers": [
+        {
+            "sourceServerID": "s-1111111111111111a",
+            "recoveryInstanceID": "i-11111111111111111",
+            "launchStatus": "LAUNCHED",
+            "launchActionsStatus": {
+                "ssmAgentDiscoveryDatetime": "2022-12-07T19:23:00Z",
+                "runs": [
+                    {
+                        "action": {"actionId": "a1", "name": "disk space", "optional": True},
+                        "runId": "r1",
+                        "status": "FAILED",
+                        "failureReason": "disk is full",
+                    }
+                ],
+            },
+        },
+        {"sourceServerID": "s-1111111111111111b", "launchStatus": "LAUNCHED"},
+    ],
+}
+
+
+@functools.cache
+def shapes() -> dict:
+    return Loader().load_service_model("drs", "service-2")["shapes"]
+
+
+def test_a_job_is_read():
+    job = JobView.from_api(JOB)
+    assert job.completed
+    assert job.server_ids == {"s-1111111111111111a", "s-1111111111111111b"}
+    assert job.created_at == 1670440539.204086
+    assert job.ended_at == 1670441072.0
+    assert job.tags == {"WaveNumber": "1"}
+    run = job.server("s-1111111111111111a").launch_actions[0]
+    assert (run.name, run.optional, run.status, run.failure_reason) == (
+        "disk space",
+        True,
+        "FAILED",
+        "disk is full",
+    )
+    assert job.server("s-9") is None
+    assert job.unknown_values == ()
+    assert len({job, JobView.from_api(JOB)}) == 1
+
+
+def test_a_launched_server_may_lack_its_instance_id():
+    row = parse_jobs([JOB])[0].server("s-1111111111111111b")
+    assert row.recovery_instance_id is None
+    assert row.launch_actions == ()
+
+
+def test_a_job_with_its_id_only_is_read():
+    job = JobView.from_api({"jobID": "drsjob-1", "type": "LAUNCH"})
+    assert (job.status, job.created_at, job.servers, job.tags) == ("PENDING", None, (), {})
+    assert not job.completed
+
+
+def test_trap_24_unknown_values_stay_visible():
+    data = JOB | {
+        "status": "HALTED",
+        "participatingServers": [{"sourceServerID": "s-1", "launchStatus": "RESUMING"}],
+    }
+    assert JobView.from_api(data).unknown_values == ("status=HALTED", "s-1.launchStatus=RESUMING")
+    assert JobView.from_api(data).server("s-1").launch_status == "RESUMING"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"jobID": None},
+        {"creationDateTime": "yesterday"},
+        {"endDateTime": "2022-12-07T19:24:32"},
+        {"participatingServers": [{"launchStatus": "LAUNCHED"}]},
+    ],
+)
+def test_trap_24_malformed_jobs_are_errors(change):
+    with pytest.raises(ValueError):  # noqa: PT011
+        JobView.from_api(JOB | change)
+
+
+def test_a_log_line_is_read():
+    event = parse_log(
+        [
+            {
+                "logDateTime": "2022-12-07T19:15:40Z",
+                "event": "CONVERSION_FAIL",
+                "eventData": {"sourceServerID": "s-1", "rawError": "boom", "targetInstanceID": "i-1"},
+            }
+        ],
+        job_id="drsjob-1",
+    )[0]
+    assert event == LogEvent("CONVERSION_FAIL", 1670440540.0, "s-1", "i-1", "boom", "drsjob-1")
+    assert LogEvent.from_api({"event": "JOB_START"}) == LogEvent("JOB_START")
+
+
+def test_a_log_line_without_event_is_an_error():
+    with pytest.raises(ValueError, match="event"):
+        LogEvent.from_api({"logDateTime": "2022-12-07T19:15:40Z"})
+
+
+def instance(**changes):
+    data = {
+        "recoveryInstanceID": "i-1",
+        "ec2InstanceID": "i-1",
+        "ec2InstanceState": "RUNNING",
+        "sourceServerID": "s-1",
+        "jobID": "drsjob-1",
+        "isDrill": True,
+        "pointInTimeSnapshotDateTime": "2022-12-07T19:15:40Z",
+    }
+    return {key: value for key, value in (data | changes).items() if value is not None}
+
+
+def test_a_recovery_instance_is_read():
+    view = RecoveryInstanceView.from_api(instance())
+    assert view.is_drill
+    assert view.exists
+    assert view.point_in_time == 1670440540.0
+
+
+@pytest.mark.parametrize(
+    ("state", "exists"),
+    [
+        ("PENDING", True),
+        ("STOPPED", True),
+        ("SHUTTING-DOWN", False),
+        ("TERMINATED", False),
+        ("NOT_FOUND", False),
+        ("MOVED", True),
+        (None, True),
+    ],
+)
+def test_trap_33_only_a_known_end_means_that_an_instance_is_gone(state, exists):
+    assert RecoveryInstanceView.from_api(instance(ec2InstanceState=state)).exists is exists
+
+
+def test_trap_20_an_instance_that_does_not_say_drill_counts_as_live():
+    assert not RecoveryInstanceView.from_api(instance(isDrill=None)).is_drill
+
+
+def test_the_instance_that_exists_wins():
+    gone = instance(recoveryInstanceID="i-0", ec2InstanceID="i-0", ec2InstanceState="TERMINATED")
+    for order in ([gone, instance()], [instance(), gone]):
+        assert instances_by_server(order)["s-1"].recovery_instance_id == "i-1"
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize(
+    ("shape", "values"),
+    [
+        ("LaunchStatus", drs_model.LAUNCH_STATUSES),
+        ("JobStatus", drs_model.JOB_STATUSES),
+        ("JobType", drs_model.JOB_TYPES),
+        ("LaunchActionRunStatus", drs_model.RUN_STATUSES),
+    ],
+)
+def test_trap_25_enums_are_those_of_the_service_model(shape, values):
+    assert set(shapes()[shape]["enum"]) == set(values)
+
+
+@pytest.mark.contract
+def test_trap_25_values_used_in_rules_exist_in_the_service_model():
+    assert set(shapes()["EC2InstanceState"]["enum"]) >= drs_model.GONE_EC2_STATES
+    assert {kind.initiated_by for kind in ExecutionType} <= set(shapes()["InitiatedBy"]["enum"])
+    events = set(phases.PHASE_EVENTS) - {"LAUNCH_END"}
+    assert events <= set(shapes()["JobLogEvent"]["enum"])
+    assert LaunchStatus.LAUNCHED in drs_model.LAUNCH_STATUSES
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize(
+    ("shape", "members"),
+    [
+        (
+            "Job",
+            "jobID type initiatedBy status creationDateTime endDateTime tags participatingServers",
+        ),
+        ("ParticipatingServer", "sourceServerID launchStatus recoveryInstanceID launchActionsStatus"),
+        ("LaunchActionsStatus", "runs"),
+        ("LaunchActionRun", "action runId status failureReason"),
+        ("LaunchAction", "actionId name optional"),
+        ("JobLog", "event logDateTime eventData"),
+        ("JobLogEventData", "sourceServerID targetInstanceID rawError"),
+        (
+            "RecoveryInstance",
+            (
+                "recoveryInstanceID ec2InstanceID ec2InstanceState sourceServerID jobID isDrill "
+                "pointInTimeSnapshotDateTime"
+            ),
+        ),
+    ],
+)
+def test_trap_25_members_are_those_of_the_service_model(shape, members):
+    assert set(members.split()) <= set(shapes()[shape]["members"])
