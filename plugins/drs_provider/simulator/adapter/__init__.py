@@ -1,0 +1,1 @@
+"""What ties the engine to moto: backend, request handling, EC2 instances, identities, HTTP server."""

@@ -1,0 +1,126 @@
+"""Access keys and roles of the scenario's accounts, in moto's IAM and STS.
+
+Every account has one user, ``simulator``, whose access key id is ``AKIA<account id>DRSS``; any secret does.
+"""
+
+from __future__ import annotations
+
+import json
+
+from moto.iam.models import AccessKey, iam_backends
+from moto.sts.models import sts_backends
+
+from drs_provider.simulator.engine.entities import Caller
+from drs_provider.simulator.engine.errors import DrsError
+from drs_provider.simulator.scenario import RoleSpec, Scenario
+
+UNKNOWN_TOKEN = "The security token included in the request is invalid."
+USER = "simulator"
+SECRET_KEY = "simulator-does-not-check-secrets"
+_PARTITION = "aws"
+_CHAINED_SECONDS = 3600
+
+
+def access_key_id(account_id: str) -> str:
+    """The access key id of an account of the scenario."""
+    return f"AKIA{account_id}DRSS"
+
+
+class Identities:
+    """Who calls: by access key."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._callers: dict[str, Caller] = {}
+        for account_id in scenario.accounts:
+            _add_user(account_id)
+            for name, role in scenario.accounts[account_id].roles.items():
+                _add_role(account_id, name, role)
+
+    def find(self, key: str | None) -> Caller | None:
+        """The caller of an access key, None for a key that was never given out."""
+        if key is None:
+            return None
+        if key not in self._callers:
+            caller = self._look_up(key)
+            if caller is None:
+                return None
+            self._callers[key] = caller
+        return self._callers[key]
+
+    def caller(self, key: str | None) -> Caller:
+        """As :meth:`find`; UnrecognizedClientException for an unknown key."""
+        found = self.find(key)
+        if found is None:
+            raise DrsError("UnrecognizedClientException", UNKNOWN_TOKEN)
+        return found
+
+    def refuse_assume_role(
+        self, caller: Caller, role_arn: str, external_id: str | None, seconds: int
+    ) -> DrsError | None:
+        """Why the caller may not assume the role, None if it may."""
+        account_id, _, name = role_arn.removeprefix("arn:aws:iam::").partition(":role/")
+        account = self._scenario.accounts.get(account_id)
+        role = account.roles.get(name.rpartition("/")[2]) if account else None
+        if role is None or not _trusts(role, caller, external_id):
+            return DrsError(
+                "AccessDenied",
+                f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
+            )
+        if caller.session_name is not None and seconds > _CHAINED_SECONDS:
+            return DrsError(
+                "ValidationError",
+                "The requested DurationSeconds exceeds the 1 hour session limit of role chaining",
+            )
+        return None
+
+    def _look_up(self, key: str) -> Caller | None:
+        for account_id, backends in list(iam_backends.items()):
+            known: AccessKey | None = backends[_PARTITION].access_keys.get(key)
+            if known is not None:
+                return self._describe(account_id, known)
+        return None
+
+    def _describe(self, account_id: str, key: AccessKey) -> Caller:
+        account = self._scenario.accounts.get(account_id)
+        if key.role_arn is None:
+            denied = account.deny if account else ()
+            return Caller(account_id, f"arn:aws:iam::{account_id}:user/{key.user_name}", None, denied)
+        name = key.role_arn.rpartition("/")[2]
+        role = account.roles.get(name) if account else None
+        session = _session_name(account_id, key.access_key_id)
+        arn = f"arn:aws:sts::{account_id}:assumed-role/{name}/{session}"
+        return Caller(account_id, arn, session, role.deny if role else ())
+
+
+def _trusts(role: RoleSpec, caller: Caller, external_id: str | None) -> bool:
+    principals = {caller.account_id, f"arn:aws:iam::{caller.account_id}:root", caller.arn}
+    return not principals.isdisjoint(role.trusts) and role.external_id in {None, external_id}
+
+
+def _session_name(account_id: str, key: str) -> str:
+    for role in reversed(sts_backends[account_id][_PARTITION].assumed_roles):
+        if role.access_key_id == key:
+            return str(role.session_name)
+    return ""
+
+
+def _add_user(account_id: str) -> None:
+    backend = iam_backends[account_id][_PARTITION]
+    backend.create_user("us-east-1", USER)
+    key = backend.create_access_key(USER)
+    del backend.access_keys[key.access_key_id]
+    key.access_key_id = access_key_id(account_id)
+    key.secret_access_key = SECRET_KEY
+    backend.access_keys[key.access_key_id] = key
+
+
+def _add_role(account_id: str, name: str, role: RoleSpec) -> None:
+    principals = [p if p.startswith("arn:") else f"arn:aws:iam::{p}:root" for p in role.trusts]
+    statement = {"Effect": "Allow", "Principal": {"AWS": principals}, "Action": "sts:AssumeRole"}
+    if role.external_id is not None:
+        statement["Condition"] = {"StringEquals": {"sts:ExternalId": role.external_id}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam_backends[account_id][_PARTITION].create_role(
+        name, document, "/", None, "", [], "3600", linked_service=None
+    )

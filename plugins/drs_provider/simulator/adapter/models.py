@@ -1,0 +1,27 @@
+"""The DRS backend in moto's sense: one per account and Region, over the world that is being simulated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.base_backend import BackendDict, BaseBackend
+
+from drs_provider.simulator.engine.context import Call
+from drs_provider.simulator.engine.entities import Caller, Place
+from drs_provider.simulator.engine.operations import perform
+
+
+class DrsBackend(BaseBackend):
+    """DRS of one account and Region. It keeps nothing itself: moto's reset must not forget half a world."""
+
+    def perform(self, operation: str, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        """Do an operation and return its response body. DrsError for every error answer."""
+        # moto imports this module by name before anything is simulated.
+        from drs_provider.simulator.adapter.simulation import current_simulation
+
+        world = current_simulation().world
+        state = world.region(Place(self.account_id, self.region_name))
+        return perform(Call(world, state, caller), operation, params)
+
+
+drs_backends: BackendDict[DrsBackend] = BackendDict(DrsBackend, "drs")

@@ -1,0 +1,1 @@
+"""The behaviour of DRS: clock, agenda, job life cycle, rules and faults. Without moto or botocore."""

@@ -1,0 +1,281 @@
+"""The engine's objects in the form of the service model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drs_provider.simulator.engine.entities import (
+    ActionRun,
+    Job,
+    JobServer,
+    LogItem,
+    RecoveryInstance,
+    RegionState,
+    SourceServer,
+)
+from drs_provider.simulator.engine.ids import digest_id
+from drs_provider.simulator.engine.machines import Machines
+from drs_provider.simulator.engine.post_launch import action_id
+from drs_provider.simulator.engine.snapshots import BROKEN, Snapshot, consistent_at, lag_seconds
+from drs_provider.simulator.engine.times import duration_text, log_stamp, stamp
+from drs_provider.simulator.server_spec import LaunchActionSpec
+
+_GIB = 1024**3
+_AGENT_VERSION = "4.5.1"
+_DEFAULT_ERRORS = {"STALLED": "NOT_CONVERGING", "DISCONNECTED": "AGENT_NOT_SEEN"}
+
+
+def job_view(job: Job, now: float) -> dict[str, Any]:
+    """A job, with its tags if they can be seen yet. The result is shared: do not change it."""
+    if job.view is None:
+        job.view = _render_job(job)
+    tags_seen = job.tags_visible_at is not None and now >= job.tags_visible_at
+    return job.view if tags_seen or not job.tags else {**job.view, "tags": {}}
+
+
+def _render_job(job: Job) -> dict[str, Any]:
+    view: dict[str, Any] = {
+        "jobID": job.job_id,
+        "arn": job.arn,
+        "type": job.kind,
+        "initiatedBy": job.initiated_by,
+        "creationDateTime": stamp(job.created_at),
+        "status": job.status,
+        "participatingServers": [_job_server(part) for part in job.servers],
+        "tags": dict(job.tags),
+    }
+    if job.ended_at is not None:
+        view["endDateTime"] = stamp(job.ended_at)
+    return view
+
+
+def _job_server(part: JobServer) -> dict[str, Any]:
+    view: dict[str, Any] = {"sourceServerID": part.server_id, "launchStatus": part.launch_status}
+    if part.instance_id is not None and not part.hide_instance_id:
+        view["recoveryInstanceID"] = part.instance_id
+    if part.agent_found_at is not None:
+        view["launchActionsStatus"] = {
+            "ssmAgentDiscoveryDatetime": stamp(part.agent_found_at),
+            "runs": [_action_run(run) for run in part.runs],
+        }
+    return view
+
+
+def _action_run(run: ActionRun) -> dict[str, Any]:
+    view = {"action": _action(run.action, run.action_id), "runId": run.run_id, "status": run.status}
+    if run.failure_reason is not None:
+        view["failureReason"] = run.failure_reason
+    return view
+
+
+def launch_action_views(server: SourceServer) -> list[dict[str, Any]]:
+    """A server's post-launch actions in their order."""
+    actions = sorted(server.spec.launch_actions, key=lambda a: (a.order, a.name))
+    return [_action(action, action_id(server, action)) for action in actions]
+
+
+def _action(action: LaunchActionSpec, identifier: str) -> dict[str, Any]:
+    return {
+        "actionId": identifier,
+        "actionCode": action.code,
+        "type": action.kind,
+        "name": action.name,
+        "active": action.active,
+        "order": action.order,
+        "actionVersion": "$DEFAULT",
+        "optional": action.optional,
+        "parameters": {},
+        "category": action.category,
+    }
+
+
+def log_view(item: LogItem) -> dict[str, Any]:
+    """A line of a job's log."""
+    return {"logDateTime": log_stamp(item.at), "event": item.event, "eventData": item.data}
+
+
+def snapshot_view(snapshot: Snapshot) -> dict[str, Any]:
+    """A point in time."""
+    view: dict[str, Any] = {
+        "snapshotID": snapshot.snapshot_id,
+        "sourceServerID": snapshot.server_id,
+        "expectedTimestamp": stamp(snapshot.expected_at),
+    }
+    if snapshot.taken_at is not None:
+        view["timestamp"] = stamp(snapshot.taken_at)
+        view["ebsSnapshots"] = list(snapshot.ebs_snapshots)
+    return view
+
+
+def launch_configuration_view(server: SourceServer) -> dict[str, Any]:
+    """A server's launch configuration."""
+    config = server.launch
+    view: dict[str, Any] = {
+        "sourceServerID": server.server_id,
+        "name": config.name,
+        "ec2LaunchTemplateID": config.template_id,
+        "launchDisposition": config.disposition,
+        "targetInstanceTypeRightSizingMethod": config.right_sizing,
+        "copyPrivateIp": config.copy_private_ip,
+        "copyTags": config.copy_tags,
+        "licensing": {"osByol": config.os_byol},
+        "postLaunchEnabled": config.post_launch,
+        "recoveryMode": config.recovery_mode,
+    }
+    if config.into_instance_id is not None:
+        view["launchIntoInstanceProperties"] = {"launchIntoEC2InstanceID": config.into_instance_id}
+    return view
+
+
+def source_server_view(state: RegionState, server: SourceServer, now: float) -> dict[str, Any]:
+    """A source server."""
+    view: dict[str, Any] = {
+        "sourceServerID": server.server_id,
+        "arn": server.arn,
+        "tags": dict(server.tags),
+        "lastLaunchResult": server.last_result,
+        "dataReplicationInfo": _replication(state, server, now),
+        "lifeCycle": _life_cycle(server, now),
+        "sourceProperties": _source_properties(server, now),
+        "stagingArea": _staging_area(state, server),
+        "replicationDirection": "FAILOVER",
+        "agentVersion": _AGENT_VERSION,
+    }
+    if server.recovery_instance_id is not None:
+        view["recoveryInstanceId"] = server.recovery_instance_id
+    if server.spec.origin_region is not None:
+        view["sourceCloudProperties"] = {
+            "originAccountID": state.place.account_id,
+            "originRegion": server.spec.origin_region,
+            "originAvailabilityZone": f"{server.spec.origin_region}a",
+        }
+    return view
+
+
+def _replication(state: RegionState, server: SourceServer, now: float) -> dict[str, Any]:
+    spec = server.spec
+    synced = consistent_at(server, now) is not None
+    done = 1.0 if synced else 0.4
+    disks = [
+        {
+            "deviceName": f"/dev/xvd{chr(ord('a') + index)}",
+            "totalStorageBytes": size * _GIB,
+            "replicatedStorageBytes": int(size * _GIB * done),
+            "rescannedStorageBytes": 0,
+            "backloggedStorageBytes": _backlog(server, size, now),
+        }
+        for index, size in enumerate(spec.disks)
+    ]
+    view: dict[str, Any] = {
+        "dataReplicationState": spec.replication,
+        "replicatedDisks": disks,
+        "stagingAvailabilityZone": f"{state.place.region}a",
+    }
+    if synced:
+        view["lagDuration"] = duration_text(lag_seconds(server, now))
+    if not synced or spec.replication in {"BACKLOG", "RESCAN"}:
+        view["etaDateTime"] = stamp(now + 3600)
+    error = spec.replication_error or _DEFAULT_ERRORS.get(spec.replication)
+    if error is not None:
+        view["dataReplicationError"] = {"error": error, "rawError": f"Replication of {spec.name}: {error}"}
+    return view
+
+
+def _backlog(server: SourceServer, size: int, now: float) -> int:
+    # Assumed: about one MiB of changes a second, never more than the disk.
+    return min(size * _GIB, int(lag_seconds(server, now)) * 1024 * 1024)
+
+
+def _life_cycle(server: SourceServer, now: float) -> dict[str, Any]:
+    gone = server.spec.replication == "DISCONNECTED"
+    seen = (consistent_at(server, now) or now) if gone else now
+    view: dict[str, Any] = {
+        "addedToServiceDateTime": stamp(server.added_at),
+        "firstByteDateTime": stamp(server.added_at + 600),
+        "elapsedReplicationDuration": duration_text(now - server.added_at - 600),
+        "lastSeenByServiceDateTime": stamp(seen),
+    }
+    last = server.last_launch
+    if last is not None:
+        view["lastLaunch"] = {
+            "initiated": {
+                "apiCallDateTime": stamp(last.at),
+                "jobID": last.job_id,
+                "type": "DRILL" if last.is_drill else "RECOVERY",
+            },
+            "status": last.status,
+        }
+    return view
+
+
+def _source_properties(server: SourceServer, now: float) -> dict[str, Any]:
+    spec = server.spec
+    hints = {"hostname": spec.name, "fqdn": f"{spec.name}.source.example"}
+    if spec.origin_region is not None:
+        hints["awsInstanceID"] = digest_id("i-", spec.id)
+    return {
+        "lastUpdatedDateTime": stamp(now if spec.replication not in BROKEN else server.lag_at),
+        "recommendedInstanceType": spec.instance_type,
+        "identificationHints": hints,
+        "networkInterfaces": [
+            {
+                "macAddress": "0a:" + ":".join(digest_id("", spec.id)[i : i + 2] for i in range(0, 10, 2)),
+                "ips": [spec.private_ip or "192.0.2.10"],
+                "isPrimary": True,
+            }
+        ],
+        "disks": [
+            {"deviceName": f"/dev/xvd{chr(ord('a') + index)}", "bytes": size * _GIB}
+            for index, size in enumerate(spec.disks)
+        ],
+        "cpus": [{"cores": 2, "modelName": "Intel(R) Xeon(R) Platinum 8259CL CPU @ 2.50GHz"}],
+        "ramBytes": 8 * _GIB,
+        "os": {"fullString": spec.os},
+        "supportsNitroInstances": True,
+        "architecture": "x86_64",
+    }
+
+
+def _staging_area(state: RegionState, server: SourceServer) -> dict[str, Any]:
+    staging = server.spec.staging_account
+    if staging is None:
+        return {"status": "NOT_EXTENDED"}
+    staged = digest_id("s-", staging, server.server_id)
+    arn = f"arn:aws:drs:{state.place.region}:{staging}:source-server/{staged}"
+    return {"status": "EXTENDED", "stagingAccountID": staging, "stagingSourceServerArn": arn}
+
+
+def recovery_instance_view(
+    state: RegionState, instance: RecoveryInstance, machines: Machines, now: float
+) -> dict[str, Any]:
+    """A recovery instance, with the state that EC2 says it has."""
+    server = state.servers.get(instance.server_id)
+    ip = machines.private_ip(state.place, instance.instance_id)
+    name = server.spec.name if server else instance.server_id
+    view: dict[str, Any] = {
+        "ec2InstanceID": instance.instance_id,
+        "ec2InstanceState": machines.state(state.place, instance.instance_id),
+        "jobID": instance.job_id,
+        "recoveryInstanceID": instance.instance_id,
+        "sourceServerID": instance.server_id,
+        "arn": instance.arn,
+        "tags": dict(instance.tags),
+        "failback": {"state": "FAILBACK_NOT_STARTED"},
+        "dataReplicationInfo": {
+            "dataReplicationState": "NOT_STARTED" if instance.connected else "DISCONNECTED",
+            "replicatedDisks": [],
+        },
+        "recoveryInstanceProperties": {
+            "lastUpdatedDateTime": stamp(now),
+            "identificationHints": {"hostname": name, "awsInstanceID": instance.instance_id},
+            "networkInterfaces": [{"ips": [ip], "isPrimary": True}] if ip else [],
+            "os": {"fullString": server.spec.os if server else "unknown"},
+        },
+        "pointInTimeSnapshotDateTime": stamp(instance.point_in_time),
+        "isDrill": instance.is_drill,
+        "originEnvironment": "AWS" if server and server.spec.origin_region else "ON_PREMISES",
+        "agentVersion": _AGENT_VERSION,
+    }
+    if server and server.spec.origin_region:
+        view["originAvailabilityZone"] = f"{server.spec.origin_region}a"
+    return view

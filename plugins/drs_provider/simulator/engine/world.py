@@ -1,0 +1,82 @@
+"""A simulated world: one clock, one agenda, all accounts and Regions of a scenario."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+from drs_provider.simulator.engine.agenda import Agenda
+from drs_provider.simulator.engine.calls import CallLog
+from drs_provider.simulator.engine.clock import Clock
+from drs_provider.simulator.engine.entities import Place, RegionState
+from drs_provider.simulator.engine.faults import FaultBook
+from drs_provider.simulator.engine.machines import Machines
+from drs_provider.simulator.engine.seeding import seed_region
+from drs_provider.simulator.engine.times import parse_stamp
+from drs_provider.simulator.scenario import RoleSpec, Scenario
+
+
+class World:
+    """Everything that exists in a simulation. Not thread-safe: the adapter holds one lock around it."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        machines: Machines,
+        *,
+        speed: float = 1.0,
+        start: float | None = None,
+        seed: int | None = None,
+        wall: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.scenario = scenario
+        self.machines = machines
+        self.seed = scenario.seed if seed is None else seed
+        if start is None:
+            start = parse_stamp(scenario.start_time) if scenario.start_time else time.time()
+        self.started_at = start
+        self.clock = Clock(start, speed, wall)
+        self.agenda = Agenda()
+        self.faults = FaultBook(self.seed, scenario.faults)
+        self.calls = CallLog()
+        self._current = start
+        self._regions: dict[Place, RegionState] = {}
+        for account_id, account in scenario.accounts.items():
+            for region_name, spec in account.regions.items():
+                seed_region(self, Place(account_id, region_name), spec)
+
+    @property
+    def now(self) -> float:
+        """The simulated time up to which everything has happened."""
+        return self._current
+
+    def tick(self) -> None:
+        """Let everything happen that is due; called before every request of every service."""
+        self._current = max(self._current, self.clock.now())
+        self.agenda.run_until(self._current)
+
+    def advance(self, seconds: float) -> float:
+        """Move the clock forward, let everything due happen, return the new time."""
+        self.clock.advance(seconds)
+        self.tick()
+        return self._current
+
+    def region(self, place: Place) -> RegionState:
+        """DRS in an account and Region; one the scenario does not list is not initialised."""
+        if place not in self._regions:
+            self._regions[place] = RegionState(place, page_size=self.scenario.page_size)
+        return self._regions[place]
+
+    def regions(self) -> list[RegionState]:
+        """All Regions known so far."""
+        return list(self._regions.values())
+
+    def rng(self, *parts: object) -> random.Random:
+        """A generator of its own for each purpose, so that one does not disturb the other."""
+        return random.Random("/".join(str(part) for part in (self.seed, *parts)))
+
+    def role(self, account_id: str, role_name: str) -> RoleSpec | None:
+        """A role of the scenario, None if there is none."""
+        account = self.scenario.accounts.get(account_id)
+        return account.roles.get(role_name) if account else None
