@@ -50,7 +50,7 @@ lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy plugins/drs_provider embedded
-	PYTHONPATH=plugins $(VENV)/bin/lint-imports
+	PYTHONPATH=plugins:. $(VENV)/bin/lint-imports --no-cache
 
 format: $(READY)
 	$(PY) -m ruff format .
@@ -61,7 +61,7 @@ lock: $(READY)
 
 clean:
 	@test ! -x $(PY) || $(PY) -m embedded down
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find dags embedded plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean

@@ -33,6 +33,8 @@ from embedded.needs import CONNECTION, OPERATOR, Needs
 from embedded.processes import Interrupts, ProcessSet, StackError, Started, free_ports, stop_sessions
 
 BOOT_TIMEOUT_SECONDS = 180.0
+# A file that failed once may have been read while it was written; the next look is ten seconds away.
+_IMPORT_PATIENCE_SECONDS = 15.0
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "api-server": ("api-server", "--host", "127.0.0.1"),
     # Logs are read from the disk that all components share: no component needs to serve its own.
@@ -152,16 +154,16 @@ class Stack:
 
         :raises StackError: if it does not appear, with the import errors that may be the reason
         """
+        began = time.monotonic()
         with self.api() as api:
-            deadline = time.monotonic() + timeout_seconds
             while not _is_ready(api.dag(dag_id)):
                 self.processes.check()
-                if time.monotonic() > deadline:
-                    errors = "\n".join(
-                        f"{each['filename']}: {each['stack_trace']}" for each in api.import_errors()
-                    )
-                    reason = errors or self.processes.tail("dag-processor")
-                    raise StackError(f"The DAG {dag_id} did not appear in {timeout_seconds:g} s.\n{reason}")
+                waited = time.monotonic() - began
+                errors = api.import_errors() if waited > _IMPORT_PATIENCE_SECONDS else []
+                if errors or waited > timeout_seconds:
+                    told = [f"{each['filename']}: {each['stack_trace']}" for each in errors]
+                    reason = "\n".join(told or [self.processes.tail("dag-processor")])
+                    raise StackError(f"The DAG {dag_id} did not appear in {waited:.0f} s.\n{reason}")
                 time.sleep(0.2)
 
     def _fresh_folders(self) -> None:
