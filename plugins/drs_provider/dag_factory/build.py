@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param, TaskGroup, chain
+from airflow.sdk.definitions.param import ParamsDict
 
 from drs_provider import keys
 from drs_provider.dag_factory.defaults import default_args
@@ -59,6 +60,9 @@ def build_dag(plan: Plan, *, withdrawn: bool = False) -> DAG:
         render_template_as_native_obj=False,
     ) as dag:
         _tasks(plan, withdrawn=withdrawn)
+    for task in dag.tasks:
+        # Airflow copies the DAG's params into every task: most of a serialized DAG, and no task reads them there.
+        task.params = ParamsDict()
     return dag
 
 

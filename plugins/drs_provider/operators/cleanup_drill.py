@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator
 
 from drs_provider import keys, settings
 from drs_provider.exceptions import CleanupIncompleteError
-from drs_provider.orchestration.drill_cleanup import DrillCleanup, TargetState
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.run import RunView
 from drs_provider.runtime.state_store import TaskState
+
+if TYPE_CHECKING:
+    from drs_provider.orchestration.drill_cleanup import TargetState
 
 #: A terminate job takes minutes; jobs that still launch are waited for as well.
 MAX_SECONDS = 2 * 3600
@@ -50,6 +52,8 @@ class DrsCleanupDrillOperator(BaseOperator):
             return self._tell(
                 execution, {"action": "none" if not execution.plan.is_drill else "kept", "reason": reason}
             )
+        from drs_provider.orchestration.drill_cleanup import DrillCleanup  # boto3 stays out of DAG parsing
+
         state = TaskState(execution.context)
         since = state.once(f"{keys.CLEANUP_SINCE}_{execution.attempt}", execution.now())
         targets = DrillCleanup(execution, state).step()

@@ -8,8 +8,6 @@ from typing import Any
 from airflow.sdk import BaseOperator
 
 from drs_provider.exceptions import WaveFailedError
-from drs_provider.orchestration.wave_result import gather, judge, wave_result
-from drs_provider.plan.watch import WaveWatch
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.notifications import notify
@@ -33,11 +31,13 @@ class DrsEnrichOperator(BaseOperator):
     @tells_failure
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Enrich and decide the wave."""
+        from drs_provider.orchestration.wave_result import completed_wave  # boto3 stays out of DAG parsing
+
         execution = Execution.open(context)
         watch = open_watch(execution, execution.wave(self.wave_number))
         started = execution.now()
         execution.emit("enrichmentStarted", waveNumber=self.wave_number)
-        result = self._result(execution, watch)
+        result = completed_wave(execution, watch)
         execution.emit(
             "waveCompleted" if result["status"] == "COMPLETED" else "waveFailed",
             waveNumber=self.wave_number,
@@ -52,17 +52,3 @@ class DrsEnrichOperator(BaseOperator):
             notify(execution, "wave_failed", result["errorMessage"], waveNumber=self.wave_number)
             raise WaveFailedError(result["errorMessage"])
         return {name: result[name] for name in ("status", "serversRecovered", "serversTotal")}
-
-    def _result(self, execution: Execution, watch: WaveWatch) -> dict[str, Any]:
-        wave = watch.wave
-        evidence = gather(execution, watch)
-        verdict = judge(watch, evidence, now=execution.now())
-        status, error = "COMPLETED", None
-        if not verdict.decided:
-            # Only a task that was marked as success by hand leads here: the state is evidence, the colour is not.
-            status = "FAILED"
-            error = f"wave {wave.number} ({wave.name}) has not ended: {'; '.join(verdict.reasons)}"
-        elif not verdict.met:
-            status = "FAILED"
-            error = f"wave {wave.number} ({wave.name}) failed: {'; '.join(verdict.reasons)}"
-        return wave_result(execution, watch, evidence, verdict, status=status, error=error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
@@ -11,9 +11,7 @@ from drs_provider import keys, settings
 from drs_provider.exceptions import ExecutionFailedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.links import DrsReportLink
-from drs_provider.orchestration.final_record import FinalRecord, final_record, refused_record
 from drs_provider.plan.record import ExecutionRecord, with_report
-from drs_provider.report.files import write_report
 from drs_provider.runtime.execution import DRY_RUN, EXCLUDED, Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.history import RunHistory
@@ -21,6 +19,9 @@ from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.state_store import TaskState
 from drs_provider.runtime.timeline import emit
+
+if TYPE_CHECKING:
+    from drs_provider.orchestration.final_record import FinalRecord
 
 #: Above this, the XCom leaves out the server rows; report and history hold them.
 MAX_XCOM_SERVERS = 500
@@ -56,6 +57,8 @@ class DrsFinalizeOperator(BaseOperator):
         return self._end(Execution.frozen(context))
 
     def _end(self, execution: Execution) -> dict[str, Any]:
+        from drs_provider.orchestration.final_record import final_record  # boto3 stays out of DAG parsing
+
         state = TaskState(execution.context)
         ended_at = state.once(f"{keys.ENDED_AT}_{execution.attempt}", execution.now())
         final = final_record(execution, ended_at=ended_at, earlier=state.get(keys.EARLIER_ATTEMPTS) or [])
@@ -70,6 +73,8 @@ class DrsFinalizeOperator(BaseOperator):
         return {"status": record["status"], "report": self.link_address}
 
     def _end_refused(self, context: Mapping[str, Any], view: RunView) -> dict[str, Any]:
+        from drs_provider.orchestration.final_record import refused_record
+
         run = RunFacts.of(context)
         record = self._write_report(refused_record(run, view))
         emit(
@@ -80,6 +85,8 @@ class DrsFinalizeOperator(BaseOperator):
         raise ExecutionFailedError(f"{record['status']}: {record['errorMessage']}")
 
     def _write_report(self, record: ExecutionRecord) -> ExecutionRecord:
+        from drs_provider.report.files import write_report
+
         try:
             report = write_report(record, settings.reports_path())
         except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator
@@ -13,13 +13,15 @@ from airflow.sdk.exceptions import AirflowSkipException
 from drs_provider import keys, settings
 from drs_provider.exceptions import GateClosedError, WaveFailedError
 from drs_provider.links import DrsJobsLink
-from drs_provider.orchestration.wave_start import Started, WaveStart
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.watch import FollowedJob
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.state_store import TaskState
 from drs_provider.runtime.wave_results import push_result
+
+if TYPE_CHECKING:
+    from drs_provider.orchestration.wave_start import Started
 
 
 class DrsStartRecoveryOperator(BaseOperator):
@@ -55,6 +57,8 @@ class DrsStartRecoveryOperator(BaseOperator):
         return self._start(Execution.open(context))
 
     def _start(self, execution: Execution) -> dict[str, Any]:
+        from drs_provider.orchestration.wave_start import WaveStart  # boto3 stays out of DAG parsing
+
         wave = execution.wave(self.wave_number)
         self._check_gate(execution, wave)
         self.link_address = DrsJobsLink.address(wave.target)

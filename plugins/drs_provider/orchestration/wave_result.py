@@ -114,6 +114,22 @@ def wave_result(
     return {name: value for name, value in result.items() if value is not None}
 
 
+def completed_wave(execution: Execution, watch: WaveWatch) -> dict[str, Any]:
+    """Return the result of a wave whose jobs have ended: COMPLETED or FAILED, with its instance data."""
+    wave = watch.wave
+    evidence = gather(execution, watch)
+    verdict = judge(watch, evidence, now=execution.now())
+    status, error = "COMPLETED", None
+    if not verdict.decided:
+        # Only a sensor that was marked as success by hand leads here: the state is evidence, the colour is not.
+        status = "FAILED"
+        error = f"wave {wave.number} ({wave.name}) has not ended: {'; '.join(verdict.reasons)}"
+    elif not verdict.met:
+        status = "FAILED"
+        error = f"wave {wave.number} ({wave.name}) failed: {'; '.join(verdict.reasons)}"
+    return wave_result(execution, watch, evidence, verdict, status=status, error=error)
+
+
 def _rows(
     execution: Execution, watch: WaveWatch, evidence: Evidence, verdict: WaveVerdict
 ) -> Sequence[Mapping[str, Any]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from drs_provider.hooks.clients import aws_clients
-from drs_provider.hooks.drs_api import DrsApi
-from drs_provider.hooks.ec2_api import Ec2Api
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.identity import role_session_name
+
+# Operators import this module, and parsing a DAG must not load boto3.
+if TYPE_CHECKING:
+    from drs_provider.hooks.drs_api import DrsApi
+    from drs_provider.hooks.ec2_api import Ec2Api
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,14 @@ class AwsAccess:
 
     def drs(self, target: AwsTarget) -> DrsApi:
         """Return the DRS calls in a target."""
+        from drs_provider.hooks.clients import aws_clients
+        from drs_provider.hooks.drs_api import DrsApi
+
         return DrsApi(aws_clients(target, session_name=self.session_name))
 
     def ec2(self, target: AwsTarget) -> Ec2Api:
         """Return the EC2 calls in a target."""
+        from drs_provider.hooks.clients import aws_clients
+        from drs_provider.hooks.ec2_api import Ec2Api
+
         return Ec2Api(aws_clients(target, session_name=self.session_name))

@@ -6,15 +6,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider import keys, settings
 from drs_provider.exceptions import EvidenceError
 from drs_provider.history.outcome import ExecutionRef
-from drs_provider.hooks.drs_api import DrsApi
-from drs_provider.hooks.ec2_api import Ec2Api
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.estimates import expected_seconds
 from drs_provider.plan.evidence import TamperedError, open_sealed, seal
@@ -25,6 +23,10 @@ from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.timeline import emit
+
+if TYPE_CHECKING:
+    from drs_provider.hooks.drs_api import DrsApi
+    from drs_provider.hooks.ec2_api import Ec2Api
 
 STARTED = "started"
 DRY_RUN = "dry_run"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drs_provider import settings
 from drs_provider.exceptions import DrsError
-from drs_provider.history.best_effort import BestEffortHistory
 from drs_provider.history.outcome import ExecutionRef
-from drs_provider.history.store import DynamoDbHistory
-from drs_provider.hooks.clients import aws_clients
 from drs_provider.plan.identity import role_session_name
 from drs_provider.plan.ownership import OwnedJob
 from drs_provider.plan.record import ExecutionRecord, job_row
 from drs_provider.plan.states import ExecutionStatus, WaveStatus, running_status
 from drs_provider.runtime.wave_results import record_fields
+
+# Operators import this module, and parsing a DAG must not load boto3.
+if TYPE_CHECKING:
+    from drs_provider.history.best_effort import BestEffortHistory
+    from drs_provider.history.store import DynamoDbHistory
 
 #: Fields that the store keys and transitions by; they are not written as fields.
 _ADDRESS = ("waveNumber", "attempt", "status")
@@ -26,11 +28,16 @@ def best_effort_history(execution_id: str) -> BestEffortHistory:
 
     :raises DrsConfigurationError: if it is switched on with incomplete settings
     """
+    from drs_provider.history.best_effort import BestEffortHistory
+
     target = settings.history_target()
     if target is None:
         return BestEffortHistory(None)
 
     def connect() -> DynamoDbHistory:
+        from drs_provider.history.store import DynamoDbHistory
+        from drs_provider.hooks.clients import aws_clients
+
         clients = aws_clients(target, session_name=role_session_name(execution_id))
         return DynamoDbHistory(clients.client("dynamodb"), settings.get("history_table"))
 

@@ -1,0 +1,149 @@
+"""The first task of an execution: everything that can be wrong is found here, at once, before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from drs_provider import keys, settings
+from drs_provider.exceptions import ExecutionRefusedError, PlanUnavailableError
+from drs_provider.orchestration.admission import check_initiator, exclusion_of, read_conf
+from drs_provider.orchestration.freezer import Freezer
+from drs_provider.plan.freezing import RunIdentity, freeze_header, freeze_waves
+from drs_provider.plan.model import Plan
+from drs_provider.plan.run_conf import RunConf
+from drs_provider.runtime.aws import AwsAccess
+from drs_provider.runtime.execution import DRY_RUN, EXCLUDED, REFUSED, STARTED, Execution, execution_id_of
+from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.notifications import notify
+from drs_provider.runtime.run import RunFacts, RunView
+from drs_provider.runtime.state_store import TaskState
+from drs_provider.runtime.timeline import emit
+
+if TYPE_CHECKING:
+    from drs_provider.preflight.run import PreflightResult
+
+
+class DrsPrepareOperator(BaseOperator):
+    """Validates the run configuration, proves identities, runs preflight, freezes and signs the plan.
+
+    A retry or a clear finds the frozen plan of the first time and goes on with it, whatever became of the file.
+
+    :param plan: the plan as its file says now; None if the file no longer loads
+    :raises ExecutionRefusedError: if conf, initiator or preflight forbid the execution; the message lists every finding
+    :raises PlanUnavailableError: if the plan does not load and the execution was not frozen before
+    """
+
+    ui_color = "#a8c6fa"
+
+    def __init__(self, *, plan: Plan | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._plan = plan
+
+    @tells_failure
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Prepare the execution, or refuse it."""
+        run, view = RunFacts.of(context), RunView(context)
+        freezer = Freezer(TaskState(context), execution_id_of(run))
+        settings.signing_key()
+        if freezer.load():
+            return self._resume(context, run, view, freezer)
+        return self._begin(context, run, view, freezer)
+
+    def _resume(
+        self, context: Mapping[str, Any], run: RunFacts, view: RunView, freezer: Freezer
+    ) -> dict[str, Any]:
+        freezer.publish(view)
+        view.push(keys.OUTCOME, STARTED)
+        execution = Execution.frozen(context)
+        if self._plan is None or self._plan.content_hash != execution.plan.plan_hash:
+            self.log.warning("The plan's file has changed since; the execution goes on from its frozen plan")
+            execution.emit("planEdited", frozenHash=execution.plan.plan_hash)
+        execution.history.started(execution.new_record())
+        return {"executionId": execution.plan.execution_id, "attempt": run.attempt}
+
+    def _begin(
+        self, context: Mapping[str, Any], run: RunFacts, view: RunView, freezer: Freezer
+    ) -> dict[str, Any]:
+        if self._plan is None:
+            raise PlanUnavailableError(
+                f"the plan of {run.dag_id} does not load any more: see the import errors, mend its file, start again"
+            )
+        plan = self._plan
+        view.push(keys.OUTCOME, REFUSED)
+        view.push(keys.RUN_RECORD, {"planName": plan.display_title, "planHash": plan.content_hash})
+        if exclusion := exclusion_of(plan, run):
+            view.push(keys.OUTCOME, EXCLUDED)
+            raise AirflowSkipException(f"excluded until {exclusion.last}: {exclusion.reason}")
+        conf = read_conf(plan, run)
+        view.push(keys.RUN_RECORD, _known(plan, conf))
+        check_initiator(plan, conf, run)
+        identity = RunIdentity(
+            execution_id=execution_id_of(run),
+            dag_id=run.dag_id,
+            dag_run_id=run.run_id,
+            run_after=run.run_after,
+            started_at=freezer.started_at(),
+            initiated_by=run.initiated_by,
+        )
+        preflight = self._preflight(plan, conf, identity, view)
+        if conf.dry_run:
+            return {"outcome": DRY_RUN, "preflight": preflight.report.to_dict()}
+        header = freeze_header(
+            plan,
+            conf,
+            identity,
+            given_conf=run.conf,
+            preflight=preflight.report.summary(),
+            overrides=[
+                {**item, "by": run.initiated_by, "why": conf.reason} for item in preflight.report.overrides()
+            ],
+        )
+        freezer.freeze(header, freeze_waves(plan, conf, preflight.servers, preflight.snapshots))
+        freezer.publish(view)
+        view.push(keys.OUTCOME, STARTED)
+        return self._started(Execution.frozen(context))
+
+    def _preflight(self, plan: Plan, conf: RunConf, identity: RunIdentity, view: RunView) -> PreflightResult:
+        from drs_provider.preflight.run import run_preflight  # boto3 stays out of DAG parsing
+
+        aws = AwsAccess(identity.execution_id)
+        result = run_preflight(plan, conf, drs=aws.drs, ec2=aws.ec2, now=identity.started_at)
+        report = result.report
+        view.push(keys.PREFLIGHT, report.to_dict())
+        if conf.dry_run:
+            view.push(keys.OUTCOME, DRY_RUN)
+        self.log.info("Preflight of %s:\n%s", plan.name, report.text())
+        emit(identity.execution_id, "preflight", blocking=len(report.blocking), warnings=len(report.warnings))
+        if report.blocking:
+            view.push(keys.RUN_RECORD, {**_known(plan, conf), "preflight": report.summary()})
+            raise ExecutionRefusedError(f"preflight refuses the execution:\n{report.text()}")
+        return result
+
+    @staticmethod
+    def _started(execution: Execution) -> dict[str, Any]:
+        plan = execution.plan
+        execution.history.started(execution.new_record())
+        execution.emit(
+            "executionStarted", executionType=str(plan.execution_type), waves=len(plan.selected_waves)
+        )
+        waves = len(plan.selected_waves)
+        notify(execution, "start", f"{plan.execution_type} {plan.plan_title} has started: {waves} waves")
+        return {"executionId": plan.execution_id, "attempt": execution.attempt}
+
+
+def _known(plan: Plan, conf: RunConf) -> dict[str, Any]:
+    """Return what the record of a refused run says beside the run's own facts."""
+    known = {
+        "planName": plan.display_title,
+        "planHash": plan.content_hash,
+        "executionType": str(conf.execution_type),
+        "requestedBy": conf.initiated_by,
+        "reason": conf.reason,
+        "ticket": conf.ticket,
+        "objectives": plan.objectives.model_dump(exclude_none=True),
+    }
+    return {name: value for name, value in known.items() if value is not None}
