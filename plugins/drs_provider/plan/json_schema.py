@@ -43,6 +43,7 @@ def plan_json_schema() -> dict[str, Any]:
         "description": hold["description"],
     }
     _drop_titles(schema)
+    _close_maps(schema)
     return {
         "$schema": DIALECT,
         "title": "Recovery plan",
@@ -70,6 +71,18 @@ def _drop_titles(schema: Any) -> None:
     elif isinstance(schema, list):
         for value in schema:
             _drop_titles(value)
+
+
+def _close_maps(schema: Any) -> None:
+    """Refuse keys of maps that do not match their pattern; pydantic leaves them open."""
+    if isinstance(schema, dict):
+        if "patternProperties" in schema:
+            schema["additionalProperties"] = False
+        for value in schema.values():
+            _close_maps(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            _close_maps(value)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.model_fields import (
@@ -31,6 +31,15 @@ from drs_provider.plan.model_fields import (
 
 class Target(PlanModel):
     """An account and Region, and how to reach it: exactly one of ``own_account`` and ``role``."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"properties": {"own_account": {"const": True}}, "required": ["own_account"]},
+                {"required": ["role"]},
+            ]
+        }
+    )
 
     account_id: AccountId = Field(description="AWS account of 12 digits, in quotes.")
     region: Region = Field(description="Recovery Region, where DRS is called.")
@@ -78,6 +87,10 @@ class Target(PlanModel):
 
 class ProtectionGroup(PlanModel):
     """A named set of DRS source servers of one target, listed by ID or selected by tags."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["servers"]}, {"required": ["tags"]}]}
+    )
 
     target: Key = Field(description="Name of the target that the servers belong to.")
     servers: Annotated[tuple[ServerId, ...], Unique] = Field(

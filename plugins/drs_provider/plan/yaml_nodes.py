@@ -203,7 +203,10 @@ class NodeReader:
             return None
         if node.tag != _TEXT:
             self._problem(
-                node, parts, f"YAML reads the key `{node.value}` as {_read_as(node)}", _key_remedy(node)
+                node,
+                parts,
+                f"YAML reads the key `{node.value}` as {_read_as(node)}, not as text",
+                _key_remedy(node),
             )
             return None
         return self._text(node, parts)

@@ -36,7 +36,7 @@ class YamlSource:
     @property
     def file(self) -> str:
         """The file's path as text, for problems."""
-        return str(self.path)
+        return _label(self.path)
 
     def line_of(self, parts: Parts) -> int | None:
         """Return the line of a field, or of the nearest field around it that the file has."""
@@ -61,8 +61,13 @@ def read_yaml(path: Path) -> YamlSource:
     try:
         return _parse(path, _read_text(path))
     except UnreadableError as error:
-        problem = PlanProblem(str(path), "", error.message, error.remedy, error.line)
+        problem = PlanProblem(_label(path), "", error.message, error.remedy, error.line)
         return YamlSource(path, None, problems=(problem,))
+
+
+def _label(path: Path) -> str:
+    """Return the path as text that can be stored, whatever bytes the file's name has."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _read_text(path: Path) -> str:
@@ -100,7 +105,7 @@ def _parse(path: Path, text: str) -> YamlSource:
         loader = StrictLoader(text)
         try:
             node = loader.get_single_node()
-            reader = NodeReader(str(path), loader)
+            reader = NodeReader(_label(path), loader)
             data = reader.read(node)
             return YamlSource(path, data, reader.marks, tuple(reader.problems))
         finally:
