@@ -37,7 +37,7 @@ Row = dict[str, Any]
 class _GiveUpError(Exception):
     """Ends the polling; carries what the waiters are told."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: DrsError) -> None:
         super().__init__(str(error))
         self.error = error
 
@@ -289,23 +289,24 @@ class JobPoller:
         self._failures += 1
         for waiter in self._waiters:
             waiter.count_error(error)
-        transient = is_transient(error)
         failing_seconds = now - self._failing_since
-        if not transient and not self._ever_succeeded:
-            raise _GiveUpError(error)
-        if failing_seconds >= self._settings.error_budget_seconds:
-            if isinstance(error, DrsFailError):
-                raise _GiveUpError(error)
-            message = (
-                f"{self._name}: jobs could not be read for {failing_seconds:.0f} s "
-                f"({self._failures} polls failed); the last error was: {error}"
-            )
-            final = DrsPollError(message)
-            final.__cause__ = error
-            raise _GiveUpError(final)
+        hopeless = not is_transient(error) and not self._ever_succeeded
+        if hopeless or failing_seconds >= self._settings.error_budget_seconds:
+            raise _GiveUpError(self._final(error, failing_seconds))
         log.warning("%s: poll failed (%d in a row): %s", self._name, self._failures, error)
         asked = retry_after_seconds(error)
         return backoff_delay(self._settings, self._failures, asked=asked, random=self._random)
+
+    def _final(self, error: Exception, failing_seconds: float) -> DrsError:
+        """Return what the waiters are told."""
+        if isinstance(error, DrsFailError):
+            return error
+        final = DrsPollError(
+            f"{self._name}: jobs could not be read for {failing_seconds:.0f} s ({self._failures} polls failed); "
+            f"the last error was: {error}"
+        )
+        final.__cause__ = error
+        return final
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():
