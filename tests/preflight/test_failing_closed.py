@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from drs_provider.exceptions import (
+    DrsAccessDeniedError,
+    DrsConnectionInvalidError,
+    DrsConnectionMissingError,
+    DrsIdentityError,
+    DrsIncompleteAnswerError,
+    DrsNotInitializedError,
+)
+from tests.preflight.world import BRANCH, MAIN, WEB_1, aws_error, check, codes, found, healthy, plan, wave
+
+TWO_TARGETS = plan(
+    targets={"main": MAIN, "branch": BRANCH},
+    protection_groups={
+        "db": {"target": "main", "tags": {"Tier": "web"}},
+        "remote": {"target": "branch", "tags": {"Tier": "web"}},
+    },
+    waves=[wave("database", ["db"]), wave("remote", ["remote"])],
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DrsIdentityError("leads to account 999999999999"), "identity_not_proven"),
+        (DrsConnectionMissingError("connection aws_dr does not exist"), "connection_missing"),
+        (DrsConnectionInvalidError("connection aws_dr is of type http"), "connection_invalid"),
+        (DrsNotInitializedError("DRS is not initialized"), "drs_not_initialized"),
+    ],
+)
+@pytest.mark.parametrize("where", ["factory", "first call"])
+def test_trap_38_what_is_not_proven_blocks_and_the_other_targets_are_still_checked(
+    error: Exception, code: str, where: str
+) -> None:
+    main, branch = healthy(), healthy()
+    branch.errors["source_servers"] = error
+    main.servers = [row for row in main.servers if row["sourceServerID"] != WEB_1]
+    main.instances = [{"recoveryInstanceID": "i-1", "sourceServerID": "s-3333333333333333b"}]
+    worlds = {"main": main, "branch": error if where == "factory" else branch}
+    result = check(worlds, TWO_TARGETS, preflight="warn")
+    finding = found(result, code)
+    assert finding in result.report.blocking
+    assert finding.subject == "target branch"
+    assert str(error) in finding.message
+    assert finding.remedy
+    assert "live_instance" in codes(result.report.blocking)
+    assert list(result.servers) == ["db"]
+    assert branch.calls.total() <= 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        aws_error("DescribeSourceServers", "InternalServerException"),
+        DrsAccessDeniedError("DescribeSourceServers was denied to arn:aws:iam::111122223333:user/hub"),
+        DrsIncompleteAnswerError("the answer to DescribeSourceServers has no 'items'"),
+        EndpointConnectionError(endpoint_url="https://drs.eu-west-1.amazonaws.com"),
+    ],
+)
+@pytest.mark.parametrize("preflight", ["enforce", "warn"])
+def test_trap_04_servers_that_cannot_be_read_block_with_call_and_reason(
+    error: Exception, preflight: str
+) -> None:
+    aws = healthy()
+    aws.errors["source_servers"] = error
+    result = check(aws, preflight=preflight)
+    (finding,) = result.report.blocking
+    assert finding.code == "could_not_be_checked"
+    assert "source servers could not be checked" in finding.message
+    assert str(error) in finding.message
+    assert result.servers == {}
+
+
+@pytest.mark.parametrize("preflight", ["enforce", "warn"])
+def test_trap_04_live_instances_that_cannot_be_read_block(preflight: str) -> None:
+    aws = healthy()
+    aws.errors["recovery_instances"] = aws_error("DescribeRecoveryInstances")
+    (finding,) = check(aws, preflight=preflight).report.blocking
+    assert "live recovery instances could not be checked" in finding.message
+    assert "DescribeRecoveryInstances" in finding.message
+
+
+def test_trap_04_what_was_found_before_an_error_stays_found() -> None:
+    aws = healthy()
+    aws.instances = [
+        {"recoveryInstanceID": "i-1", "sourceServerID": WEB_1},
+        {"recoveryInstanceID": "", "sourceServerID": WEB_1},
+    ]
+    assert codes(check(aws).report.blocking) == ["live_instance", "could_not_be_checked"]
+
+
+def test_trap_04_a_server_without_an_id_is_no_server() -> None:
+    aws = healthy()
+    aws.servers.append({"tags": {}})
+    (finding,) = check(aws).report.blocking
+    assert "without sourceServerID" in finding.message
+
+
+def test_a_denied_right_names_the_right_and_the_way_out() -> None:
+    aws = healthy()
+    aws.errors["active_jobs"] = DrsAccessDeniedError("DescribeJobs was denied to somebody")
+    finding = check(aws).report.blocking[0]
+    assert "DescribeJobs was denied" in finding.message
+    assert "preflight: warn" in finding.remedy
+
+
+def test_a_fault_of_the_program_is_no_finding() -> None:
+    aws = healthy()
+    aws.errors["active_jobs"] = KeyError("a fault of ours")
+    with pytest.raises(KeyError, match="a fault of ours"):
+        check(aws)
+
+
+def test_conf_for_servers_of_groups_that_could_not_be_read_is_not_judged() -> None:
+    aws = healthy()
+    aws.errors["source_servers"] = aws_error("DescribeSourceServers")
+    result = check(aws, replace_live_instances=[WEB_1], snapshots={WEB_1: "pit-1111111111111111a"})
+    assert codes(result.report.blocking) == ["could_not_be_checked"]
+
+
+def test_every_finding_is_in_one_report() -> None:
+    aws = healthy()
+    aws.instances = [{"recoveryInstanceID": "i-1", "sourceServerID": WEB_1}]
+    aws.settings = {WEB_1: {"ec2LaunchTemplateID": ""}}
+    aws.errors["active_jobs"] = aws_error("DescribeJobs")
+    aws.servers = [row for row in aws.servers if row["sourceServerID"] != "s-1111111111111111a"]
+    assert set(codes(check(aws).report.blocking)) == {
+        "unknown_server",
+        "live_instance",
+        "drill_network_unknown",
+        "could_not_be_checked",
+    }

@@ -1,0 +1,240 @@
+"""A small world behind the boundary of DrsApi and Ec2Api: rows as AWS gives them, calls counted."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from drs_provider.hooks.ec2_api import LaunchNetworks, Subnet
+from drs_provider.hooks.quotas import DrsQuotas
+from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.drs_time import format_time
+from drs_provider.plan.model import Plan
+from drs_provider.plan.run_conf import parse_run_conf
+from drs_provider.preflight.findings import Finding
+from drs_provider.preflight.run import PreflightResult, run_preflight
+
+NOW = 1_790_000_000.0
+MAIN = {"account_id": "111122223333", "region": "eu-west-1", "connection": "aws_dr", "own_account": True}
+BRANCH = {
+    "account_id": "222233334444",
+    "region": "eu-central-1",
+    "connection": "aws_dr",
+    "role": "DRSOrchestrationRole",
+}
+DB_1, DB_2 = "s-1111111111111111a", "s-1111111111111111b"
+WEB_1, WEB_2 = "s-3333333333333333a", "s-3333333333333333b"
+UNKNOWN = "s-9999999999999999z"
+VPC, SUBNET, GROUP = "vpc-0d5111aa", "subnet-0d5111a1", "sg-0d5111aa"
+DRILL_NETWORK = {
+    "drill": {"allowed_vpcs": [VPC], "allowed_subnets": [SUBNET], "allowed_security_groups": [GROUP]}
+}
+TWO_WAVES: dict[str, Any] = {
+    "name": "erp",
+    "targets": {"main": MAIN},
+    "protection_groups": {
+        "db": {"target": "main", "servers": [DB_1, DB_2]},
+        "web": {"target": "main", "tags": {"App": "erp", "Tier": "web"}},
+    },
+    "network": DRILL_NETWORK,
+    "waves": [{"name": "database", "groups": ["db"]}, {"name": "web", "groups": ["web"]}],
+}
+
+
+def plan(**changes: Any) -> Plan:
+    """Return the plan of two waves, its top-level keys replaced by the changes; None removes one.
+
+    Groups that no wave names are left out.
+    """
+    data = {key: value for key, value in {**TWO_WAVES, **changes}.items() if value is not None}
+    used = {group for item in data["waves"] for group in item["groups"]}
+    data["protection_groups"] = {k: v for k, v in data["protection_groups"].items() if k in used}
+    return Plan.model_validate(data)
+
+
+def wave(name: str, groups: Iterable[str], **fields: Any) -> dict[str, Any]:
+    return {"name": name, "groups": list(groups), **fields}
+
+
+def ago(seconds: float) -> str:
+    """Return a time before NOW in DRS's form."""
+    return format_time(NOW - seconds)
+
+
+def server(server_id: str, name: str = "", **changes: Any) -> dict[str, Any]:
+    """Return a healthy source server; changes replace members of the row."""
+    return {
+        "sourceServerID": server_id,
+        "tags": {"Name": name} if name else {},
+        "dataReplicationInfo": {"dataReplicationState": "CONTINUOUS", "lagDuration": "PT0S"},
+        "lifeCycle": {"lastSeenByServiceDateTime": ago(30)},
+        "replicationDirection": "FAILOVER",
+        **changes,
+    }
+
+
+def replication(state: str, lag: str | None = None, error: str | None = None) -> dict[str, Any]:
+    info: dict[str, Any] = {"dataReplicationState": state}
+    if lag is not None:
+        info["lagDuration"] = lag
+    if error is not None:
+        info["dataReplicationError"] = {"error": error}
+    return info
+
+
+def instance(server_id: str, *, is_drill: bool | None = False, **changes: Any) -> dict[str, Any]:
+    row = {
+        "recoveryInstanceID": f"i-{server_id[2:]}",
+        "ec2InstanceID": f"i-{server_id[2:]}",
+        "ec2InstanceState": "RUNNING",
+        "sourceServerID": server_id,
+        "jobID": "drsjob-earlier0000000000",
+        **changes,
+    }
+    return row if is_drill is None else {**row, "isDrill": is_drill}
+
+
+def job(job_id: str, servers: Iterable[str], **changes: Any) -> dict[str, Any]:
+    return {
+        "jobID": job_id,
+        "type": "LAUNCH",
+        "status": "STARTED",
+        "initiatedBy": "START_DRILL",
+        "participatingServers": [{"sourceServerID": server_id} for server_id in servers],
+        **changes,
+    }
+
+
+def point(snapshot_id: str, seconds_ago: float | None) -> dict[str, Any]:
+    """Return a point in time; one that is only forecast for None."""
+    row = {"snapshotID": snapshot_id, "expectedTimestamp": ago(seconds_ago or -600)}
+    return row if seconds_ago is None else {**row, "timestamp": ago(seconds_ago)}
+
+
+def aws_error(operation: str, code: str = "InternalServerException") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no answer"}}, operation)
+
+
+class FakeAws:
+    """DRS and EC2 of one target: both APIs in one, every call counted.
+
+    :param errors: name of a method → what it raises
+    """
+
+    def __init__(self, servers: Iterable[dict[str, Any]] = ()) -> None:
+        self.servers = list(servers)
+        self.instances: list[dict[str, Any]] = []
+        self.jobs: list[dict[str, Any]] = []
+        self.points: dict[str, list[dict[str, Any]]] = {}
+        self.settings: dict[str, dict[str, Any]] = {}
+        self.networks: dict[str, LaunchNetworks | Exception] = {}
+        self.known_subnets = {SUBNET: VPC}
+        self.limits = DrsQuotas()
+        self.errors: dict[str, Exception] = {}
+        self.calls: Counter[str] = Counter()
+        self.asked_for_instances: list[str] = []
+        self._lock = threading.Lock()
+
+    def _called(self, name: str) -> None:
+        with self._lock:
+            self.calls[name] += 1
+        if name in self.errors:
+            raise self.errors[name]
+
+    def source_servers(self) -> list[dict[str, Any]]:
+        self._called("source_servers")
+        return self.servers
+
+    def recovery_instances(self, source_server_ids: Iterable[str]) -> list[dict[str, Any]]:
+        self._called("recovery_instances")
+        self.asked_for_instances = list(source_server_ids)
+        return [row for row in self.instances if row["sourceServerID"] in self.asked_for_instances]
+
+    def active_jobs(self) -> list[dict[str, Any]]:
+        self._called("active_jobs")
+        return self.jobs
+
+    def recovery_snapshots(self, source_server_id: str) -> list[dict[str, Any]]:
+        self._called("recovery_snapshots")
+        return self.points.get(source_server_id, [])
+
+    def launch_configuration(self, source_server_id: str) -> dict[str, Any]:
+        self._called("launch_configuration")
+        template = f"lt-{source_server_id[2:]}"
+        return self.settings.get(source_server_id, {"ec2LaunchTemplateID": template})
+
+    def quotas(self) -> DrsQuotas:
+        self._called("quotas")
+        return self.limits
+
+    def launch_template_networks(self, template_id: str) -> LaunchNetworks:
+        self._called("launch_template_networks")
+        answer = self.networks.get(template_id) or networks(template_id)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def subnets(self, ids: Iterable[str]) -> Mapping[str, Subnet]:
+        self._called("subnets")
+        return {
+            subnet: Subnet(subnet, self.known_subnets[subnet], "eu-west-1a", "10.0.0.0/16", 4000)
+            for subnet in ids
+            if subnet in self.known_subnets
+        }
+
+
+def networks(
+    template: str, subnets: Iterable[str] = (SUBNET,), groups: Iterable[str] = (GROUP,)
+) -> LaunchNetworks:
+    return LaunchNetworks(template, 1, tuple(subnets), tuple(groups), ())
+
+
+def healthy() -> FakeAws:
+    """Return the servers of the plan of two waves, and one that is no part of it."""
+    web = {"App": "erp", "Tier": "web"}
+    return FakeAws(
+        [
+            server(DB_1, "erp-db-1"),
+            server(DB_2, "erp-db-2"),
+            server(WEB_2, tags={**web, "Name": "erp-web-2"}),
+            server(WEB_1, tags={**web, "Name": "erp-web-1"}),
+            server("s-8888888888888888a", tags={"App": "other", "Tier": "web"}),
+        ]
+    )
+
+
+def check(
+    aws: FakeAws | Mapping[str, FakeAws | Exception],
+    of_plan: Plan | None = None,
+    *,
+    own_jobs: Iterable[str] = (),
+    **conf: Any,
+) -> PreflightResult:
+    """Run the preflight; a mapping gives each target its world, or the error that its factory raises."""
+    checked = of_plan or plan()
+    if conf.get("execution_type") == "RECOVERY":
+        conf.setdefault("confirm_plan", checked.name)
+
+    def api(target: AwsTarget) -> FakeAws:
+        world = aws[target.name] if isinstance(aws, Mapping) else aws
+        if isinstance(world, Exception):
+            raise world
+        return world
+
+    run_conf = parse_run_conf(conf, checked, now=NOW)
+    return run_preflight(checked, run_conf, drs=api, ec2=api, now=NOW, own_jobs=tuple(own_jobs))
+
+
+def codes(findings: Iterable[Finding]) -> list[str]:
+    return [finding.code for finding in findings]
+
+
+def found(result: PreflightResult, code: str) -> Finding:
+    """Return the only finding of a kind."""
+    matching = [finding for finding in result.report.findings if finding.code == code]
+    assert len(matching) == 1, result.report.text()
+    return matching[0]
