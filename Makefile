@@ -35,13 +35,13 @@ $(READY): requirements.txt
 	@touch $@
 
 drill: $(READY)
-	@$(PY) -m embedded drill --plan "$(PLAN)" --speed "$(SPEED)"
+	@exec $(PY) -m embedded drill --plan "$(PLAN)" --speed "$(SPEED)"
 
 up: $(READY)
-	@$(PY) -m embedded up --plan "$(PLAN)" --speed "$(SPEED)"
+	@exec $(PY) -m embedded up --plan "$(PLAN)" --speed "$(SPEED)"
 
 down status: $(READY)
-	@$(PY) -m embedded $@
+	@exec $(PY) -m embedded $@
 
 test: $(READY)
 	$(PY) -m pytest $(PYTEST_ARGS)
