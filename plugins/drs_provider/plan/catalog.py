@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from drs_provider.plan.catalog_libraries import SECTIONS, Libraries, is_library
 from drs_provider.plan.model import Plan
-from drs_provider.plan.model_errors import empty_fields, told_errors
+from drs_provider.plan.model_errors import empty_fields, told_empty, told_errors
 from drs_provider.plan.model_outline import Outline
 from drs_provider.plan.model_references import check_references
 from drs_provider.plan.problems import PlanError, PlanProblem, did_you_mean, quoted_list
@@ -146,11 +146,9 @@ class _FolderReader:
         used = self._libraries.used_by(data, own)
         merged = dict(data)
         for section in SECTIONS:
-            if used[section]:
-                merged[section] = {
-                    **{name: entry.data for name, entry in used[section].items()},
-                    **own[section],
-                }
+            if used[section] and isinstance(data.get(section, {}), dict):
+                library = {name: entry.data for name, entry in used[section].items()}
+                merged[section] = {**library, **own[section]}
         problems = [
             *source.problems,
             *self._same_name(source),
@@ -192,10 +190,8 @@ def _validated(
     source: YamlSource, merged: dict[str, Any], used: dict[str, set[str]]
 ) -> tuple[Plan | None, list[PlanProblem]]:
     """Return the plan, or what is wrong with the fields of its own file."""
-    empty = list(empty_fields(merged))
-    problems = [
-        source.problem(parts, f"`{parts[-1]}` has no value", "give it one, or remove it") for parts in empty
-    ]
+    empty = list(empty_fields(source.data))
+    problems = [source.problem(parts, *told_empty(parts)) for parts in empty]
     try:
         plan = Plan.model_validate(merged)
     except ValidationError as error:
@@ -212,13 +208,8 @@ def _plan_files(folder: Path) -> tuple[list[Path], list[PlanProblem]]:
         names = sorted(entry.name for entry in folder.iterdir())
     except OSError as error:
         reason = error.strerror or str(error)
-        problem = PlanProblem(
-            str(folder),
-            "",
-            f"the plans folder cannot be read: {reason}",
-            "create it, or correct plans_folder",
-        )
-        return [], [problem]
+        message = f"the plans folder cannot be read: {reason}"
+        return [], [PlanProblem(str(folder), "", message, "create it, or correct plans_folder")]
     wanted = (name for name in names if not name.startswith(".") and name.lower().endswith(PLAN_SUFFIXES))
     return [folder / name for name in wanted], []
 
@@ -232,7 +223,5 @@ def _limited(problems: list[PlanProblem]) -> list[PlanProblem]:
         return problems
     rest = len(problems) - MAX_PROBLEMS
     file = problems[MAX_PROBLEMS].file
-    return [
-        *problems[:MAX_PROBLEMS],
-        PlanProblem(file, "", f"and {rest} more problems", "mend the first ones"),
-    ]
+    more = PlanProblem(file, "", f"and {rest} more problems", "mend the first ones")
+    return [*problems[:MAX_PROBLEMS], more]

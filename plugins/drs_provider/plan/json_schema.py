@@ -11,6 +11,7 @@ from pydantic_core import core_schema
 
 from drs_provider.plan.catalog_libraries import LIBRARY_FIELDS
 from drs_provider.plan.model import Plan
+from drs_provider.plan.model_fields import PlanModel
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -44,6 +45,9 @@ def plan_json_schema() -> dict[str, Any]:
     }
     _drop_titles(schema)
     _close_maps(schema)
+    _describe_fields(schema, Plan)
+    for model in PlanModel.__subclasses__():
+        _describe_fields(schema["$defs"].get(model.__name__, {}), model)
     return {
         "$schema": DIALECT,
         "title": "Recovery plan",
@@ -71,6 +75,13 @@ def _drop_titles(schema: Any) -> None:
     elif isinstance(schema, list):
         for value in schema:
             _drop_titles(value)
+
+
+def _describe_fields(schema: dict[str, Any], model: type[PlanModel]) -> None:
+    """Put the descriptions back that pydantic drops from fields with a model as their default."""
+    for name, field in model.model_fields.items():
+        if (key := field.alias or name) in schema.get("properties", {}):
+            schema["properties"][key]["description"] = field.description
 
 
 def _close_maps(schema: Any) -> None:

@@ -93,7 +93,9 @@ def parse_run_conf(conf: Mapping[str, Any], plan: Plan, *, now: float | None = N
 
 
 def _is_empty(key: Any, value: Any) -> bool:
-    return value is None or (value == "" and key in _OPTIONAL_TEXTS)
+    if value is None:
+        return key in RunConf.model_fields  # an unknown key stays unknown
+    return value == "" and key in _OPTIONAL_TEXTS
 
 
 def _read_form(given: dict[str, Any]) -> tuple[_ConfForm, list[tuple[Parts, str, str]]]:
