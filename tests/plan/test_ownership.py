@@ -106,6 +106,15 @@ def test_untagged_jobs_go_to_the_attempt_that_made_them():
     assert found(jobs[:1], intents) == [("drsjob-1", 1, "intent")]
 
 
+def test_clock_skew_does_not_move_a_job_to_a_later_attempt():
+    intents = [
+        intent(["s-a"], attempt=1, created_at=NOW - 1000),
+        intent(["s-a"], attempt=2, created_at=NOW - 990),
+    ]
+    only = job("drsjob-1", {"s-a": "FAILED"}, created_at=NOW - 999)
+    assert found([only], intents) == [("drsjob-1", 1, "intent")]
+
+
 def test_a_later_job_from_the_console_is_not_ours_once_ours_is_known():
     ours = job("drsjob-1", {"s-a": "LAUNCHED"}, created_at=NOW - 999)
     console = job("drsjob-2", {"s-a": "LAUNCHED"}, created_at=NOW - 100)

@@ -74,6 +74,7 @@ def test_post_launch_times_come_from_the_caller():
     assert spans(log(), post_launch_start=530.0)[-1] == ("post_launch", 530.0, None)
     assert spans(log(), post_launch_start=530.0, post_launch_end=800.0)[-1] == ("post_launch", 530.0, 800.0)
     assert spans(log(SAMPLE[:6]), post_launch_start=530.0)[-2] == ("launch", 250.0, 530.0)
+    assert spans(log(SAMPLE[:6]), post_launch_start=200.0)[-2] == ("launch", 250.0, 250.0)
 
 
 def test_events_without_a_time_are_left_out():

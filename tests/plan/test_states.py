@@ -166,6 +166,7 @@ def test_stopped_by_a_person_is_cancelled_whatever_was_recovered():
 
 def test_preflight_failure_is_failed():
     assert end([outcome(1, WaveStatus.PENDING)], started=False) is ExecutionStatus.FAILED
+    assert end([outcome(1)], started=False) is ExecutionStatus.FAILED
 
 
 @settings(deadline=None)

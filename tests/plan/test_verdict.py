@@ -170,6 +170,13 @@ def test_the_latest_attempt_is_known_by_its_tag_too():
     assert judge(jobs=[second, first]).met
 
 
+def test_a_server_in_two_expected_jobs_belongs_to_the_last_one():
+    jobs = [owned(job("drsjob-1", ONE_FAILED), 1), owned(job("drsjob-2", {"s-1": "LAUNCHED"}), 2)]
+    verdict = judge(jobs=jobs, expected_jobs={"drsjob-1": list(ALL), "drsjob-2": ["s-1"]})
+    assert verdict.met
+    assert by_id(verdict).job_id == "drsjob-2"
+
+
 # --- causes -----------------------------------------------------------------------------------------
 
 

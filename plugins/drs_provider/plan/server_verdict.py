@@ -197,7 +197,7 @@ def _judge_launched(
     if verdict.post_launch_status is PostLaunchStatus.FAILED:
         return failed(verdict, _failed_actions(row))
     limit = facts.rules.post_launch_timeout_seconds
-    if not job.completed or facts.since_completion(job) < limit:
+    if facts.since_completion(job) < limit:  # 0 while the job runs
         return verdict
     if verdict.post_launch_status is PostLaunchStatus.NOT_STARTED:
         return failed(verdict, f"no post-launch action was started within {in_words(limit)} of the launch")
