@@ -22,6 +22,7 @@ class OneAtATime:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._lock = threading.Lock()
+        self.calls: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._client, name)
@@ -30,6 +31,7 @@ class OneAtATime:
 
         def call(**arguments: Any) -> Any:
             with self._lock:
+                self.calls.append(name)
                 return member(**arguments)
 
         return call

@@ -399,10 +399,8 @@ def test_statuses_move_along_the_tables_only(
     history.start(record)
     status: dict[int, Any] = {0: E.PENDING, 1: W.PENDING, 2: W.PENDING, 3: W.PENDING}
     for number, target in sequence:
-        if number == 0:
-            result = history.set_execution_status(ref, target)
-        else:
-            result = history.set_wave(ref, number, target)
+        move = history.set_wave if number else history.set_execution_status
+        result = move(ref, *([number] if number else []), target)
         allowed = target == status[number] or transition_reason(status[number], target) is not None
         assert bool(result) is allowed
         if allowed:

@@ -14,6 +14,7 @@ from typing import Any, cast
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.history.table import HASH_KEY, RANGE_KEY, is_rows_key, rows_key
 from drs_provider.history.values import cut_texts, fit, size_of
+from drs_provider.plan.canonical import content_hash
 from drs_provider.plan.record_types import EarlierWave, ExecutionRecord
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ _FIELD_BYTES = 10_000
 _WAVE_TEXT_BYTES = 1_000
 ROWS_PER_ITEM = 100
 _ROW_BYTES = 3_500
-# rows of a wave -> the wave field that counts the items they moved to
+# rows of a wave -> the wave field that tells of the items they moved to (how many, and a hash of the rows)
 ROW_KINDS = {"serverStatuses": "serverStatusItems", "checks": "checkItems"}
 
 
@@ -107,7 +108,8 @@ def pack_wave(ref: ExecutionRef, wave: Mapping[str, Any]) -> tuple[dict[str, Any
         if inline is not None:
             packed[name] = inline
         else:
-            packed[ROW_KINDS[name]] = len(chunks)
+            rows = [row for chunk in chunks for row in chunk]
+            packed[ROW_KINDS[name]] = {"count": len(chunks), "sha256": content_hash(rows)}
             items += [rows_item(ref, wave["waveNumber"], name, n, rows) for n, rows in enumerate(chunks)]
     return packed, items
 
@@ -140,6 +142,18 @@ def unpack_record(items: Iterable[Mapping[str, Any]], plan_id: str | None = None
     return cast("ExecutionRecord", main)
 
 
+def rows_elsewhere(wave: Mapping[str, Any]) -> set[str]:
+    """Return the kinds of rows that a wave of the main item has in items of their own."""
+    return {kind for kind, counter in ROW_KINDS.items() if counter in wave}
+
+
+def without_rows_elsewhere(main: Mapping[str, Any]) -> ExecutionRecord:
+    """Return the main item as a record in which rows that are elsewhere are absent."""
+    counters = set(ROW_KINDS.values())
+    waves = [{name: value for name, value in wave.items() if name not in counters} for wave in main["waves"]]
+    return cast("ExecutionRecord", {**main, "waves": waves})
+
+
 def _unpack_wave(
     plan_id: str, wave: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
@@ -148,7 +162,7 @@ def _unpack_wave(
         if counter not in whole:
             continue
         found: list[Any] = []
-        for chunk in range(whole.pop(counter)):
+        for chunk in range(whole.pop(counter)["count"]):
             key = rows_key(plan_id, wave["waveNumber"], chunk, kind)
             found.extend(rows.get(key, {}).get(kind, ()))
         whole[kind] = found

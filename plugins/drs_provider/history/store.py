@@ -8,11 +8,11 @@ caller is told what is stored.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from drs_provider.history.expressions import Update
 from drs_provider.history.outcome import ExecutionRef, Outcome, WriteResult
-from drs_provider.history.packing import pack_wave
+from drs_provider.history.packing import pack_wave, rows_elsewhere, without_rows_elsewhere
 from drs_provider.history.updates import (
     OWN_EXECUTION_FIELDS,
     OWN_WAVE_FIELDS,
@@ -158,25 +158,25 @@ class DynamoDbHistory(HistoryWriter):
         target = ExecutionStatus(record["status"])
         if target not in TERMINAL_EXECUTION:
             raise ValueError(f"{target} does not end an execution")
-        stored: ExecutionRecord | None = None
+        main: Item | None = None
         for _ in range(ROUNDS):
-            stored = self.read(ref.execution_id, ref.plan_id)
-            if stored is None:
+            main = self._main_item(ref.execution_id, ref.plan_id)
+            if main is None:
                 if self._create(record):
                     return record
                 continue
-            if stored["attempt"] < ref.attempt:
-                self._open_attempt(ref, stored, record)
+            if main["attempt"] < ref.attempt:
+                self._open_attempt(ref, main, record)
                 continue
-            if stored["attempt"] > ref.attempt or stored["status"] in TERMINAL_EXECUTION:
-                return stored
-            if stored["status"] not in allowed_from(target):
+            if main["attempt"] > ref.attempt or main["status"] in TERMINAL_EXECUTION:
                 break
-            final = merge_final(stored, record)
-            if self._write_changed_waves(ref, stored, final) and self._end(ref, final):
+            if main["status"] not in allowed_from(target):
+                self._refused(ref, main)
+                break
+            final = merge_final(self._with_rows_needed(ref, main, record), record)
+            if self._write_changed_waves(ref, main, final) and self._end(ref, final):
                 return final
-        self._refused(ref, cast("Item | None", stored))
-        return stored or record
+        return self.read(ref.execution_id, ref.plan_id) or record
 
     def set_report(self, ref: ExecutionRef, *, uri: str, sha256: str) -> WriteResult:
         """Note where the attempt's report is; written once, and also after the attempt's end."""
@@ -227,21 +227,23 @@ class DynamoDbHistory(HistoryWriter):
             self._put_rows(items)
         return result
 
-    def _write_changed_waves(
-        self, ref: ExecutionRef, stored: ExecutionRecord, final: ExecutionRecord
-    ) -> bool:
-        before = {wave["waveNumber"]: wave for wave in stored["waves"]}
-        changed = [wave for wave in final["waves"] if wave != before[wave["waveNumber"]]]
+    def _with_rows_needed(self, ref: ExecutionRef, main: Item, record: ExecutionRecord) -> ExecutionRecord:
+        # Rows in items of their own are read only if the caller's record cannot replace them.
+        given = {wave["waveNumber"]: wave for wave in record["waves"]}
+        if all(rows_elsewhere(wave) <= given.get(wave["waveNumber"], {}).keys() for wave in main["waves"]):
+            return without_rows_elsewhere(main)
+        return self.read(ref.execution_id, ref.plan_id) or without_rows_elsewhere(main)
+
+    def _write_changed_waves(self, ref: ExecutionRef, main: Item, final: ExecutionRecord) -> bool:
+        before = {wave["waveNumber"]: wave for wave in main["waves"]}
+        packed = {wave["waveNumber"]: pack_wave(ref, wave) for wave in final["waves"]}
+        changed = [number for number, (wave, _) in packed.items() if wave != before[number]]
         for start in range(0, len(changed), _WAVES_PER_UPDATE):
-            packed = {
-                wave["waveNumber"]: pack_wave(ref, wave)
-                for wave in changed[start : start + _WAVES_PER_UPDATE]
-            }
-            update = whole_waves_update(ref, {number: main for number, (main, _) in packed.items()})
+            numbers = changed[start : start + _WAVES_PER_UPDATE]
+            update = whole_waves_update(ref, {number: packed[number][0] for number in numbers})
             if self._apply(ref, update) is not None:
                 return False
-            for _, items in packed.values():
-                self._put_rows(items)
+            self._put_rows(item for number in numbers for item in packed[number][1])
         return True
 
     def _end(self, ref: ExecutionRef, final: ExecutionRecord) -> bool:

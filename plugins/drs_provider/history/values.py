@@ -40,7 +40,7 @@ def to_value(value: Any) -> dict[str, Any]:
     :raises TypeError: if the value is no plain data
     :raises ValueError: if a number is NaN or infinite
     """
-    return dict(_serializer.serialize(to_plain(value)))  # type: ignore[no-untyped-call]
+    return dict(_serializer.serialize(to_plain(value)))
 
 
 def to_item(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _from_plain(value: Any) -> Any:
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plain data of a DynamoDB item: whole numbers as int, others as float."""
-    plain = {name: _deserializer.deserialize(value) for name, value in item.items()}  # type: ignore[no-untyped-call]
+    plain = {name: _deserializer.deserialize(value) for name, value in item.items()}
     return {name: _from_plain(value) for name, value in plain.items()}
 
 
