@@ -34,11 +34,11 @@ def replication_state(scope: TargetScope) -> Iterator[Finding]:
         yield from _state_findings(scope, server)
         if server.staging_error:
             yield _unfit(
-                scope, server, "their staging area in another account has an error", server.staging_error
+                scope, server, "the staging area in another account has an error", server.staging_error
             )
         if server.unreadable:
             detail = ", ".join(server.unreadable)
-            yield _unfit(scope, server, "DRS describes them in a form that cannot be read", detail)
+            yield _unfit(scope, server, "DRS describes servers in a form that cannot be read", detail)
 
 
 def _state_findings(scope: TargetScope, server: SourceServer) -> Iterator[Finding]:
@@ -94,12 +94,10 @@ def replication_lag(scope: TargetScope) -> Iterator[Finding]:
         return
     for server in scope.servers:
         if server.lag_seconds is None:
-            message = (
-                f"their lag is unknown, so that nothing tells whether the RPO of {minutes} minutes holds"
-            )
+            message = f"replication lag is unknown: nothing tells whether the RPO of {minutes} minutes holds"
             yield _late(scope, server, "lag_unknown", message, server.replication_state)
         elif server.lag_seconds > minutes * SECONDS_PER_MINUTE:
-            message = f"their lag is above the RPO of {minutes} minutes"
+            message = f"replication lag is above the RPO of {minutes} minutes"
             yield _late(scope, server, "lag_above_rpo", message, f"lag {server.lag}")
 
 
