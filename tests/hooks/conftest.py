@@ -1,4 +1,4 @@
-"""Connections and targets against the scripted AWS."""
+"""Connections and targets against the scripted AWS and the simulator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import pytest
 
 from drs_provider.hooks.clients import AwsClients, forget_clients
 from drs_provider.plan.account import AwsTarget
+from drs_provider.simulator.testing import drs_simulator, pytest_configure
 from tests.hooks.scripted_aws import HUB_ACCOUNT, HUB_KEY, ScriptedAws
+
+__all__ = ["drs_simulator", "pytest_configure"]
 
 SESSION_NAME = "drs-0f8fad5b-d9cb-469f-a165-70867728950e"
 

@@ -426,10 +426,11 @@ async def test_client_is_not_closed_under_a_call(drs):
         open_at_end.append(drs.open_now)
         return "read"
 
-    while not started.is_set():
-        await soon(anext(watch))  # the client is open now, or has just been replaced
+    start = asyncio.create_task(started.wait())
+    while not start.done():
+        await soon(anext(watch))  # the client is open now, or is just being replaced: then try again
         reading = asyncio.create_task(poller.aside("something", long_call))
-        await asyncio.sleep(0)
+        await asyncio.wait({reading, start}, return_when=asyncio.FIRST_COMPLETED)
     opened_before = drs.opened
     await asyncio.sleep(0.05)  # long enough for many renewals
     assert drs.opened == opened_before

@@ -94,6 +94,10 @@ class DrsApi:
     ) -> list[Row]:
         """Return the points in time of a server, newest first.
 
+        The limits only narrow the answer: a row may be a forecast (``expectedTimestamp`` without
+        ``timestamp``), and which of the two DRS compares with the limits is not documented. Choose by
+        ``timestamp``.
+
         :param from_epoch: epoch seconds (UTC) of the oldest wanted, or None
         :param to_epoch: epoch seconds (UTC) of the newest wanted, or None
         """
