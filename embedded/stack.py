@@ -134,6 +134,7 @@ class Stack:
             self._airflow(name, *arguments, *extra)
         self._until("the simulator", "simulator", self._simulator_answers)
         simulated_aws.create_history_table(self.simulator_url, self.needs.connections[CONNECTION])
+        self._until("the API server", "api-server", self._execution_api_answers)
         for name, component in _HEALTH_OF.items():
             self._until(name, name, partial(self._is_healthy, component))
 
@@ -187,9 +188,11 @@ class Stack:
         self._write_state()
 
     def _simulator_answers(self) -> bool:
-        with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.simulator_url}/moto-api/", trust_env=False).status_code < 500
-        return False
+        return _answers(f"{self.simulator_url}/moto-api/drs/clock")
+
+    def _execution_api_answers(self) -> bool:
+        # The first request builds this API, which takes seconds: now, rather than in the first task of a run.
+        return _answers(f"{self.api_url}/execution/health")
 
     def _is_healthy(self, component: str) -> bool:
         with AirflowApi(self.api_url, OPERATOR, "") as api:
@@ -218,6 +221,12 @@ class Stack:
         unfinished = self.paths.state.with_suffix(".new")
         unfinished.write_text(json.dumps(state, indent=2))
         unfinished.replace(self.paths.state)
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(url, trust_env=False, timeout=30.0).is_success
+    return False
 
 
 def _is_ready(dag: Mapping[str, Any] | None) -> bool:
