@@ -17,6 +17,8 @@ from typing import Any
 from unittest.mock import patch
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
 from botocore.config import Config
 
@@ -32,7 +34,8 @@ from drs_provider.simulator.engine.world import World
 from drs_provider.simulator.scenario import Scenario, parse_scenario
 
 _config: Any = Config
-_make_client: Any = boto3.client
+# Reading the models of EC2 takes longer than most tests: all sessions share what was read.
+_LOADER = botocore.loaders.create_loader()
 
 FIXED_START = 1_790_000_000.0
 """Where simulated time begins in tests that want the same times in every run."""
@@ -43,6 +46,7 @@ class Simulator:
 
     def __init__(self, simulation: Simulation, url: str | None) -> None:
         self.simulation = simulation
+        self._session = _new_session()
         self.url = url
         """The endpoint URL of all services; None in process."""
 
@@ -147,7 +151,7 @@ class Simulator:
             retries={"max_attempts": retries, "mode": "standard"} if retries else {"total_max_attempts": 1}
         )
         arguments = {"region_name": region, "endpoint_url": self.url, "config": config}
-        return _make_client(service, **arguments, **self.credentials(account), **options)
+        return self._session.client(service, **arguments, **self.credentials(account), **options)
 
     def client_in_role(
         self,
@@ -164,7 +168,7 @@ class Simulator:
         if external_id is not None:
             arguments["ExternalId"] = external_id
         keys = self.client("sts", account).assume_role(**arguments)["Credentials"]
-        return _make_client(
+        return self._session.client(
             service,
             region_name=region,
             endpoint_url=self.url,
@@ -224,6 +228,13 @@ def _simulation(scenario: Scenario | str | dict[str, Any] | None, **options: Any
             yield simulation
         finally:
             deactivate()
+
+
+def _new_session() -> Any:
+    # A session of our own: the default one may have been made before handlers were registered.
+    core: Any = botocore.session.Session()
+    core.register_component("data_loader", _LOADER)
+    return boto3.session.Session(botocore_session=core)
 
 
 def _scenario(scenario: Scenario | str | dict[str, Any] | None) -> Scenario | str | None:

@@ -19,6 +19,8 @@ class _StrictLoader(yaml.SafeLoader):
 def _mapping(loader: Any, node: yaml.MappingNode) -> Any:
     seen: set[Any] = set()
     for key_node, _ in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
             msg = f"line {key_node.start_mark.line + 1}: the key {key!r} is written twice"

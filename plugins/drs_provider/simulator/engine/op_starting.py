@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,7 +62,8 @@ def new_job(
     call: Call, place: Place, kind: str, initiated_by: str, parts: list[JobServer], tags: dict[str, str]
 ) -> Job:
     """A new PENDING job in an account and Region, visible and tagged when the scenario says so."""
-    scenario, now = call.world.scenario, call.now
+    # No finer than the answers are, or a filter by the answered time would miss the job.
+    scenario, now = call.world.scenario, math.floor(call.now * 1e6) / 1e6
     state: RegionState = call.world.region(place)
     state.job_count += 1
     rng = call.world.rng("job", place.account_id, place.region, state.job_count)

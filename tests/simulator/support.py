@@ -1,0 +1,60 @@
+"""What the simulator's tests share: starting jobs, reading everything that is paginated, expecting errors."""
+
+from contextlib import contextmanager
+
+import pytest
+from botocore.exceptions import ClientError
+
+ACCOUNT = "111122223333"
+REGION = "eu-west-1"
+DB_1, DB_2 = "s-1111111111111111a", "s-1111111111111111b"
+APP_1, APP_2, JOB_1 = "s-2222222222222222a", "s-2222222222222222b", "s-2222222222222222c"
+WEB_1, WEB_2, WEB_3 = "s-3333333333333333a", "s-3333333333333333b", "s-3333333333333333c"
+WIKI_1, WIKI_2 = "s-4444444444444444a", "s-4444444444444444b"
+
+
+def start(drs, *server_ids, drill=True, **options):
+    servers = [{"sourceServerID": i} for i in server_ids]
+    return drs.start_recovery(sourceServers=servers, isDrill=drill, **options)["job"]
+
+
+def job_of(drs, job_id):
+    (job,) = drs.describe_jobs(filters={"jobIDs": [job_id]})["items"]
+    return job
+
+
+def part_of(job, server_id):
+    return next(part for part in job["participatingServers"] if part["sourceServerID"] == server_id)
+
+
+def everything(drs, operation, key="items", **params):
+    return [item for page in drs.get_paginator(operation).paginate(**params) for item in page[key]]
+
+
+def events_of(drs, job_id, server_id=None):
+    items = everything(drs, "describe_job_log_items", jobID=job_id)
+    return [
+        item["event"]
+        for item in items
+        if server_id is None or item["eventData"].get("sourceServerID") == server_id
+    ]
+
+
+def server_of(drs, server_id):
+    (server,) = drs.describe_source_servers(filters={"sourceServerIDs": [server_id]})["items"]
+    return server
+
+
+def instances_of(ec2, *instance_ids):
+    found = ec2.describe_instances(InstanceIds=list(instance_ids))["Reservations"]
+    return [instance for reservation in found for instance in reservation["Instances"]]
+
+
+@contextmanager
+def refused(code, status=None, words=""):
+    with pytest.raises(ClientError) as caught:
+        yield caught
+    assert caught.value.response["Error"]["Code"] == code
+    assert words in caught.value.response["Error"]["Message"]
+    if status is not None:
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status

@@ -1,0 +1,148 @@
+"""Accounts, keys and roles."""
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from drs_provider.simulator.adapter.simulation import Simulation, SimulatorError
+from drs_provider.simulator.testing import in_process, simulator
+from tests.simulator.support import ACCOUNT, DB_1, REGION, events_of, job_of, part_of, refused, start
+
+BRANCH = "222233334444"
+CENTRAL = "eu-central-1"
+ROLE = f"arn:aws:iam::{BRANCH}:role/DRSOrchestrationRole"
+EXTERNAL_ID = "erp-dr-7f3a"
+SHOP_3 = "s-7777777777777777a"
+TWO_ACCOUNTS = pytest.mark.drs_scenario("shop_two_regions")
+DENIED = pytest.mark.drs_scenario("denied_rights")
+
+
+def client(sim, service, key, *, token=None, region=REGION):
+    return boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=sim.url,
+        aws_access_key_id=key,
+        aws_secret_access_key="x",
+        aws_session_token=token,
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+
+
+@TWO_ACCOUNTS
+def test_each_account_has_its_key_and_sees_its_own_servers(drs_simulator):
+    for account, region, count in ((ACCOUNT, REGION, 4), (BRANCH, CENTRAL, 2)):
+        assert drs_simulator.client("sts", account).get_caller_identity()["Account"] == account
+        assert len(drs_simulator.client("drs", account, region).describe_source_servers()["items"]) == count
+    with refused("UninitializedAccountException"):
+        drs_simulator.client("drs", BRANCH, REGION).describe_source_servers()
+
+
+@TWO_ACCOUNTS
+def test_an_assumed_role_lands_in_its_account(drs_simulator):
+    arguments = {"external_id": EXTERNAL_ID, "session_name": "drs-e1"}
+    identity = drs_simulator.client_in_role("sts", ROLE, CENTRAL, **arguments).get_caller_identity()
+    assert identity["Account"] == BRANCH
+    assert identity["Arn"].endswith("assumed-role/DRSOrchestrationRole/drs-e1")
+    drs = drs_simulator.client_in_role("drs", ROLE, CENTRAL, **arguments)
+    job = start(drs, SHOP_3)
+    drs_simulator.finish()
+    instance_id = part_of(job_of(drs, job["jobID"]), SHOP_3)["recoveryInstanceID"]
+    ec2 = drs_simulator.client_in_role("ec2", ROLE, CENTRAL, **arguments)
+    (found,) = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"]
+    assert found["OwnerId"] == BRANCH
+    with refused("InvalidInstanceID.NotFound"):
+        drs_simulator.client("ec2", ACCOUNT, CENTRAL).describe_instances(InstanceIds=[instance_id])
+    (call,) = drs_simulator.calls("StartRecovery", account=BRANCH)
+    assert (call.session_name, call.region) == ("drs-e1", CENTRAL)
+    assert call.caller_arn == identity["Arn"]
+
+
+@TWO_ACCOUNTS
+@pytest.mark.parametrize(
+    ("role", "external_id"),
+    [(ROLE, None), (ROLE, "wrong"), (ROLE + "X", EXTERNAL_ID), (ROLE.replace("2222", "9999"), EXTERNAL_ID)],
+)
+def test_assuming_is_refused_without_trust(drs_simulator, role, external_id):
+    with refused("AccessDenied", 403, "sts:AssumeRole"):
+        drs_simulator.client_in_role("sts", role, CENTRAL, external_id=external_id)
+
+
+@TWO_ACCOUNTS
+def test_an_account_that_is_not_trusted_cannot_assume(drs_simulator):
+    with refused("AccessDenied", 403):
+        drs_simulator.client_in_role("sts", ROLE, CENTRAL, external_id=EXTERNAL_ID, account=BRANCH)
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "code", "status"),
+    [
+        ("drs", "describe_jobs", "UnrecognizedClientException", 403),
+        ("ec2", "describe_instances", "AuthFailure", 401),
+        ("sts", "get_caller_identity", "InvalidClientTokenId", 403),
+        ("dynamodb", "list_tables", "UnrecognizedClientException", 400),
+        ("sns", "list_topics", "InvalidClientTokenId", 403),
+        ("cloudwatch", "list_metrics", None, None),
+    ],
+)
+@pytest.mark.parametrize("maker", [simulator, in_process], ids=["http", "in_process"])
+def test_unknown_keys_are_refused_by_every_service(maker, service, call, code, status):
+    with maker() as sim, pytest.raises(Exception, match=r"is invalid|not able to validate") as caught:
+        getattr(client(sim, service, "ASIAUNKNOWN000000000", token="t"), call)()
+    if code is not None:
+        assert caught.value.response["Error"]["Code"] == code
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+@TWO_ACCOUNTS
+def test_keys_of_an_assumed_role_end_with_a_reset(drs_simulator):
+    drs = drs_simulator.client_in_role("drs", ROLE, CENTRAL, external_id=EXTERNAL_ID)
+    assert drs.describe_source_servers()["items"]
+    drs_simulator.reset()
+    with refused("UnrecognizedClientException", 403):
+        drs.describe_source_servers()
+
+
+@DENIED
+def test_tags_at_creation_need_the_right_to_tag(drs_simulator):
+    role = ROLE.replace("DRSOrchestrationRole", "DRSNoTagRole")
+    drs = drs_simulator.client_in_role("drs", role, CENTRAL, external_id=EXTERNAL_ID)
+    with refused("AccessDeniedException", 403, "drs:TagResource"):
+        start(drs, SHOP_3, tags={"ExecutionId": "e"})
+    assert drs.describe_jobs()["items"] == []
+    assert start(drs, SHOP_3)["status"] == "PENDING"
+
+
+@DENIED
+def test_a_missing_ec2_action_lets_the_launch_fail_after_conversion(drs_simulator):
+    drs = drs_simulator.client_in_role("drs", ROLE, CENTRAL, external_id=EXTERNAL_ID)
+    job = start(drs, SHOP_3)
+    drs_simulator.finish()
+    done = job_of(drs, job["jobID"])
+    assert (done["status"], part_of(done, SHOP_3)["launchStatus"]) == ("COMPLETED", "FAILED")
+    assert events_of(drs, job["jobID"], SHOP_3)[-3:] == ["CONVERSION_END", "LAUNCH_START", "LAUNCH_FAILED"]
+    assert drs.describe_recovery_instances()["items"] == []
+
+
+@DENIED
+def test_denied_actions_of_drs_and_of_other_services(drs_simulator):
+    role = ROLE.replace("DRSOrchestrationRole", "DRSReadRole")
+    drs = drs_simulator.client_in_role("drs", role, CENTRAL)
+    assert drs.describe_source_servers()["items"]
+    with refused("AccessDeniedException", 403, "drs:StartRecovery"):
+        start(drs, SHOP_3)
+    ec2 = drs_simulator.client_in_role("ec2", ROLE, CENTRAL, external_id=EXTERNAL_ID)
+    with refused("UnauthorizedOperation", 403, "ec2:RunInstances"):
+        ec2.run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1)
+
+
+def test_an_environment_that_turns_every_account_into_one_is_refused(monkeypatch):
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", "000000000000")
+    with pytest.raises(SimulatorError, match="MOTO_ACCOUNT_ID"):
+        Simulation()
+
+
+def test_there_is_one_simulation_in_a_process(drs_in_process):
+    with pytest.raises(SimulatorError, match="another simulation"), simulator():
+        pass
+    assert drs_in_process.client().describe_source_servers(filters={"sourceServerIDs": [DB_1]})["items"]

@@ -1,0 +1,313 @@
+"""How launches go well and badly."""
+
+import pytest
+
+from drs_provider.simulator.validation import check_job_log
+from tests.simulator.support import (
+    ACCOUNT,
+    APP_1,
+    APP_2,
+    DB_1,
+    DB_2,
+    JOB_1,
+    REGION,
+    WEB_1,
+    WEB_2,
+    WEB_3,
+    WIKI_1,
+    events_of,
+    everything,
+    instances_of,
+    job_of,
+    part_of,
+    refused,
+    server_of,
+    start,
+)
+
+FAILING = pytest.mark.drs_scenario("failing_servers")
+
+
+def finished(sim, drs, *server_ids, **options):
+    job = start(drs, *server_ids, **options)
+    sim.finish()
+    done = job_of(drs, job["jobID"])
+    assert done["status"] == "COMPLETED"
+    items = everything(drs, "describe_job_log_items", jobID=job["jobID"])
+    assert [str(v) for v in check_job_log(done, items)] == []
+    return done
+
+
+@FAILING
+def test_a_job_completes_although_a_server_failed_and_the_next_attempt_works(drs_in_process):
+    drs = drs_in_process.client()
+    first = finished(drs_in_process, drs, DB_1, DB_2)
+    assert part_of(first, DB_1)["launchStatus"] == "FAILED"
+    assert part_of(first, DB_2)["launchStatus"] == "LAUNCHED"
+    assert events_of(drs, first["jobID"], DB_1)[-2:] == ["CONVERSION_START", "CONVERSION_FAIL"]
+    assert server_of(drs, DB_1)["lastLaunchResult"] == "FAILED"
+    second = finished(drs_in_process, drs, DB_1)
+    assert part_of(second, DB_1)["launchStatus"] == "LAUNCHED"
+    assert server_of(drs, DB_1)["lifeCycle"]["lastLaunch"]["initiated"]["jobID"] == second["jobID"]
+
+
+@FAILING
+def test_the_raw_error_of_a_failed_launch_is_in_the_log(drs_in_process):
+    drs = drs_in_process.client()
+    job = finished(drs_in_process, drs, JOB_1)
+    (item,) = [
+        i
+        for i in everything(drs, "describe_job_log_items", jobID=job["jobID"])
+        if i["event"] == "LAUNCH_FAILED"
+    ]
+    assert item["eventData"]["rawError"].startswith("InsufficientInstanceCapacity")
+
+
+@FAILING
+def test_a_launched_server_may_lack_its_instance_id_in_the_job(drs_in_process):
+    drs = drs_in_process.client()
+    job = finished(drs_in_process, drs, DB_2)
+    assert "recoveryInstanceID" not in part_of(job, DB_2)
+    (instance,) = drs.describe_recovery_instances(filters={"sourceServerIDs": [DB_2]})["items"]
+    assert (
+        instances_of(drs_in_process.client("ec2"), instance["ec2InstanceID"])[0]["State"]["Name"] == "running"
+    )
+
+
+@FAILING
+def test_trap_36_a_launched_server_may_have_no_instance(drs_in_process):
+    drs = drs_in_process.client()
+    job = finished(drs_in_process, drs, APP_2)
+    instance_id = part_of(job, APP_2)["recoveryInstanceID"]
+    (instance,) = drs.describe_recovery_instances()["items"]
+    assert instance["ec2InstanceState"] == "NOT_FOUND"
+    with refused("InvalidInstanceID.NotFound"):
+        drs_in_process.client("ec2").describe_instances(InstanceIds=[instance_id])
+
+
+@FAILING
+def test_trap_36_an_instance_may_fail_its_status_checks(drs_in_process):
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    job = start(drs, WEB_1)
+    drs_in_process.advance(540)
+    (instance,) = drs.describe_recovery_instances()["items"]
+    ids = [instance["ec2InstanceID"]]
+
+    def status():
+        (found,) = ec2.describe_instance_status(InstanceIds=ids)["InstanceStatuses"]
+        return found["InstanceStatus"]["Status"], found["SystemStatus"]["Status"]
+
+    assert status() == ("initializing", "initializing")
+    drs_in_process.advance(200)
+    assert part_of(job_of(drs, job["jobID"]), WEB_1)["launchStatus"] == "LAUNCHED"
+    assert status() == ("impaired", "ok")
+
+
+@FAILING
+def test_trap_11_a_skipped_server_stays_pending_in_a_completed_job(drs_in_process):
+    drs = drs_in_process.client()
+    job = finished(drs_in_process, drs, WEB_3, WEB_1)
+    assert part_of(job, WEB_3)["launchStatus"] == "PENDING"
+    assert events_of(drs, job["jobID"], WEB_3) == ["SERVER_SKIPPED"]
+
+
+@FAILING
+def test_post_launch_actions_run_on_after_the_job_and_may_fail(drs_in_process):
+    drs = drs_in_process.client()
+    actions = drs.list_launch_actions(resourceId=WEB_2)["items"]
+    assert [a["order"] for a in actions] == [1001, 1002]
+    job = start(drs, WEB_2)
+    seen = set()
+    for _ in range(80):
+        drs_in_process.advance(10)
+        now = job_of(drs, job["jobID"])
+        runs = part_of(now, WEB_2).get("launchActionsStatus", {}).get("runs", [])
+        seen.add((now["status"], tuple(run["status"] for run in runs)))
+    assert ("COMPLETED", ("IN_PROGRESS",)) in seen
+    assert ("COMPLETED", ("SUCCEEDED", "FAILED")) in seen
+    assert runs[1]["failureReason"] == "Command failed with exit code 1"
+    assert {run["action"]["actionId"] for run in runs} == {a["actionId"] for a in actions}
+
+
+@pytest.mark.drs_scenario("lagging_replication")
+def test_replication_states_and_growing_lag(drs_in_process):
+    drs = drs_in_process.client()
+    states = {s["sourceServerID"]: s["dataReplicationInfo"] for s in drs.describe_source_servers()["items"]}
+    assert states[DB_1]["dataReplicationState"] == "STALLED"
+    assert states[DB_1]["lagDuration"] == "P1DT2H"
+    assert states[APP_1]["lagDuration"] == "PT45S"
+    assert "lagDuration" not in states[JOB_1]
+    assert states[WEB_1]["dataReplicationError"]["error"] == "AGENT_NOT_SEEN"
+    drs_in_process.advance(3600)
+    assert server_of(drs, DB_1)["dataReplicationInfo"]["lagDuration"] == "P1DT3H"
+    assert server_of(drs, APP_1)["dataReplicationInfo"]["lagDuration"] == "PT45S"
+
+
+@pytest.mark.drs_scenario("lagging_replication")
+def test_a_server_that_never_synced_cannot_be_launched(drs_in_process):
+    drs = drs_in_process.client()
+    job = finished(drs_in_process, drs, JOB_1)
+    assert part_of(job, JOB_1)["launchStatus"] == "FAILED"
+    assert events_of(drs, job["jobID"], JOB_1)[-1] == "SNAPSHOT_FAIL"
+
+
+@pytest.mark.drs_scenario("live_instance")
+def test_trap_33_a_live_instance_is_destroyed_by_the_next_launch(drs_in_process):
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    live = {i["sourceServerID"]: i for i in drs.describe_recovery_instances()["items"]}
+    assert (live[DB_2]["isDrill"], live[WIKI_1]["isDrill"]) == (False, True)
+    assert server_of(drs, DB_2)["recoveryInstanceId"] == live[DB_2]["recoveryInstanceID"]
+    assert server_of(drs, DB_2)["lastLaunchResult"] == "SUCCEEDED"
+    finished(drs_in_process, drs, DB_2)
+    assert instances_of(ec2, live[DB_2]["ec2InstanceID"])[0]["State"]["Name"] == "terminated"
+
+
+@pytest.mark.drs_scenario("disaster")
+def test_after_a_disaster_an_older_point_in_time_is_used(drs_in_process):
+    drs = drs_in_process.client()
+    assert server_of(drs, DB_1)["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED"
+    assert server_of(drs, DB_1)["sourceCloudProperties"]["originRegion"] == "eu-north-1"
+    newest = drs.describe_recovery_snapshots(sourceServerID=DB_1, order="DESC")["items"][0]
+    job = finished(drs_in_process, drs, DB_1, drill=False)
+    assert job["initiatedBy"] == "START_RECOVERY"
+    assert events_of(drs, job["jobID"], DB_1)[0] == "USING_PREVIOUS_SNAPSHOT"
+    (instance,) = drs.describe_recovery_instances()["items"]
+    assert instance["pointInTimeSnapshotDateTime"] == newest["timestamp"]
+    assert instance["isDrill"] is False
+
+
+def test_a_point_in_time_can_be_chosen(drs_in_process):
+    drs = drs_in_process.client()
+    snapshots = everything(drs, "describe_recovery_snapshots", sourceServerID=DB_1, order="ASC")
+    taken = [s for s in snapshots if "timestamp" in s]
+    assert len(snapshots) == len(taken) + 1
+    assert "timestamp" not in snapshots[-1]
+    assert [s["expectedTimestamp"] for s in snapshots] == sorted(s["expectedTimestamp"] for s in snapshots)
+    chosen = taken[0]
+    servers = [{"sourceServerID": DB_1, "recoverySnapshotID": chosen["snapshotID"]}]
+    job = drs.start_recovery(sourceServers=servers, isDrill=True)["job"]
+    drs_in_process.finish()
+    (instance,) = drs.describe_recovery_instances()["items"]
+    assert instance["pointInTimeSnapshotDateTime"] == chosen["timestamp"]
+    assert "SNAPSHOT_START" not in events_of(drs, job["jobID"])
+
+
+def test_snapshots_grow_with_time_and_can_be_filtered(drs_in_process):
+    drs = drs_in_process.client()
+    before = everything(drs, "describe_recovery_snapshots", sourceServerID=DB_1)
+    drs_in_process.advance(1200)
+    after = everything(drs, "describe_recovery_snapshots", sourceServerID=DB_1)
+    new = {s["snapshotID"] for s in after} - {s["snapshotID"] for s in before}
+    assert len(new) == 2
+    since = before[-1]["expectedTimestamp"]
+    filtered = everything(
+        drs, "describe_recovery_snapshots", sourceServerID=DB_1, filters={"fromDateTime": since}
+    )
+    assert [s["expectedTimestamp"] >= since for s in filtered] == [True] * 3
+
+
+@pytest.mark.drs_scenario("wrong_network")
+def test_trap_39_launch_settings_are_followed_wherever_they_lead(drs_in_process):
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    into = drs.get_launch_configuration(sourceServerID=DB_2)["launchIntoInstanceProperties"]
+    prepared = into["launchIntoEC2InstanceID"]
+    assert instances_of(ec2, prepared)[0]["State"]["Name"] == "stopped"
+    job = finished(drs_in_process, drs, DB_1, DB_2, APP_2)
+    by_server = {p["sourceServerID"]: p["recoveryInstanceID"] for p in job["participatingServers"]}
+    assert by_server[DB_2] == prepared
+    production, joined, stopped = (
+        instances_of(ec2, by_server[DB_1])[0],
+        instances_of(ec2, prepared)[0],
+        (instances_of(ec2, by_server[APP_2])[0]),
+    )
+    assert production["SubnetId"] == "subnet-0a9999a1"
+    assert joined["State"]["Name"] == "running"
+    assert stopped["State"]["Name"] == "stopped"
+    states = {i["sourceServerID"]: i["ec2InstanceState"] for i in drs.describe_recovery_instances()["items"]}
+    assert states[APP_2] == "STOPPED"
+
+
+@pytest.mark.drs_scenario("wrong_network")
+def test_launching_into_an_untagged_instance_fails(drs_in_process):
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    config = drs.get_launch_configuration(sourceServerID=DB_2)
+    prepared = config["launchIntoInstanceProperties"]["launchIntoEC2InstanceID"]
+    ec2.delete_tags(Resources=[prepared], Tags=[{"Key": "AWSDRS"}])
+    job = finished(drs_in_process, drs, DB_2)
+    assert part_of(job, DB_2)["launchStatus"] == "FAILED"
+
+
+def test_stopping_an_instance_in_ec2_shows_in_drs(drs_in_process):
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    job = finished(drs_in_process, drs, DB_1)
+    instance_id = part_of(job, DB_1)["recoveryInstanceID"]
+    ec2.stop_instances(InstanceIds=[instance_id])
+    assert drs.describe_recovery_instances()["items"][0]["ec2InstanceState"] == "STOPPED"
+    ec2.terminate_instances(InstanceIds=[instance_id])
+    assert drs.describe_recovery_instances()["items"][0]["ec2InstanceState"] == "TERMINATED"
+
+
+def test_launch_configuration_can_be_changed_and_counts_at_the_next_launch(drs_in_process):
+    drs = drs_in_process.client()
+    drs.update_launch_configuration(
+        sourceServerID=DB_1, launchDisposition="STOPPED", licensing={"osByol": True}
+    )
+    config = drs.get_launch_configuration(sourceServerID=DB_1)
+    assert (config["launchDisposition"], config["licensing"], config["copyTags"]) == (
+        "STOPPED",
+        {"osByol": True},
+        True,
+    )
+    finished(drs_in_process, drs, DB_1)
+    assert drs.describe_recovery_instances()["items"][0]["ec2InstanceState"] == "STOPPED"
+
+
+def test_a_recovery_instance_is_disconnected_before_it_is_deleted(drs_in_process):
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    job = finished(drs_in_process, drs, DB_1)
+    instance_id = part_of(job, DB_1)["recoveryInstanceID"]
+    with refused("ConflictException", 409):
+        drs.delete_recovery_instance(recoveryInstanceID=instance_id)
+    drs.disconnect_recovery_instance(recoveryInstanceID=instance_id)
+    drs.delete_recovery_instance(recoveryInstanceID=instance_id)
+    assert drs.describe_recovery_instances()["items"] == []
+    assert instances_of(ec2, instance_id)[0]["State"]["Name"] == "running"
+    assert "recoveryInstanceId" not in server_of(drs, DB_1)
+
+
+@pytest.mark.drs_scenario("three_tier", seed=42, start=1_790_000_000.0)
+def test_same_seed_and_same_calls_give_the_same_history(drs_in_process, drs_responses):
+    drs_responses.transitions = False
+
+    def history():
+        drs = drs_in_process.client()
+        job = start(drs, DB_1, DB_2, tags={"a": "b"})
+        drs_in_process.finish()
+        log = everything(drs, "describe_job_log_items", jobID=job["jobID"])
+        instances = drs.describe_recovery_instances()["items"]
+        return job_of(drs, job["jobID"]), log, instances
+
+    first = history()
+    drs_in_process.reset()
+    assert history() == first
+    drs_in_process.reset(seed=43)
+    assert history()[0]["jobID"] != first[0]["jobID"]
+
+
+def test_a_job_of_25_servers_takes_about_as_long_as_the_recorded_one(drs_in_process):
+    drs_in_process.reset(
+        {
+            "accounts": {ACCOUNT: {"regions": {REGION: {"servers": ["all"]}}}},
+            "servers": {"all": {"generate": 25}},
+            "profile": "sample_drill",
+        }
+    )
+    drs = drs_in_process.client()
+    ids = [s["sourceServerID"] for s in drs.describe_source_servers()["items"]]
+    begin = drs_in_process.now
+    start(drs, *ids)
+    drs_in_process.advance(28 * 60)
+    assert drs.describe_jobs()["items"][0]["status"] == "STARTED"
+    drs_in_process.advance(90)
+    assert drs.describe_jobs()["items"][0]["status"] == "COMPLETED"
+    assert drs_in_process.now - begin == pytest.approx(29.5 * 60)
