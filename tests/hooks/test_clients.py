@@ -228,3 +228,13 @@ def test_forked_process_makes_its_own_clients(own):
 def test_trap_28_clients_cannot_be_serialized(own_clients):
     with pytest.raises(TypeError):
         pickle.dumps(own_clients)
+
+
+def test_service_models_are_parsed_once_for_all_targets(connect, own, remote):
+    connect()
+    loaders = set()
+    for target in (own, remote):
+        hook = AwsClients(target, SESSION_NAME)._hook
+        loaders.add(id(hook.get_session()._session.get_component("data_loader")))
+        loaders.add(id(hook.get_session(deferrable=True).get_component("data_loader")))
+    assert len(loaders) == 1

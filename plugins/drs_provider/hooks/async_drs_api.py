@@ -1,4 +1,3 @@
-# mypy: allow-untyped-calls
 """The DRS calls of the triggerer."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# mypy: allow-untyped-calls
 """The client factory: the only place of this package that makes AWS clients."""
 
 from __future__ import annotations
@@ -83,11 +82,14 @@ class AwsClients:
         :param config: configurations that win over the connection's
         """
         await self._hook.aload_connection()
-        # Makes the synchronous client too: its session's loader then holds the parsed service model.
-        await asyncio.to_thread(self.client, service)
-        session = self._hook.get_session(deferrable=True)
+        session = await asyncio.to_thread(self._asynchronous_session, service)
         async with session.create_client(service, **self._hook.client_arguments(service, *config)) as client:
             yield client
+
+    def _asynchronous_session(self, service: str) -> Any:
+        # Makes the synchronous client too: its session's loader then holds the parsed service model.
+        self.client(service)
+        return self._hook.get_session(deferrable=True)
 
     def _kept_client(self, service: str, *, single_attempt: bool) -> Any:
         with self._lock:

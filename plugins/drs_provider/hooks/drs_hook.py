@@ -1,4 +1,3 @@
-# mypy: allow-untyped-calls
 """The hook: an AWS connection that exists, the target's role, and proof of whose account it is."""
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from drs_provider.exceptions import (
     DrsIdentityError,
 )
 from drs_provider.hooks.errors import is_access_denied, is_expired_token, is_rejected_credential
-from drs_provider.hooks.sessions import TargetRole, merged_config
+from drs_provider.hooks.sessions import TargetRole, merged_config, share_service_models
 from drs_provider.plan.account import AwsTarget
 
 DEFAULT_CONFIG = Config(
@@ -203,6 +202,7 @@ class DrsHook(AwsBaseHook):
 
     def _target_session(self, target: AwsTarget) -> boto3.session.Session:
         session: boto3.session.Session = super().get_session(region_name=target.region)
+        share_service_models(session)
         if target.role_arn is None:
             return session
         arguments = self.client_arguments("sts")

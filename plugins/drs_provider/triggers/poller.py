@@ -11,11 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,13 +24,15 @@ from drs_provider.hooks.async_drs_api import async_drs_api
 from drs_provider.hooks.errors import is_throttle, is_transient, retry_after_seconds
 from drs_provider.plan.account import AwsTarget
 from drs_provider.triggers.cadence import PollSettings, backoff_delay, jittered, steady_delay
+from drs_provider.triggers.subscription import ApiFactory, PollApi, PollSnapshot, Row, Subscription
+
+__all__ = ["JobPoller", "PollSettings", "PollSnapshot", "Subscription", "watch_jobs"]
 
 log = logging.getLogger(__name__)
 
 POLL_SESSION_NAME = "drs-poll"
 
 T = TypeVar("T")
-Row = dict[str, Any]
 
 
 class _GiveUpError(Exception):
@@ -44,112 +45,6 @@ class _GiveUpError(Exception):
 
 # What a poll may fail with; anything else is a mistake of ours and reaches the waiters at once.
 _POLL_ERRORS = (BotoCoreError, ClientError, DrsError, OSError, TimeoutError)
-
-
-class PollApi(Protocol):
-    """What a poller needs of :class:`~drs_provider.hooks.async_drs_api.AsyncDrsApi`."""
-
-    async def jobs(self, job_ids: Iterable[str]) -> list[Row]:
-        """Return the given jobs that exist."""
-
-    async def job_log(self, job_id: str) -> list[Row]:
-        """Return the events of a job's log."""
-
-    async def recovery_instances(
-        self, source_server_ids: Iterable[str] | None = None, instance_ids: Iterable[str] | None = None
-    ) -> list[Row]:
-        """Return recovery instances."""
-
-
-ApiFactory = Callable[[], AbstractAsyncContextManager[PollApi]]
-
-
-@dataclass(frozen=True)
-class PollSnapshot:
-    """What one poll saw of the jobs that one waiter waits for.
-
-    :param at: epoch seconds of the poll
-    :param jobs: job id → DescribeJobs row
-    :param missing: ids of jobs that DRS did not return; whether that is a failure is the waiter's to decide
-    :param errors_since_last: failed polls since the snapshot that the waiter saw before
-    """
-
-    at: float
-    jobs: Mapping[str, Row]
-    missing: frozenset[str]
-    errors_since_last: int
-
-
-class Subscription:
-    """A waiter's view of a poller: an asynchronous iterator of snapshots.
-
-    Only the newest snapshot is kept, so a slow waiter skips some, delays nobody and costs no memory.
-    """
-
-    def __init__(self, poller: JobPoller, job_ids: frozenset[str], due_at: float | None) -> None:
-        self.job_ids = job_ids
-        self.due_at = due_at
-        self.last_error: str | None = None
-        self._poller = poller
-        self._newest: PollSnapshot | None = None
-        self._error: BaseException | None = None
-        self._errors = 0
-        self._news = asyncio.Event()
-
-    def __aiter__(self) -> Subscription:
-        return self
-
-    async def __anext__(self) -> PollSnapshot:
-        """Return the next snapshot.
-
-        :raises DrsPollError: if polls have failed for longer than the error budget
-        :raises DrsFailError: if people must act before jobs can be read
-        """
-        while self._newest is None:
-            if self._error is not None:
-                raise self._error
-            self._news.clear()
-            await self._news.wait()
-        snapshot, self._newest = self._newest, None
-        self._errors = 0
-        return snapshot
-
-    async def next(self, timeout_seconds: float) -> PollSnapshot | None:
-        """Return the next snapshot, or None if none came in time; raises what iterating raises.
-
-        Meanwhile :attr:`last_error` tells why, if polls are failing.
-        """
-        try:
-            async with asyncio.timeout(max(timeout_seconds, 0.0)):
-                return await self.__anext__()
-        except TimeoutError:
-            return None
-
-    async def job_log(self, job_id: str) -> list[Row] | None:
-        """Return the events of a job's log, or None if it cannot be read now (logged)."""
-        return await self._poller.aside(f"log of {job_id}", lambda api: api.job_log(job_id))
-
-    async def recovery_instances(self, source_server_ids: Iterable[str]) -> list[Row] | None:
-        """Return the recovery instances of servers, or None if they cannot be read now (logged)."""
-        ids = list(source_server_ids)
-        return await self._poller.aside("recovery instances", lambda api: api.recovery_instances(ids))
-
-    def deliver(self, at: float, jobs: Mapping[str, Row]) -> None:
-        """Take the result of a poll that asked for this waiter's jobs."""
-        found = {job_id: jobs[job_id] for job_id in self.job_ids if job_id in jobs}
-        self._newest = PollSnapshot(at, found, self.job_ids - found.keys(), self._errors)
-        self.last_error = None
-        self._news.set()
-
-    def count_error(self, error: BaseException) -> None:
-        """Take note of a failed poll."""
-        self._errors += 1
-        self.last_error = str(error)
-
-    def fail(self, error: BaseException) -> None:
-        """Take note that the poller has ended with an error."""
-        self._error = error
-        self._news.set()
 
 
 class JobPoller:
