@@ -154,6 +154,15 @@ def test_the_largest_texts_people_can_give_still_fit() -> None:
     assert row["instanceId"] == record["waves"][99]["serverStatuses"][-1]["instanceId"]
 
 
+def test_a_cleanup_of_4000_instances_still_fits() -> None:
+    cleanup = {"action": "terminated", "instances": 4000, "terminated": [f"i-{n:017x}" for n in range(4000)]}
+    record = close_attempt(record_of(), ExecutionStatus.COMPLETED, ended_at=T0, cleanup=cleanup)
+    main, _ = pack_record(record)
+    assert size_of(main) < 60_000
+    assert main["cleanup"] == {"action": "terminated", "instances": 4000, "truncated": True}
+    assert main["attempts"][0]["cleanup"]["instances"] == 4000
+
+
 def test_leftover_row_items_of_a_larger_attempt_are_not_read() -> None:
     big = all_launched(record_of([300]))
     _, leftovers = pack_record(big)

@@ -17,6 +17,7 @@ from drs_provider.plan.record import (
     close_attempt,
     counters,
     new_attempt,
+    with_report,
 )
 from drs_provider.plan.states import ExecutionStatus, WaveStatus, transition_reason
 from tests.history.world import T0, launched_rows, record_of
@@ -197,6 +198,22 @@ def test_finalize_is_idempotent_and_returns_what_is_stored(
     assert second == first, "the second call returns what is stored"
     with pytest.raises(ValueError, match="does not end"):
         history.finalize(ref, record)
+
+
+def test_finalize_keeps_the_report_and_attempts_that_only_the_writer_knows(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    second = ExecutionRef(ref.execution_id, ref.plan_id, 2, 3)
+    history.set_execution_status(second, E.POLLING, {"currentWave": 2})
+    given = record_of(attempt=2)
+    lost = {"attempt": 1, "status": "FAILED", "startTime": T0, "endTime": T0 + 9, "reportUri": "file:///r1"}
+    given["attempts"] = [lost, *given["attempts"]]  # type: ignore[list-item]
+    given = with_report(finish(given, E.FAILED, T0 + 7000), 2, uri="file:///r2", sha256="2" * 64)
+    history.finalize(second, given)
+    rows = stored(history, ref)["attempts"]
+    assert [row["status"] for row in rows] == ["PENDING", "FAILED"], "what is stored wins"
+    assert [row["reportUri"] for row in rows] == ["file:///r1", "file:///r2"]
+    assert history.set_report(second, uri="file:///r2", sha256="2" * 64).outcome is Outcome.UNCHANGED
 
 
 def test_finalize_repairs_waves_whose_writes_were_lost(

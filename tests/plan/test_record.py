@@ -77,6 +77,7 @@ def test_initial_record_says_what_the_contract_names() -> None:
     assert record["waves"][0]["executionMode"] == "DRILL"
     assert record["attempts"] == [{"attempt": 1, "status": "PENDING", "startTime": T0}]
     assert record["expectedDuration"] == 1200
+    assert record["objectives"] == {"rtoMinutes": 120, "rpoMinutes": 15}
 
 
 def test_initial_record_has_no_nulls_and_is_plain_data() -> None:

@@ -24,6 +24,7 @@ ITEM_LIMIT_BYTES = 400 * 1024
 _SHARES = {"serverStatuses": 160_000, "checks": 40_000}
 _WAVE_FIELDS_SHARE = 60_000
 _FIELD_BYTES = 10_000
+_ATTEMPT_FIELD_BYTES = 1_000
 _WAVE_TEXT_BYTES = 1_000
 ROWS_PER_ITEM = 100
 _ROW_BYTES = 3_500
@@ -74,8 +75,10 @@ def rows_item(
 
 def fit_field(name: str, value: Any) -> Any:
     """Return a field of the execution within its share of the main item."""
-    if name in {"waves", "attempts"}:
+    if name == "waves":
         return value
+    if name == "attempts":
+        return [{key: fit(item, _ATTEMPT_FIELD_BYTES) for key, item in row.items()} for row in value]
     return fit(value, _FIELD_BYTES)
 
 

@@ -247,5 +247,4 @@ class DynamoDbHistory(HistoryWriter):
         return True
 
     def _end(self, ref: ExecutionRef, final: ExecutionRecord) -> bool:
-        update = finalize_update(ref, attempt_index(final, ref.attempt), final)
-        return self._apply(ref, update) is None
+        return self._apply(ref, finalize_update(ref, final)) is None

@@ -12,7 +12,6 @@ from drs_provider.plan.record_merge import (
     RESULT_FIELDS,
     WAVE_RESULT_FIELDS,
     WRITTEN_ONCE,
-    attempt_fields,
     earlier_wave,
 )
 from drs_provider.plan.states import (
@@ -36,7 +35,6 @@ OWN_EXECUTION_FIELDS = frozenset(
         "totalWaves",
         "completedWaves",
         "failedWaves",
-        "currentWave",
     }
 )
 OWN_WAVE_FIELDS = frozenset({"waveNumber", "status", "attempt", "earlierAttempts", *ROW_KINDS.values()})
@@ -210,17 +208,14 @@ def whole_waves_update(ref: ExecutionRef, waves: Mapping[int, Mapping[str, Any]]
     return update
 
 
-def finalize_update(ref: ExecutionRef, index: int, final: Mapping[str, Any]) -> Update:
+def finalize_update(ref: ExecutionRef, final: Mapping[str, Any]) -> Update:
     """Return the update that ends the attempt; it writes no wave."""
     update = Update()
     _in_attempt(update, ref)
     update.require_in(("status",), allowed_from(ExecutionStatus(final["status"])))
-    update.require(("attempts", index, "attempt"), "=", ref.attempt)
     for name, value in final.items():
-        if name not in {"executionId", "planId", "attempt", "attempts", "waves"}:
+        if name not in {"executionId", "planId", "attempt", "waves"}:
             update.set((name,), fit_field(name, value))
-    for name, value in attempt_fields(final).items():
-        update.set(("attempts", index, name), fit_field(name, value))
     return update
 
 

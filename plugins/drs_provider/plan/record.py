@@ -116,7 +116,7 @@ def initial_record(
         "dagId": plan.dag_id,
         "dagRunId": plan.dag_run_id,
         "accountContext": contexts[0] if contexts else None,
-        "objectives": dict(plan.objectives),
+        "objectives": {_camel(name): value for name, value in plan.objectives.items()},
         "preflight": dict(plan.preflight) or None,
         "overrides": [dict(item) for item in plan.overrides],
         "totalWaves": len(rows),
@@ -126,6 +126,11 @@ def initial_record(
         "waves": rows,
     }
     return cast("ExecutionRecord", without_empty(record))
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(part.capitalize() for part in others)
 
 
 def _wave_row(plan: FrozenPlan, ref: FrozenWaveRef, wave: FrozenWave | None, attempt: int) -> WaveRow:

@@ -275,10 +275,19 @@ def merge_final(stored: ExecutionRecord, record: ExecutionRecord) -> ExecutionRe
     if "endTime" in final:
         final["durationSeconds"] = max(0.0, final["endTime"] - final["startTime"])
     final |= counters(waves)
-    index = attempt_index(stored, record["attempt"])
-    final["attempts"] = list(stored["attempts"])
-    final["attempts"][index] = {**stored["attempts"][index], **attempt_fields(final)}
+    final["attempts"] = _merge_attempts(stored, record, attempt_fields(final))
     return cast("ExecutionRecord", final)
+
+
+def _merge_attempts(
+    stored: ExecutionRecord, record: ExecutionRecord, ended: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    # What is stored of an attempt wins over what the writer remembers of it; the end of the newest is new.
+    rows: dict[int, dict[str, Any]] = {row["attempt"]: dict(row) for row in record["attempts"]}
+    for row in stored["attempts"]:
+        rows[row["attempt"]] = {**rows.get(row["attempt"], {}), **row}
+    rows[record["attempt"]] |= ended
+    return [rows[number] for number in sorted(rows)]
 
 
 def _merge_final_wave(stored: WaveRow, given: WaveRow | None) -> WaveRow:
