@@ -71,6 +71,7 @@ class Drill:
     _answered: dict[str, list[str]] = field(default_factory=dict, repr=False)
     _progress: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     _settled: set[str] = field(default_factory=set, repr=False)
+    _told: set[tuple[str, int]] = field(default_factory=set, repr=False)
 
     def run(
         self,
@@ -138,9 +139,9 @@ class Drill:
         return (unasked or known or [OPERATOR])[0]
 
     def _snapshot(self, run_id: str, run_state: str, elapsed_seconds: float) -> Snapshot:
-        tasks = {
-            each["task_id"]: each["state"] for each in self._as(OPERATOR).task_instances(self.dag_id, run_id)
-        }
+        instances = self._as(OPERATOR).task_instances(self.dag_id, run_id)
+        self._tell_troubles(run_id, instances)
+        tasks = {each["task_id"]: each["state"] for each in instances}
         waves = [self._wave(run_id, tasks, task_id) for task_id in tasks if _is_wait(task_id)]
         return Snapshot(
             title=self.dag_id,
@@ -149,6 +150,14 @@ class Drill:
             waves=sorted(waves, key=lambda wave: wave.number),
             step=", ".join(sorted(task for task, state in tasks.items() if state not in _QUIET)),
         )
+
+    def _tell_troubles(self, run_id: str, instances: Sequence[Mapping[str, Any]]) -> None:
+        for each in instances:
+            task_id, attempt, state = each["task_id"], each["try_number"], each["state"]
+            if state in _TROUBLE and (task_id, attempt) not in self._told:
+                self._told.add((task_id, attempt))
+                log = self.stack.paths.task_log(self.dag_id, run_id, task_id, attempt)
+                self.say(f"{task_id}: {state}, see {log}")
 
     def _wave(self, run_id: str, tasks: Mapping[str, str | None], wait_task: str) -> WaveView:
         role = keys.role_of(wait_task)
@@ -182,6 +191,7 @@ class Drill:
 _WAVE_TASKS = (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
 _ACTIVE = ("LAUNCHING", "POLLING", "ENRICHING")
 _DONE = ("success", "failed", "skipped", "upstream_failed", "removed")
+_TROUBLE = ("failed", "up_for_retry")
 _QUIET = (None, *_DONE)
 
 

@@ -45,6 +45,11 @@ class Paths:
         """Output of each process; new with every start."""
         return self.root / "logs"
 
+    def task_log(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> Path:
+        """Log of one try of a task."""
+        run = self.airflow_home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
+        return run / f"task_id={task_id}" / f"attempt={attempt}.log"
+
     @property
     def reports(self) -> Path:
         """Reports of executions; kept from start to start."""

@@ -179,18 +179,19 @@ def result_table(record: Mapping[str, Any]) -> Table:
         table.add_column(title, no_wrap=True)
     for wave in record.get("waves", ()):
         for server in wave.get("serverStatuses", ()):
-            table.add_row(f"{wave['waveNumber']} {wave['waveName']}", *_server_cells(server))
+            table.add_row(f"{wave['waveNumber']} {wave['waveName']}", *_server_cells(wave, server))
     return table
 
 
-def _server_cells(server: Mapping[str, Any]) -> list[str]:
-    launched, started = server.get("launchedTime"), server.get("launchTime")
+def _server_cells(wave: Mapping[str, Any], server: Mapping[str, Any]) -> list[str]:
+    # From the start of the wave's job: what a recovery takes, not only what EC2 takes to launch.
+    started, launched = wave.get("startTime"), server.get("launchedTime")
     return [
         str(server.get("serverName") or server["sourceServerId"]),
         str(server.get("instanceId") or "-"),
         str(server.get("instanceType") or "-"),
         str(server.get("privateIp") or "-"),
-        _utc(started),
+        _utc(server.get("launchTime")),
         clock(float(launched) - float(started)) if launched and started else "-",
         str(server["launchStatus"]),
     ]

@@ -93,7 +93,7 @@ def test_wave_state(gate: str | None, tasks: list[str | None], state: str) -> No
     assert wave_state(gate, tasks) == state
 
 
-_TIMES = ("2023-11-14 22:13:20", "12:34")
+_TIMES = ("2023-11-14 22:13:20", "20:54")
 
 
 def test_the_final_table_names_every_server(output: Console) -> None:
@@ -108,7 +108,12 @@ def test_the_final_table_names_every_server(output: Console) -> None:
         "launchStatus": "LAUNCHED",
     }
     failed = {"sourceServerId": "s-1111111111111111b", "serverName": None, "launchStatus": "FAILED"}
-    wave = {"waveNumber": 1, "waveName": "database", "serverStatuses": [server, failed]}
+    wave = {
+        "waveNumber": 1,
+        "waveName": "database",
+        "startTime": 1_699_999_500,
+        "serverStatuses": [server, failed],
+    }
 
     output.print(result_table({"planName": "erp_three_tier", "status": "PARTIAL", "waves": [wave]}))
 
