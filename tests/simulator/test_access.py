@@ -1,10 +1,14 @@
 """Accounts, keys and roles."""
 
+import time
+
 import boto3
+import httpx
 import pytest
 from botocore.config import Config
 
 from drs_provider.simulator.adapter.simulation import Simulation, SimulatorError
+from drs_provider.simulator.scenario import load_scenario
 from drs_provider.simulator.testing import in_process, simulator
 from tests.simulator.support import ACCOUNT, DB_1, REGION, events_of, job_of, part_of, refused, start
 
@@ -146,3 +150,52 @@ def test_there_is_one_simulation_in_a_process(drs_in_process):
     with pytest.raises(SimulatorError, match="another simulation"), simulator():
         pass
     assert drs_in_process.client().describe_source_servers(filters={"sourceServerIDs": [DB_1]})["items"]
+
+
+@TWO_ACCOUNTS
+@pytest.mark.parametrize(
+    ("service", "method", "code"),
+    [
+        ("drs", "describe_jobs", "ExpiredTokenException"),
+        ("ec2", "describe_instances", "RequestExpired"),
+        ("sts", "get_caller_identity", "ExpiredToken"),
+    ],
+)
+def test_credentials_of_a_role_expire(drs_simulator, monkeypatch, service, method, code):
+    assumed = drs_simulator.client_in_role(service, ROLE, CENTRAL, external_id=EXTERNAL_ID)
+    getattr(assumed, method)()
+    later = time.time() + 3601
+    monkeypatch.setattr("drs_provider.simulator.adapter.gate.time.time", lambda: later)
+    with refused(code):
+        getattr(assumed, method)()
+
+
+@TWO_ACCOUNTS
+def test_a_chained_session_lasts_an_hour_at_most(drs_simulator):
+    sts = drs_simulator.client_in_role("sts", ROLE, CENTRAL, external_id=EXTERNAL_ID)
+    with refused("AccessDenied"):
+        sts.assume_role(RoleArn=ROLE, RoleSessionName="again", ExternalId=EXTERNAL_ID)
+    scenario = load_scenario("shop_two_regions").model_dump(mode="python")
+    scenario["accounts"][BRANCH]["roles"]["DRSOrchestrationRole"]["trusts"] = (ACCOUNT, BRANCH)
+    drs_simulator.reset(scenario)
+    sts = drs_simulator.client_in_role("sts", ROLE, CENTRAL, external_id=EXTERNAL_ID)
+    with refused("ValidationError", 400, "role chaining"):
+        sts.assume_role(RoleArn=ROLE, RoleSessionName="again", ExternalId=EXTERNAL_ID, DurationSeconds=7200)
+
+
+@DENIED
+def test_policies_can_be_simulated(drs_simulator):
+    iam = drs_simulator.client("iam", BRANCH)
+    answer = iam.simulate_principal_policy(
+        PolicySourceArn=ROLE, ActionNames=["ec2:RunInstances", "drs:StartRecovery"]
+    )
+    decisions = {r["EvalActionName"]: r["EvalDecision"] for r in answer["EvaluationResults"]}
+    assert decisions == {"ec2:RunInstances": "implicitDeny", "drs:StartRecovery": "allowed"}
+    with refused("NoSuchEntity", 404):
+        iam.simulate_principal_policy(PolicySourceArn=ROLE + "X", ActionNames=["ec2:RunInstances"])
+
+
+def test_a_request_without_a_signature_is_refused(drs_simulator):
+    answer = httpx.post(f"{drs_simulator.url}/DescribeJobs", json={})
+    assert answer.status_code == 403
+    assert "Missing Authentication Token" in answer.text

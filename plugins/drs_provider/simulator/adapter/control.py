@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
+import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -70,6 +73,7 @@ class Control:
             ("GET", "calls"): self._calls,
             ("DELETE", "calls"): self._clear_calls,
             ("GET", "state"): lambda _: self._state(),
+            ("GET", "process"): lambda _: _process(),
             ("POST", "reset"): lambda order: self._reset(order["data"]),
         }
 
@@ -165,6 +169,13 @@ class Control:
             for account, spec in world.scenario.accounts.items()
         }
         return {"clock": self._clock(), "seed": world.seed, "accounts": accounts, "regions": regions}
+
+
+def _process() -> Body:
+    # ru_maxrss is in KiB on Linux, in bytes on macOS.
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return {"cpu_seconds": time.process_time(), "peak_memory_bytes": peak}
 
 
 def _json(status: int, body: Body) -> WireResponse:

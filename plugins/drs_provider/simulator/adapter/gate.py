@@ -8,8 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from drs_provider.simulator.adapter.drs_wire import parse_drs_request
+from drs_provider.simulator.adapter.policy_simulation import simulate_principal_policy
 from drs_provider.simulator.adapter.simulation import Simulation
-from drs_provider.simulator.adapter.wire import WireRequest, WireResponse, refusal_codes, render_error
+from drs_provider.simulator.adapter.wire import (
+    WireRequest,
+    WireResponse,
+    expired_code,
+    refusal_codes,
+    render_error,
+)
 from drs_provider.simulator.engine.entities import Caller
 from drs_provider.simulator.engine.errors import DrsError
 from drs_provider.simulator.engine.faults import FaultSpec
@@ -69,6 +76,9 @@ class Gate:
             else:
                 error = DrsError(unknown, "The security token included in the request is invalid.")
             return render_error(request, error)
+        if caller.expires_at is not None and caller.expires_at <= time.time():
+            text = "The security token included in the request is expired"
+            return render_error(request, DrsError(expired_code(request), text))
         action = f"{request.service}:{request.operation}"
         if request.service != "drs" and caller.lacks(action):
             text = f"User: {caller.arn} is not authorized to perform: {action}"
@@ -87,6 +97,8 @@ class Gate:
         return render_error(request, error) if error is not None else None
 
     def _answer(self, request: WireRequest, caller: Caller | None, forward: Forward) -> WireResponse:
+        if caller is not None and (request.service, request.operation) == ("iam", "SimulatePrincipalPolicy"):
+            return simulate_principal_policy(request, self._simulation.identities)
         if request.service == _QUOTA_SERVICE and caller is not None:
             params = json.loads(request.body or b"{}")
             if params.get("ServiceCode") == SERVICE_CODE:

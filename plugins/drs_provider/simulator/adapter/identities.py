@@ -6,6 +6,7 @@ Every account has one user, ``simulator``, whose access key id is ``AKIA<account
 from __future__ import annotations
 
 import json
+from datetime import UTC
 
 from moto.iam.models import AccessKey, iam_backends
 from moto.sts.models import sts_backends
@@ -55,6 +56,18 @@ class Identities:
             raise DrsError("UnrecognizedClientException", UNKNOWN_TOKEN)
         return found
 
+    def denied_to(self, principal_arn: str) -> tuple[str, ...] | None:
+        """What a user or role of the scenario lacks; None if there is no such principal."""
+        account_id, _, resource = principal_arn.removeprefix("arn:aws:iam::").partition(":")
+        account = self._scenario.accounts.get(account_id)
+        kind, _, name = resource.rpartition("/")
+        if account is None:
+            return None
+        if (kind, name) == ("user", USER):
+            return account.deny
+        role = account.roles.get(name) if kind.startswith("role") else None
+        return role.deny if role else None
+
     def refuse_assume_role(
         self, caller: Caller, role_arn: str, external_id: str | None, seconds: int
     ) -> DrsError | None:
@@ -88,9 +101,9 @@ class Identities:
             return Caller(account_id, f"arn:aws:iam::{account_id}:user/{key.user_name}", None, denied)
         name = key.role_arn.rpartition("/")[2]
         role = account.roles.get(name) if account else None
-        session = _session_name(account_id, key.access_key_id)
+        session, expires_at = _session(account_id, key.access_key_id)
         arn = f"arn:aws:sts::{account_id}:assumed-role/{name}/{session}"
-        return Caller(account_id, arn, session, role.deny if role else ())
+        return Caller(account_id, arn, session, role.deny if role else (), expires_at)
 
 
 def _trusts(role: RoleSpec, caller: Caller, external_id: str | None) -> bool:
@@ -98,11 +111,11 @@ def _trusts(role: RoleSpec, caller: Caller, external_id: str | None) -> bool:
     return not principals.isdisjoint(role.trusts) and role.external_id in {None, external_id}
 
 
-def _session_name(account_id: str, key: str) -> str:
+def _session(account_id: str, key: str) -> tuple[str, float | None]:
     for role in reversed(sts_backends[account_id][_PARTITION].assumed_roles):
         if role.access_key_id == key:
-            return str(role.session_name)
-    return ""
+            return str(role.session_name), role.expiration.replace(tzinfo=UTC).timestamp()
+    return "", None
 
 
 def _add_user(account_id: str) -> None:

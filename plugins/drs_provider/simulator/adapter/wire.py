@@ -151,6 +151,13 @@ def _xml(protocol: str, error: DrsError) -> str:
     )
 
 
+def expired_code(request: WireRequest) -> str:
+    """The service family's error code for a token that has expired."""
+    if request.service == "ec2":
+        return "RequestExpired"
+    return "ExpiredToken" if request.protocol in {"query", "rest-xml"} else "ExpiredTokenException"
+
+
 def refusal_codes(request: WireRequest) -> tuple[str, str]:
     """The service family's error codes for unknown credentials and for a denied action."""
     if request.service == "ec2":

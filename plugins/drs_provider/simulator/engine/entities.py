@@ -26,6 +26,8 @@ class Caller:
     arn: str
     session_name: str | None = None
     denied: tuple[str, ...] = ()
+    expires_at: float | None = None
+    """When the credentials end, in wall time; None for those that do not."""
 
     def lacks(self, action: str) -> bool:
         """Whether ``service:Operation`` is denied to this caller."""
