@@ -83,6 +83,12 @@ OPTIONS: dict[str, Option] = {
     "job_visibility_grace_seconds": Option(
         "float", "180", "How long a started job may be absent from DescribeJobs before it counts as lost."
     ),
+    "late_schedule_minutes": Option(
+        "integer",
+        "60",
+        "A scheduled drill that could not begin for longer than this (Airflow was down, say) is skipped: it would "
+        "run at a time that nobody chose.",
+    ),
     "queue": Option("string", "", "Executor queue for this provider's tasks; empty: Airflow's default."),
     "pool": Option("string", "default_pool", "Pool of this provider's tasks."),
     "priority_weight": Option(

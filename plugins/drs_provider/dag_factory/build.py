@@ -7,7 +7,6 @@ longer loads. A worker needs only its operator; order and trigger rules are the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param, TaskGroup, chain
@@ -27,8 +26,6 @@ from drs_provider.sensors.gate import DrsPauseGateSensor
 from drs_provider.sensors.hold import DrsHoldDrillSensor
 from drs_provider.sensors.recovery import DrsRecoverySensor
 
-#: A fixed past date: a DAG must not change from parse to parse, and catch-up is off.
-START_DATE = datetime.fromisoformat("2024-01-01T00:00:00+00:00")
 DAG_ID_PREFIX = "drs_"
 
 
@@ -48,7 +45,6 @@ def build_dag(plan: Plan, *, withdrawn: bool = False) -> DAG:
         description=f"Recovery plan {plan.name}",
         doc_md=dag_doc(plan, withdrawn=withdrawn),
         schedule=None if withdrawn else _schedule(plan),
-        start_date=START_DATE,
         catchup=False,
         is_paused_upon_creation=False,
         # Several may run: with one, a recovery would wait silently behind a drill. `prepare` refuses instead.
@@ -69,7 +65,8 @@ def build_dag(plan: Plan, *, withdrawn: bool = False) -> DAG:
 def _schedule(plan: Plan) -> CronTriggerTimetable | None:
     if plan.schedule is None:
         return None
-    return CronTriggerTimetable(plan.schedule.cron, timezone=plan.schedule.timezone)
+    # Without a start date, and not at once: a plan that is deployed must not start the drill of last Saturday.
+    return CronTriggerTimetable(plan.schedule.cron, timezone=plan.schedule.timezone, run_immediately=False)
 
 
 def _params(plan: Plan) -> dict[str, Param]:
@@ -134,7 +131,7 @@ def build_single_task_dag(dag_id: str, task_id: str, *, owner: str = "airflow") 
         keys.FINALIZE: (DrsFinalizeOperator, {}),
     }
     operator, arguments = makers[role.task]
-    with DAG(dag_id=dag_id, schedule=None, start_date=START_DATE, default_args=default_args(0, owner)) as dag:
+    with DAG(dag_id=dag_id, schedule=None, default_args=default_args(0, owner)) as dag:
         if role.wave_name:
             with TaskGroup(keys.wave_group_id(role.wave_number, role.wave_name)):
                 operator(task_id=role.task, **arguments)

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider import keys, settings
 from drs_provider.exceptions import ExecutionRefusedError, PlanUnavailableError
-from drs_provider.orchestration.admission import check_initiator, exclusion_of, read_conf
+from drs_provider.orchestration.admission import check_initiator, exclusion_reason, read_conf
 from drs_provider.orchestration.freezer import Freezer
 from drs_provider.plan.freezing import RunIdentity, freeze_header, freeze_waves
 from drs_provider.plan.model import Plan
@@ -75,9 +75,9 @@ class DrsPrepareOperator(BaseOperator):
         plan = self._plan
         view.push(keys.OUTCOME, REFUSED)
         view.push(keys.RUN_RECORD, {"planName": plan.display_title, "planHash": plan.content_hash})
-        if exclusion := exclusion_of(plan, run):
+        if reason := exclusion_reason(plan, run):
             view.push(keys.OUTCOME, EXCLUDED)
-            raise AirflowSkipException(f"excluded until {exclusion.last}: {exclusion.reason}")
+            raise AirflowSkipException(reason)
         conf = read_conf(plan, run)
         view.push(keys.RUN_RECORD, _known(plan, conf))
         check_initiator(plan, conf, run)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
+from drs_provider import settings
 from drs_provider.exceptions import ExecutionRefusedError
 from drs_provider.plan.exclusions import active_exclusion
-from drs_provider.plan.model import Exclusion, Plan
+from drs_provider.plan.model import Plan
 from drs_provider.plan.problems import RunConfError
 from drs_provider.plan.run_conf import RunConf, parse_run_conf
 from drs_provider.plan.states import ExecutionType
@@ -44,8 +45,13 @@ def check_initiator(plan: Plan, conf: RunConf, run: RunFacts) -> None:
         )
 
 
-def exclusion_of(plan: Plan, run: RunFacts) -> Exclusion | None:
-    """Return the exclusion window that a scheduled run falls into, or None; runs started by people fall into none."""
+def exclusion_reason(plan: Plan, run: RunFacts) -> str | None:
+    """Return why a scheduled run must not begin now, or None; runs started by people are never excluded."""
     if not run.scheduled or plan.schedule is None:
         return None
-    return active_exclusion(plan.schedule, run.run_after)
+    late = round((time.time() - run.run_after) / 60)
+    if late > settings.get_int("late_schedule_minutes"):
+        return f"the drill was due {late} minutes ago; it waits for its next turn"
+    if window := active_exclusion(plan.schedule, run.run_after):
+        return f"excluded until {window.last}: {window.reason}"
+    return None

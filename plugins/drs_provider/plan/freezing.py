@@ -105,12 +105,16 @@ def _freeze_gate(plan: Plan, conf: RunConf, wave: Wave) -> FrozenGate:
     gate = wave.gate or Gate()
     recovery = conf.execution_type == ExecutionType.RECOVERY
     first = recovery and _is_first(plan, conf, wave)
+    people = gate.people(conf.execution_type)
+    approvers = gate.approvers or (plan.recovery.approvers if recovery else ())
+    if people > 1 and gate.approvers:
+        approvers = tuple(dict.fromkeys([*gate.approvers, *plan.recovery.approvers]))
     return FrozenGate(
         armed_by=_armed_by(conf, wave, first=first),
         message=gate.message or "",
-        approvers=gate.approvers or (plan.recovery.approvers if recovery else ()),
+        approvers=approvers,
         exclude_initiator=first,
-        people=gate.people(conf.execution_type),
+        people=people,
         timeout_seconds=gate.timeout_minutes * SECONDS_PER_MINUTE,
         on_timeout=gate.timeout_decision(conf.execution_type),
     )

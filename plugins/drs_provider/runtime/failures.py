@@ -7,25 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider.keys import FAILURE
 from drs_provider.runtime.run import RunView
 
-P = ParamSpec("P")
 R = TypeVar("R")
-S = TypeVar("S")
 
 
-def tells_failure(
-    method: Callable[Concatenate[S, Mapping[str, Any], P], R],
-) -> Callable[Concatenate[S, Mapping[str, Any], P], R]:
+def tells_failure(method: Callable[..., R]) -> Callable[..., R]:
     """Wrap ``execute`` or a resume method: an error is written to the XCom ``failure``, then raised on."""
 
     @wraps(method)
-    def wrapper(self: S, context: Mapping[str, Any], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(self: Any, context: Mapping[str, Any], *args: Any, **kwargs: Any) -> R:
         try:
             return method(self, context, *args, **kwargs)
         except AirflowSkipException:

@@ -104,7 +104,7 @@ class RunHistory:
         self._wave(
             wave_number, WaveStatus.POLLING, {"jobs": rows, "startTime": min(times, default=started_at)}
         )
-        self._status(ExecutionStatus.POLLING, {"currentWave": wave_number})
+        self._status(ExecutionStatus.POLLING)
 
     def wave_skipped(self, wave_number: int, reason: str) -> None:
         """Show a wave as SKIPPED."""
