@@ -15,8 +15,8 @@ API_VERSION = "2020-02-26"
 @lru_cache(maxsize=1)
 def service_model() -> ServiceModel:
     """The service model; the API version is fixed so that a newer one is a decision, not a surprise."""
-    description = Loader().load_service_model(SERVICE, "service-2", API_VERSION)  # type: ignore[no-untyped-call]
-    return ServiceModel(description, SERVICE)  # type: ignore[no-untyped-call]
+    description = Loader().load_service_model(SERVICE, "service-2", API_VERSION)
+    return ServiceModel(description, SERVICE)
 
 
 def operation(name: str) -> OperationModel:
@@ -28,13 +28,13 @@ def operation(name: str) -> OperationModel:
 @lru_cache(maxsize=512)
 def shape(name: str) -> Shape:
     """The shape of that name; raises botocore's NoShapeFoundError."""
-    found: Shape = service_model().shape_for(name)  # type: ignore[no-untyped-call]
+    found: Shape = service_model().shape_for(name)
     return found
 
 
 def error_shape(code: str) -> StructureShape | None:
     """The modelled error of that code, declared by some operation or other; None for generic errors."""
-    found = service_model().shape_for_error_code(code)  # type: ignore[no-untyped-call]
+    found = service_model().shape_for_error_code(code)
     return found if isinstance(found, StructureShape) else None
 
 
