@@ -1,0 +1,121 @@
+"""Report files in Airflow's object storage: written once, each attempt's report naming the one before."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.sdk import ObjectStoragePath
+from airflow.sdk.exceptions import AirflowException
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drs_provider.plan.record import ExecutionRecord
+from drs_provider.report.build import build_report, previous_report, report_json
+from drs_provider.report.html import report_html
+
+log = logging.getLogger(__name__)
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_MOST_SUCCESSORS = 1000
+
+
+class ReportNotWrittenError(OSError):
+    """The place for reports cannot be written; the message says why."""
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """Where an attempt's report is.
+
+    :param sha256: of the JSON file
+    :param created: False if the same report was there already
+    """
+
+    json_uri: str
+    html_uri: str
+    sha256: str
+    created: bool
+
+
+def write_report(record: ExecutionRecord, reports_path: str) -> WrittenReport:
+    """Write the report of a record's newest attempt as JSON and HTML.
+
+    The files are ``<planId>/<executionId>/report-<attempt>.json`` and ``.html``. A file is never
+    overwritten: the same report is left as it is, another one becomes ``report-<attempt>.2.json``, which
+    names what it supersedes.
+
+    :param reports_path: folder URL of Airflow's object storage (``file://``, ``s3://conn@bucket/``)
+    :raises ReportNotWrittenError: if the storage fails
+    :raises ValueError: if the plan's or the execution's id cannot be a folder's name
+    """
+    parts = (record["planId"], record["executionId"])
+    for name in parts:
+        if not _SAFE_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of a folder")
+    try:
+        folder = ObjectStoragePath(reports_path) / parts[0] / parts[1]
+    except (ImportError, ValueError) as error:
+        raise ReportNotWrittenError(f"{reports_path} is no folder of an object storage: {error}") from error
+    try:
+        return _write(record, folder)
+    except ReportNotWrittenError:
+        raise
+    except (OSError, BotoCoreError, ClientError, AirflowException, ImportError) as error:
+        raise ReportNotWrittenError(f"no report below {reports_path}: {error}") from error
+
+
+def _write(record: ExecutionRecord, folder: ObjectStoragePath) -> WrittenReport:
+    attempt = record["attempt"]
+    previous = previous_report(record) or _previous_file(folder, attempt)
+    supersedes: str | None = None
+    for name in _names(attempt):
+        report = build_report(record, previous=previous, supersedes=supersedes)
+        content = report_json(report).encode("utf-8", "backslashreplace")
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = folder / f"{name}.json"
+        created = not path.exists()
+        if not created:
+            existing = hashlib.sha256(path.read_bytes()).hexdigest()
+            if existing != sha256:
+                supersedes = existing
+                continue
+        else:
+            _write_once(folder, path, content)
+        page = folder / f"{name}.html"
+        if not page.exists():
+            html = report_html(report, sha256=sha256)
+            _write_once(folder, page, html.encode("utf-8", "backslashreplace"))
+        return WrittenReport(str(path), str(page), sha256, created)
+    raise ReportNotWrittenError(f"there are {_MOST_SUCCESSORS} reports of attempt {attempt} in {folder}")
+
+
+def _names(attempt: int) -> Iterator[str]:
+    yield f"report-{attempt}"
+    for successor in range(2, _MOST_SUCCESSORS + 1):
+        yield f"report-{attempt}.{successor}"
+
+
+def _write_once(folder: ObjectStoragePath, path: ObjectStoragePath, content: bytes) -> None:
+    # Object stores have no folders, and asking one for a folder may ask it for a bucket.
+    if path.protocol in {"", "file", "local"}:
+        folder.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    log.info("Wrote %s (%d bytes)", path, len(content))
+
+
+def _previous_file(folder: ObjectStoragePath, attempt: int) -> dict[str, Any] | None:
+    """Return the newest earlier report in the folder, for records that do not know it (no history)."""
+    for earlier in range(attempt - 1, 0, -1):
+        newest: ObjectStoragePath | None = None
+        for name in _names(earlier):
+            path = folder / f"{name}.json"
+            if not path.exists():
+                break
+            newest = path
+        if newest is not None:
+            return {"attempt": earlier, "sha256": hashlib.sha256(newest.read_bytes()).hexdigest()}
+    return None

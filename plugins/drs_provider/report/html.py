@@ -1,0 +1,93 @@
+"""The report as one self-contained HTML file: no script, nothing loaded from elsewhere, every text escaped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from drs_provider.report.timeline import timeline
+
+TEMPLATE = "report.html.j2"
+
+
+def utc(epoch: float | None) -> str:
+    """Return epoch seconds as ``2027-01-15 08:00:00`` (UTC), or a dash."""
+    if epoch is None:
+        return "–"
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def span(seconds: float | None) -> str:
+    """Return a length of time for people: ``8 min 53 s``, ``1 h 02 min``, ``2 h``, or a dash."""
+    if seconds is None:
+        return "–"
+    whole = math.floor(seconds + 0.5)
+    parts = [
+        (whole // 86_400, "d", 1),
+        (whole // 3600 % 24, "h", 1),
+        (whole // 60 % 60, "min", 2),
+        (whole % 60, "s", 2),
+    ]
+    while len(parts) > 1 and parts[0][0] == 0:
+        del parts[0]
+    text = f"{parts[0][0]} {parts[0][1]}"
+    if len(parts) > 1 and parts[1][0]:
+        value, unit, width = parts[1]
+        text += f" {value:0{width}d} {unit}"
+    return text
+
+
+def words(status: str) -> str:
+    """Return a status as words: ``IN_PROGRESS`` as ``in progress``."""
+    return status.replace("_", " ").lower()
+
+
+def plainly(value: Any) -> str:
+    """Return data as a text: maps as ``name: value``, lists with commas, nothing as ``none``."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {plainly(item)}" for name, item in value.items()) or "none"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(plainly(item) for item in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("drs_provider.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"utc": utc, "span": span, "words": words, "plainly": plainly}
+    return environment.get_template(TEMPLATE)
+
+
+def report_html(report: Mapping[str, Any], *, sha256: str) -> str:
+    """Return the report as an HTML page.
+
+    People's texts (names, reasons, comments, errors) are shown as they are and never as markup.
+
+    :param report: see :func:`drs_provider.report.build.build_report`
+    :param sha256: hash of the report's JSON file
+    """
+    record = report["record"]
+    lines = []
+    for wave, figures in zip(record["waves"], report["waves"], strict=True):
+        servers = list(zip(wave.get("serverStatuses", ()), figures["servers"], strict=True))
+        lines.append({"wave": wave, "figures": figures, "servers": servers})
+    return _template().render(
+        report=report,
+        record=record,
+        waves=lines,
+        timeline=timeline(record),
+        sha256=sha256,
+    )
