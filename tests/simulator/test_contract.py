@@ -3,8 +3,11 @@
 Every response passes the validator (see conftest), and the trace of polls is legal.
 """
 
+import asyncio
+
 import aiobotocore.session
 import pytest
+from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError
 
 from drs_provider.simulator.scenario import load_scenario
@@ -150,3 +153,26 @@ def test_500_servers_are_launched_and_described(drs_simulator):
     paginator = drs_simulator.client("ec2").get_paginator("describe_instances")
     described = [r for page in paginator.paginate(InstanceIds=ids) for r in page["Reservations"]]
     assert len(described) == len(ids)
+
+
+@pytest.mark.drs_scenario("three_tier", speed=60)
+async def test_100_pollers_at_once_get_no_error(drs_simulator, drs_responses):
+    # Answers to many at once are recorded in any order.
+    drs_responses.transitions = False
+    drs_simulator.client().start_recovery(sourceServers=servers(DB_1, DB_2), isDrill=True)
+    session = aiobotocore.session.get_session()
+    config = AioConfig(max_pool_connections=100, retries={"total_max_attempts": 1})
+    async with session.create_client(
+        "drs",
+        region_name=REGION,
+        endpoint_url=drs_simulator.url,
+        config=config,
+        **drs_simulator.credentials(),
+    ) as drs:
+
+        async def poll():
+            return [len((await drs.describe_jobs())["items"]) for _ in range(3)]
+
+        counts = await asyncio.gather(*(poll() for _ in range(100)))
+    assert {count for polls in counts for count in polls} <= {0, 1}
+    assert len(drs_simulator.calls("DescribeJobs")) == 300

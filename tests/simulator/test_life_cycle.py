@@ -311,3 +311,32 @@ def test_a_job_of_25_servers_takes_about_as_long_as_the_recorded_one(drs_in_proc
     drs_in_process.advance(90)
     assert drs.describe_jobs()["items"][0]["status"] == "COMPLETED"
     assert drs_in_process.now - begin == pytest.approx(29.5 * 60)
+
+
+def test_the_default_version_of_the_launch_template_decides(drs_in_process):
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    template = drs.get_launch_configuration(sourceServerID=DB_1)["ec2LaunchTemplateID"]
+
+    def launched_with(data):
+        version = ec2.create_launch_template_version(LaunchTemplateId=template, LaunchTemplateData=data)
+        number = str(version["LaunchTemplateVersion"]["VersionNumber"])
+        ec2.modify_launch_template(LaunchTemplateId=template, DefaultVersion=number)
+        return finished(drs_in_process, drs, DB_1)
+
+    job = launched_with({"InstanceType": "r6i.xlarge"})
+    instance = instances_of(ec2, part_of(job, DB_1)["recoveryInstanceID"])[0]
+    assert instance["InstanceType"] == "r6i.xlarge"
+    assert instance["SubnetId"] != "subnet-0d5111a1"
+    job = launched_with({"NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": "subnet-00000000"}]})
+    assert part_of(job, DB_1)["launchStatus"] == "FAILED"
+    log = everything(drs, "describe_job_log_items", jobID=job["jobID"])
+    assert "InvalidSubnetID.NotFound" in log[-2]["eventData"]["rawError"]
+
+
+def test_addresses_of_terminated_instances_are_used_again(drs_in_process):
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    addresses = set()
+    for _ in range(4):
+        job = finished(drs_in_process, drs, DB_1)
+        addresses.add(instances_of(ec2, part_of(job, DB_1)["recoveryInstanceID"])[0]["PrivateIpAddress"])
+    assert len(addresses) == 1

@@ -3,6 +3,7 @@
 import pytest
 
 from drs_provider.simulator.scenario import load_scenario
+from drs_provider.simulator.testing import in_process, simulator
 from tests.simulator.support import (
     ACCOUNT,
     APP_1,
@@ -187,10 +188,16 @@ def test_tags_may_never_appear(drs_in_process):
     assert job_of(drs, job["jobID"])["tags"] == {}
 
 
-def test_tags_of_servers_jobs_and_instances(drs_in_process):
-    drs = drs_in_process.client()
+@pytest.mark.parametrize("maker", [simulator, in_process], ids=["http", "in_process"])
+def test_tags_of_servers_jobs_and_instances(maker):
+    with maker() as sim:
+        _check_tags(sim)
+
+
+def _check_tags(sim):
+    drs = sim.client()
     job = start(drs, DB_1, tags={"a": "1"})
-    drs_in_process.finish()
+    sim.finish()
     (instance,) = drs.describe_recovery_instances()["items"]
     server = drs.describe_source_servers(filters={"sourceServerIDs": [DB_1]})["items"][0]
     for arn in (job["arn"], instance["arn"], server["arn"]):

@@ -87,9 +87,12 @@ class MotoMachines:
         """Run an instance from the server's launch template. MachineError if EC2 refuses."""
         backend = _backend(order.place)
         version = backend.get_launch_template(order.template_id).default_version()
-        nic = version.data["NetworkInterfaces"][0]
-        _require_network(backend, nic)
-        reservation = backend.run_instances(
+        # A template that somebody changed may name no network: EC2 takes the default one then.
+        nic = (version.data.get("NetworkInterfaces") or [{}])[0]
+        groups = list(nic.get("Groups") or ())
+        _require_network(backend, nic.get("SubnetId"), groups)
+        instance = _run(
+            backend,
             image_id=_IMAGE,
             count=1,
             user_data=None,
@@ -97,13 +100,12 @@ class MotoMachines:
             instance_type=version.data.get("InstanceType") or order.server.instance_type,
             is_instance_type_default=False,
             region_name=order.place.region,
-            subnet_id=nic["SubnetId"],
-            security_group_ids=list(nic["Groups"]),
+            subnet_id=nic.get("SubnetId"),
+            security_group_ids=groups,
             private_ip=order.private_ip,
             associate_public_ip=False,
             tags={"instance": _instance_tags(order), "volume": {}},
         )
-        instance = reservation.instances[0]
         # moto computes the status checks in properties of the class.
         instance.__class__ = SimulatedInstance
         self._configure(instance, order)
@@ -140,6 +142,7 @@ class MotoMachines:
         instance = self._find(place, instance_id)
         if instance is not None and instance.state != "terminated":
             instance.terminate()
+            _release_addresses(instance)
 
     def state(self, place: Place, instance_id: str) -> str:
         """The instance's state in DRS's words."""
@@ -177,11 +180,29 @@ def _instance_tags(order: LaunchOrder) -> dict[str, str]:
     }
 
 
-def _require_network(backend: Any, nic: dict[str, Any]) -> None:
-    if not any(nic["SubnetId"] in zone for zone in backend.subnets.values()):
-        msg = f"InvalidSubnetID.NotFound: the subnet {nic['SubnetId']} does not exist"
+def _run(backend: Any, **arguments: Any) -> Any:
+    try:
+        reservation = backend.run_instances(**arguments)
+    except StopIteration as error:
+        # So moto says that a subnet has no address left.
+        msg = f"InsufficientFreeAddressesInSubnet: {arguments.get('subnet_id')} has no free address"
+        raise MachineError(msg) from error
+    return reservation.instances[0]
+
+
+def _release_addresses(instance: Any) -> None:
+    # moto gives them back when the object dies, which is never while its reservation is listed.
+    subnet = instance.ec2_backend.get_subnet(instance.subnet_id)
+    for address in instance._private_ips:
+        subnet.del_subnet_ip(address)
+    instance._private_ips.clear()
+
+
+def _require_network(backend: Any, subnet_id: str | None, groups: list[str]) -> None:
+    if subnet_id is not None and not any(subnet_id in zone for zone in backend.subnets.values()):
+        msg = f"InvalidSubnetID.NotFound: the subnet {subnet_id} does not exist"
         raise MachineError(msg)
-    for group_id in nic["Groups"]:
+    for group_id in groups:
         if backend.get_security_group_from_id(group_id) is None:
             msg = f"InvalidGroup.NotFound: the security group {group_id} does not exist"
             raise MachineError(msg)
