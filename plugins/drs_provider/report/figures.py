@@ -47,8 +47,8 @@ def rto(record: ExecutionRecord) -> dict[str, Any]:
     ends = [wave["endTime"] for wave in waves if "endTime" in wave]
     complete = bool(waves) and all(wave["status"] == WaveStatus.COMPLETED for wave in waves)
     end = max(ends) if complete and ends else record.get("endTime", max([begin, *ends]))
-    used = max(0.0, end - begin)
-    waiting = waiting_seconds(record, begin, max(begin, end))
+    used = _length(begin, end)
+    waiting = round(waiting_seconds(record, begin, max(begin, end)), 3)
     objective = _minutes(record, "rtoMinutes")
     return without_empty(
         {
@@ -57,7 +57,7 @@ def rto(record: ExecutionRecord) -> dict[str, Any]:
             "endTime": end,
             "usedSeconds": used,
             "waitingSeconds": waiting,
-            "workingSeconds": used - waiting,
+            "workingSeconds": round(used - waiting, 3),
             "recoveredCompletely": complete,
             "objectiveSeconds": objective,
             "met": None if objective is None else complete and used <= objective,
@@ -102,7 +102,12 @@ def data_loss_seconds(record: ExecutionRecord, wave: WaveRow, row: ServerRow) ->
     if "pointInTime" not in row:
         return None
     launch = _job_start(wave, row) or wave.get("startTime") or record["startTime"]
-    return max(0.0, record.get("incidentTime", launch) - row["pointInTime"])
+    return _length(row["pointInTime"], record.get("incidentTime", launch))
+
+
+def _length(start: float, end: float) -> float:
+    # To the millisecond: a difference of epoch seconds has noise below that.
+    return max(0.0, round(end - start, 3))
 
 
 def _job_start(wave: WaveRow, row: ServerRow) -> float | None:
@@ -122,7 +127,7 @@ def wave_figures(record: ExecutionRecord, wave: WaveRow) -> dict[str, Any]:
     rows = wave.get("serverStatuses", [])
     span = None
     if "startTime" in wave and "endTime" in wave:
-        span = max(0.0, wave["endTime"] - wave["startTime"])
+        span = _length(wave["startTime"], wave["endTime"])
     return without_empty(
         {
             "waveNumber": wave["waveNumber"],
@@ -158,7 +163,7 @@ def launch_seconds(wave: WaveRow, row: ServerRow) -> float | None:
     start = _job_start(wave, row)
     if start is None:
         start = min((p["start"] for p in row.get("phases", ()) if "start" in p), default=None)
-    return None if start is None else max(0.0, row["launchedTime"] - start)
+    return None if start is None else _length(start, row["launchedTime"])
 
 
 def failed_servers(record: ExecutionRecord) -> list[dict[str, Any]]:
