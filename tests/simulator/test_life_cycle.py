@@ -340,3 +340,12 @@ def test_addresses_of_terminated_instances_are_used_again(drs_in_process):
         job = finished(drs_in_process, drs, DB_1)
         addresses.add(instances_of(ec2, part_of(job, DB_1)["recoveryInstanceID"])[0]["PrivateIpAddress"])
     assert len(addresses) == 1
+
+
+@pytest.mark.drs_scenario("wrong_network")
+def test_an_instance_that_is_launched_into_survives_the_next_launch(drs_in_process):
+    drs = drs_in_process.client()
+    first = part_of(finished(drs_in_process, drs, DB_2), DB_2)
+    second = part_of(finished(drs_in_process, drs, DB_2), DB_2)
+    assert (first["launchStatus"], second["launchStatus"]) == ("LAUNCHED", "LAUNCHED")
+    assert first["recoveryInstanceID"] == second["recoveryInstanceID"]

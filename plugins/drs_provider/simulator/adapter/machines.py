@@ -40,10 +40,8 @@ class MotoMachines:
         self.now = lambda: 0.0
         """Simulated time, for the status checks of new instances."""
 
-    def add_network(self, place: Place, name: str, network: object) -> None:
+    def add_network(self, place: Place, name: str, network: NetworkSpec) -> None:
         """Make a VPC, subnet and security group with the ids the scenario gives them."""
-        if not isinstance(network, NetworkSpec):
-            raise TypeError(type(network))
         backend = _backend(place)
         if network.vpc not in backend.vpcs:
             _add_vpc(backend, network)
@@ -55,10 +53,8 @@ class MotoMachines:
             )
             backend.groups[network.vpc][group.id] = group
 
-    def add_template(self, place: Place, server: ServerSpec, network: object) -> str:
+    def add_template(self, place: Place, server: ServerSpec, network: NetworkSpec) -> str:
         """A launch template whose one network interface points to the network."""
-        if not isinstance(network, NetworkSpec):
-            raise TypeError(type(network))
         data = {
             "InstanceType": server.instance_type,
             "NetworkInterfaces": [

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from drs_provider.simulator.scenario import RecoveryPlanSpec
 from drs_provider.simulator.server_spec import LaunchActionSpec, ServerSpec
 
 
@@ -179,7 +180,7 @@ class RegionState:
     servers: dict[str, SourceServer] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     instances: dict[str, RecoveryInstance] = field(default_factory=dict)
-    plans: list[Any] = field(default_factory=list)
+    plans: list[RecoveryPlanSpec] = field(default_factory=list)
     job_count: int = 0
 
     def arn(self, kind: str, resource_id: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from drs_provider.simulator.engine.agenda import Action
 from drs_provider.simulator.engine.entities import (
     Caller,
     Job,
@@ -122,12 +123,12 @@ class ServerLaunch:
         self._at(end, self._launched)
         return end
 
-    def _phase(self, phase: Phase, at: float, done: object = None) -> tuple[float, bool]:
+    def _phase(self, phase: Phase, at: float, done: Action | None = None) -> tuple[float, bool]:
         self._at(at, partial(self._log, phase.start))
         end = at + self._lasts(phase.name)
         if self.fail_at == phase.fail:
             return self._fails(end, phase.fail, self.error)
-        if callable(done):
+        if done is not None:
             self._at(end, done)
         self._at(end, partial(self._log, phase.end))
         return end, False
@@ -141,9 +142,8 @@ class ServerLaunch:
         seconds: float = spread.sample(self.rng, len(self.job.servers))
         return seconds
 
-    def _at(self, moment: float, action: object) -> None:
-        if callable(action):
-            self.world.agenda.at(moment, action)
+    def _at(self, moment: float, action: Action) -> None:
+        self.world.agenda.at(moment, action)
 
     # -- what happens ---------------------------------------------------------------------------------
 
@@ -159,7 +159,9 @@ class ServerLaunch:
         del at
         earlier = self.server.recovery_instance_id
         if earlier:
-            self.world.machines.terminate(self.state.place, earlier)
+            # Assumed: an instance that is launched into again is not terminated before.
+            if earlier != self.server.launch.into_instance_id:
+                self.world.machines.terminate(self.state.place, earlier)
             self.state.instances.pop(earlier, None)
             self.server.recovery_instance_id = None
 

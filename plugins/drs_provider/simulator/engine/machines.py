@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from drs_provider.simulator.engine.entities import Place
+from drs_provider.simulator.scenario import NetworkSpec
 from drs_provider.simulator.server_spec import ServerSpec
 
 
@@ -31,10 +32,10 @@ class LaunchOrder:
 class Machines(Protocol):
     """EC2, as far as DRS needs it."""
 
-    def add_network(self, place: Place, name: str, network: object) -> None:
+    def add_network(self, place: Place, name: str, network: NetworkSpec) -> None:
         """Make the VPC, subnet and security group of a scenario's network."""
 
-    def add_template(self, place: Place, server: ServerSpec, network: object) -> str:
+    def add_template(self, place: Place, server: ServerSpec, network: NetworkSpec) -> str:
         """Make a server's launch template and return its id."""
         ...
 

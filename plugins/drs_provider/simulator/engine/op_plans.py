@@ -48,8 +48,7 @@ def get_recovery_plan_step(call: Call, params: dict[str, Any]) -> dict[str, Any]
 def _find(call: Call, arn: str) -> RecoveryPlanSpec:
     for plan in call.state.plans:
         if _plan_arn(call, plan) == arn:
-            found: RecoveryPlanSpec = plan
-            return found
+            return plan
     raise not_found("RecoveryPlan", arn)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from drs_provider.simulator.engine.context import Call
-from drs_provider.simulator.engine.entities import Job, JobServer, Place, RegionState
+from drs_provider.simulator.engine.entities import Job, JobServer
 from drs_provider.simulator.engine.errors import access_denied, conflict, invalid, quota_exceeded
-from drs_provider.simulator.engine.ids import random_id
+from drs_provider.simulator.engine.jobs import new_job
 from drs_provider.simulator.engine.launching import start_launch
 from drs_provider.simulator.engine.quotas import CODES
 from drs_provider.simulator.engine.snapshots import Snapshot, find_snapshot
@@ -56,33 +55,6 @@ def terminate_recovery_instances(call: Call, params: dict[str, Any]) -> dict[str
     job = new_job(call, call.state.place, "TERMINATE", "TERMINATE_RECOVERY_INSTANCES", parts, {})
     start_terminate(call.world, call.state, job, call.caller)
     return {"job": _fresh_view(job)}
-
-
-def new_job(
-    call: Call, place: Place, kind: str, initiated_by: str, parts: list[JobServer], tags: dict[str, str]
-) -> Job:
-    """A new PENDING job in an account and Region, visible and tagged when the scenario says so."""
-    # No finer than the answers are, or a filter by the answered time would miss the job.
-    scenario, now = call.world.scenario, math.floor(call.now * 1e6) / 1e6
-    state: RegionState = call.world.region(place)
-    state.job_count += 1
-    rng = call.world.rng("job", place.account_id, place.region, state.job_count)
-    job_id = random_id("drsjob-", rng)
-    delay = scenario.tags_delay_seconds
-    job = Job(
-        job_id=job_id,
-        number=state.job_count,
-        arn=state.arn("job", job_id),
-        kind=kind,
-        initiated_by=initiated_by,
-        created_at=now,
-        servers=parts,
-        tags=tags,
-        visible_at=now + scenario.visibility_delay_seconds,
-        tags_visible_at=None if isinstance(delay, str) else now + delay,
-    )
-    state.jobs[job_id] = job
-    return job
 
 
 def _fresh_view(job: Job) -> dict[str, Any]:

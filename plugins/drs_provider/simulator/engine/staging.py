@@ -7,12 +7,11 @@ from functools import partial
 from drs_provider.simulator.engine.context import Call
 from drs_provider.simulator.engine.entities import Job, JobServer, Place
 from drs_provider.simulator.engine.ids import digest_id
+from drs_provider.simulator.engine.jobs import new_job
 
 
 def convert_in_staging_accounts(call: Call, job: Job) -> None:
     """One CREATE_CONVERTED_SNAPSHOT job for each staging account of the job's servers."""
-    from drs_provider.simulator.engine.op_starting import new_job
-
     by_account: dict[str, list[JobServer]] = {}
     for part in job.servers:
         staging = call.state.servers[part.server_id].spec.staging_account

@@ -1,0 +1,36 @@
+"""New jobs."""
+
+from __future__ import annotations
+
+import math
+
+from drs_provider.simulator.engine.context import Call
+from drs_provider.simulator.engine.entities import Job, JobServer, Place, RegionState
+from drs_provider.simulator.engine.ids import random_id
+
+
+def new_job(
+    call: Call, place: Place, kind: str, initiated_by: str, parts: list[JobServer], tags: dict[str, str]
+) -> Job:
+    """A new PENDING job in an account and Region, visible and tagged when the scenario says so."""
+    # No finer than the answers are, or a filter by the answered time would miss the job.
+    scenario, now = call.world.scenario, math.floor(call.now * 1e6) / 1e6
+    state: RegionState = call.world.region(place)
+    state.job_count += 1
+    rng = call.world.rng("job", place.account_id, place.region, state.job_count)
+    job_id = random_id("drsjob-", rng)
+    delay = scenario.tags_delay_seconds
+    job = Job(
+        job_id=job_id,
+        number=state.job_count,
+        arn=state.arn("job", job_id),
+        kind=kind,
+        initiated_by=initiated_by,
+        created_at=now,
+        servers=parts,
+        tags=tags,
+        visible_at=now + scenario.visibility_delay_seconds,
+        tags_visible_at=None if isinstance(delay, str) else now + delay,
+    )
+    state.jobs[job_id] = job
+    return job
