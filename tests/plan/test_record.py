@@ -314,6 +314,14 @@ def test_a_result_of_an_earlier_attempt_changes_nothing() -> None:
     assert merge_wave(wave, {"status": "FAILED"}, attempt=1) == wave
 
 
+def test_a_wave_that_is_not_run_again_keeps_the_result_of_its_attempt() -> None:
+    record = record_of(attempt=2)
+    result = {"waveNumber": 1, "attempt": 1, "status": "COMPLETED", "startTime": T0, "endTime": T0 + 500}
+    wave = apply_wave_result(record, result)["waves"][0]
+    assert (wave["attempt"], wave["status"], wave["endTime"]) == (1, "COMPLETED", T0 + 500)
+    assert "earlierAttempts" not in wave
+
+
 def test_closing_twice_keeps_the_first_end() -> None:
     closed = close_attempt(record_of(), ExecutionStatus.FAILED, ended_at=T0 + 60)
     assert close_attempt(closed, ExecutionStatus.COMPLETED, ended_at=T0 + 999) == closed

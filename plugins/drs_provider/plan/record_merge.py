@@ -64,15 +64,18 @@ def earlier_wave(wave: Mapping[str, Any]) -> EarlierWave:
 def merge_wave(wave: WaveRow, result: Mapping[str, Any], *, attempt: int) -> WaveRow:
     """Return ``wave`` with a result on top.
 
-    A result of a later attempt first puts what the wave was into ``earlierAttempts``; one of an earlier
-    attempt changes nothing. Jobs and server rows are merged by their ids.
+    A result of a later attempt first puts what the wave was into ``earlierAttempts``. One of an earlier
+    attempt is taken by a wave that this attempt has not begun, which then belongs to that attempt, and
+    changes nothing else. Jobs and server rows are merged by their ids.
 
     :param result: wave fields; None means absent
     :param attempt: the attempt that the result belongs to
     """
-    if attempt < wave["attempt"]:
-        return wave
     merged = cast("dict[str, Any]", wave.copy())
+    if attempt < wave["attempt"]:
+        if wave["status"] != WaveStatus.PENDING or "startTime" in wave:
+            return wave
+        merged["attempt"] = attempt
     if attempt > wave["attempt"]:
         merged["earlierAttempts"] = [*wave.get("earlierAttempts", ()), earlier_wave(wave)]
         merged = {name: value for name, value in merged.items() if name not in WAVE_RESULT_FIELDS}
