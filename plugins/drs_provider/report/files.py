@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_provider.plan.record import ExecutionRecord
 from drs_provider.report.build import build_report, previous_report, report_json
-from drs_provider.report.html import report_html
+from drs_provider.report.page import report_html
 
 log = logging.getLogger(__name__)
 
