@@ -1,0 +1,141 @@
+"""Who may import whom, who makes AWS clients, and what parsing a DAG may load."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.contract.repository import (
+    DAGS,
+    PACKAGE,
+    PLUGINS,
+    REPOSITORY,
+    calls,
+    imported_names,
+    modules,
+    pyproject,
+)
+
+pytestmark = pytest.mark.contract
+
+HEAVY = {
+    "aiobotocore",
+    "boto3",
+    "botocore",
+    "fastapi",
+    "flask",
+    "jinja2",
+    "moto",
+    "sqlalchemy",
+    "airflow.api_fastapi",
+    "airflow.models",
+}
+#: What every process of Airflow imports of this package: plugin, provider info, DAGs
+DAG_MODULES = [
+    "drs_provider.drs_plugin",
+    "drs_provider.get_provider_info",
+    "drs_provider.dag_factory.register",
+]
+STANDARD_CLIENT_MAKERS = {"client", "resource", "create_client"}
+CLIENT_ROOM = "hooks"
+
+
+def test_imports_point_down(monkeypatch, capsys):
+    monkeypatch.chdir(REPOSITORY)
+    status = lint_imports(config_filename="pyproject.toml", no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_only_the_hooks_name_a_maker_of_aws_clients():
+    makers = [
+        f"{file.relative_to(PACKAGE)}:{call.lineno}"
+        for file in modules()
+        for call in calls(file)
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr in STANDARD_CLIENT_MAKERS
+        and not ast.unparse(call.func.value).endswith("clients")
+        and file.parent.name != CLIENT_ROOM
+    ]
+    assert makers == []
+
+
+def test_only_the_hooks_name_boto_sessions():
+    named = {
+        str(file.relative_to(PACKAGE))
+        for file in modules()
+        if any(
+            re.match(r"(boto3|botocore|aiobotocore)(\.session)?$", name) or name.startswith("aiobotocore")
+            for name in imported_names(file)
+        )
+    }
+    assert {name.partition("/")[0] for name in named} == {CLIENT_ROOM}
+
+
+@pytest.mark.parametrize("module", DAG_MODULES)
+def test_parsing_a_dag_loads_nothing_heavy(module, tmp_path):
+    code = (
+        "import importlib, sys; from airflow.sdk import DAG, BaseOperator; before = set(sys.modules)\n"
+        f"importlib.import_module({module!r}); print(sorted({HEAVY!r} & (set(sys.modules) - before)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(PLUGINS), "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def third_party(names: set[str]) -> Iterator[str]:
+    for name in names:
+        top = name.partition(".")[0]
+        if top not in sys.stdlib_module_names and top not in ("airflow", "drs_provider"):
+            yield top
+
+
+def test_every_library_that_the_package_imports_is_declared():
+    declared = {Requirement(text).name for text in pyproject()["project"]["dependencies"]}
+    # What a declared extra or a declared package brings by contract
+    declared |= {"aiobotocore", "botocore", "pydantic-core"}
+    owners = importlib.metadata.packages_distributions()
+    undeclared = {
+        top
+        for file in modules()
+        for top in third_party(imported_names(file))
+        if not {canonicalize_name(name) for name in owners[top]} & declared
+    }
+    assert undeclared == set()
+
+
+def test_every_provider_that_the_package_imports_is_declared():
+    declared = {Requirement(text).name for text in pyproject()["project"]["dependencies"]}
+    providers = {
+        match[1]
+        for file in modules()
+        for name in imported_names(file)
+        if (match := re.match(r"airflow\.providers\.(\w+)", name))
+    }
+    assert {f"apache-airflow-providers-{name}" for name in providers} <= declared
+
+
+def test_the_declared_ranges_admit_what_the_tests_run_with():
+    for text in pyproject()["project"]["dependencies"]:
+        requirement = Requirement(text)
+        assert requirement.specifier.contains(importlib.metadata.version(requirement.name)), text
+
+
+def test_no_module_is_called_like_one_of_the_standard_library():
+    """A plugins folder without its .airflowignore is executed under the files' stems."""
+    files = [*modules(simulator=True), *DAGS.glob("*.py")]
+    clashes = {str(file.relative_to(REPOSITORY)) for file in files if file.stem in sys.stdlib_module_names}
+    assert clashes == set()
