@@ -7,7 +7,8 @@ import httpx
 import pytest
 from botocore.config import Config
 
-from drs_provider.simulator.adapter.simulation import Simulation, SimulatorError
+from drs_provider.simulator.adapter.current import SimulatorError
+from drs_provider.simulator.adapter.simulation import Simulation
 from drs_provider.simulator.scenario import load_scenario
 from drs_provider.simulator.testing import in_process, simulator
 from tests.simulator.support import ACCOUNT, DB_1, REGION, events_of, job_of, part_of, refused, start

@@ -55,13 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     # After the arguments are known to be good: these imports bring moto in.
+    from drs_provider.simulator.adapter.current import SimulatorError, activate, deactivate
     from drs_provider.simulator.adapter.server import SimulatorServer
-    from drs_provider.simulator.adapter.simulation import (
-        Simulation,
-        SimulatorError,
-        activate,
-        deactivate,
-    )
+    from drs_provider.simulator.adapter.simulation import Simulation
 
     try:
         simulation = Simulation(scenario, speed=options.speed, seed=options.seed)

@@ -10,6 +10,7 @@ without a server). Choose the world with a mark::
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +23,11 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
+from drs_provider.simulator.adapter.current import activate, deactivate
 from drs_provider.simulator.adapter.identities import SECRET_KEY, access_key_id
 from drs_provider.simulator.adapter.in_process import gated
 from drs_provider.simulator.adapter.server import SimulatorServer
-from drs_provider.simulator.adapter.simulation import Simulation, activate, deactivate
+from drs_provider.simulator.adapter.simulation import Simulation
 from drs_provider.simulator.engine.calls import CallRecord
 from drs_provider.simulator.engine.entities import Place, RegionState
 from drs_provider.simulator.engine.faults import FaultRule, FaultSpec
@@ -135,6 +137,24 @@ class Simulator:
         return {
             "aws_access_key_id": access_key_id(account or self.account),
             "aws_secret_access_key": SECRET_KEY,
+        }
+
+    def airflow_connection(self, account: str | None = None, region: str = "eu-west-1") -> dict[str, Any]:
+        """The arguments of an Airflow ``Connection`` of type ``aws`` to this simulator, but for its id.
+
+        STS has an endpoint of its own in it: for assuming roles the provider ignores the global one.
+        """
+        keys = self.credentials(account)
+        extra = {
+            "region_name": region,
+            "endpoint_url": self.url,
+            "service_config": {"sts": {"endpoint_url": self.url}},
+        }
+        return {
+            "conn_type": "aws",
+            "login": keys["aws_access_key_id"],
+            "password": keys["aws_secret_access_key"],
+            "extra": json.dumps(extra),
         }
 
     def client(

@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.core.base_backend import BackendDict, BaseBackend
 
+from drs_provider.simulator.adapter.current import current_simulation
 from drs_provider.simulator.engine.context import Call
 from drs_provider.simulator.engine.entities import Caller, Place
 from drs_provider.simulator.engine.operations import perform
@@ -16,9 +17,6 @@ class DrsBackend(BaseBackend):
 
     def perform(self, operation: str, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
         """Do an operation and return its response body. DrsError for every error answer."""
-        # moto imports this module by name before anything is simulated.
-        from drs_provider.simulator.adapter.simulation import current_simulation
-
         world = current_simulation().world
         state = world.region(Place(self.account_id, self.region_name))
         return perform(Call(world, state, caller), operation, params)

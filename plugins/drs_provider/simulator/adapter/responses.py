@@ -8,9 +8,9 @@ from typing import Any
 from moto.core.request import Request
 from moto.core.responses import BaseResponse
 
+from drs_provider.simulator.adapter.current import current_simulation
 from drs_provider.simulator.adapter.drs_wire import http_status, parse_drs_request, render_drs_error
 from drs_provider.simulator.adapter.models import DrsBackend, drs_backends
-from drs_provider.simulator.adapter.simulation import current_simulation
 from drs_provider.simulator.engine.errors import DrsError, not_implemented
 
 Answer = tuple[int, dict[str, str], str]
