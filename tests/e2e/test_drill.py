@@ -51,7 +51,7 @@ def test_people_are_recorded_with_what_they_did(run_plan: RunPlan) -> None:
 
     assert record["initiatedBy"] == "dr-operator"
     assert record["ticket"] == "CHG0012345"
-    assert [(each["decision"], each["respondedBy"]) for each in gates[2]] == [("approve", "dr-approver-1")]
+    assert [(each["decision"], each["respondedBy"]) for each in gates[2]] == [("Approve", "dr-approver-1")]
     assert gates[1] == gates[3] == []
     assert record["verdict"]["result"] == "passed"
     assert record["verdict"]["by"] == "dr-operator"
