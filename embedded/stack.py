@@ -73,6 +73,8 @@ class Stack:
     ports: Ports = field(init=False)
     secrets: Secrets = field(init=False)
     processes: ProcessSet = field(init=False)
+    # The state file of a stack that was refused is another stack's.
+    _has_state: bool = field(init=False, default=False, repr=False)
 
     def __post_init__(self) -> None:
         self.root = self.root.resolve()
@@ -144,7 +146,9 @@ class Stack:
         :raises StackError: if a process cannot be ended
         """
         self.processes.stop()
-        self.paths.state.unlink(missing_ok=True)
+        if self._has_state:
+            self.paths.state.unlink(missing_ok=True)
+            self._has_state = False
 
     def leave_running(self) -> None:
         """Note that the stack goes on without its launcher; :func:`stop_running` ends it."""
@@ -221,6 +225,7 @@ class Stack:
         unfinished = self.paths.state.with_suffix(".new")
         unfinished.write_text(json.dumps(state, indent=2))
         unfinished.replace(self.paths.state)
+        self._has_state = True
 
 
 def _answers(url: str) -> bool:

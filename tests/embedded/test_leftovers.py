@@ -69,6 +69,22 @@ def test_a_background_stack_is_refused_until_it_is_stopped(stack: Stack) -> None
     clear_leftovers(stack.paths)
 
 
+def test_a_refused_start_leaves_the_running_stack_alone(
+    stack: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.root = tmp_path / "up"
+    stack.paths = Paths(stack.root)
+    stack.root.mkdir()
+    stack.leave_running()
+
+    assert main(["up", "--build", str(tmp_path)]) == 1
+    assert "up already" in capsys.readouterr().err
+    assert lives(stack.processes.started[0].pid)
+
+    assert main(["down", "--build", str(tmp_path)]) == 0
+    assert not lives(stack.processes.started[0].pid)
+
+
 def test_stopping_nothing_is_fine(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
 
