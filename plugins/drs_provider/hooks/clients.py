@@ -21,6 +21,7 @@ MAX_AGE_SECONDS = 1800.0  # well before a role session's hour ends; also picks u
 _MAX_CACHED = 64
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _SINGLE_ATTEMPT = Config(retries={"mode": "standard", "total_max_attempts": 1})
+_IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 class AwsClients:
@@ -43,7 +44,7 @@ class AwsClients:
         self.target = target
         self.session_name = session_name
         self._hook = DrsHook(target=target, session_name=session_name)
-        self._clients: dict[tuple[str, bool], Any] = {}
+        self._clients: dict[tuple[str, Config | None], Any] = {}
         self._lock = threading.Lock()
 
     @property
@@ -63,7 +64,7 @@ class AwsClients:
         :raises DrsConnectionInvalidError: if it is no AWS connection
         :raises DrsIdentityError: if it does not lead into the target's account
         """
-        return self._kept_client(service, single_attempt=False)
+        return self._kept_client(service, None)
 
     def single_attempt_client(self, service: str) -> Any:
         """Return a client that never repeats a call by itself; raises what :meth:`client` raises.
@@ -71,7 +72,14 @@ class AwsClients:
         For operations without a client token: when an answer is lost, a repeated call meets its own first
         effect and reports a conflict, and the first effect's id is never learned.
         """
-        return self._kept_client(service, single_attempt=True)
+        return self._kept_client(service, _SINGLE_ATTEMPT)
+
+    def impatient_client(self, service: str) -> Any:
+        """Return a client that soon gives up; raises what :meth:`client` raises.
+
+        For what a recovery does not depend on: an unreachable Region must not slow every task.
+        """
+        return self._kept_client(service, _IMPATIENT)
 
     @asynccontextmanager
     async def async_client(self, service: str, *config: Config) -> AsyncIterator[Any]:
@@ -91,12 +99,12 @@ class AwsClients:
         self.client(service)
         return self._hook.get_session(deferrable=True)
 
-    def _kept_client(self, service: str, *, single_attempt: bool) -> Any:
+    def _kept_client(self, service: str, override: Config | None) -> Any:
         with self._lock:
-            key = (service, single_attempt)
+            key = (service, override)
             if key not in self._clients:
                 session = self._hook.get_session()
-                overrides = (_SINGLE_ATTEMPT,) if single_attempt else ()
+                overrides = (override,) if override else ()
                 arguments = self._hook.client_arguments(service, *overrides)
                 self._clients[key] = session.client(service, **arguments)
             return self._clients[key]

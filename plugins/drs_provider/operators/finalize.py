@@ -62,8 +62,7 @@ class DrsFinalizeOperator(BaseOperator):
         state = TaskState(execution.context)
         ended_at = state.once(f"{keys.ENDED_AT}_{execution.attempt}", execution.now())
         final = final_record(execution, ended_at=ended_at, earlier=state.get(keys.EARLIER_ATTEMPTS) or [])
-        record = self._write_report(final.record)
-        record = execution.history.finalize(record)
+        record = self._write_report(execution.history.finalize(final.record), execution.history)
         self._keep_attempt(state, record)
         execution.view.push(keys.EXECUTION_RECORD, small(record))
         statuses = {wave["waveName"]: wave["status"] for wave in record["waves"]}
@@ -76,15 +75,16 @@ class DrsFinalizeOperator(BaseOperator):
         from drs_provider.orchestration.final_record import refused_record
 
         run = RunFacts.of(context)
-        record = self._write_report(refused_record(run, view))
+        record = refused_record(run, view)
+        history = RunHistory.of(ExecutionRef.of(record), lambda: record)
+        record = self._write_report(history.finalize(record), history)
         emit(
             record["executionId"], "executionFinalized", status=record["status"], error=record["errorMessage"]
         )
-        RunHistory.of(ExecutionRef.of(record), lambda: record).finalize(record)
         view.push(keys.EXECUTION_RECORD, small(record))
         raise ExecutionFailedError(f"{record['status']}: {record['errorMessage']}")
 
-    def _write_report(self, record: ExecutionRecord) -> ExecutionRecord:
+    def _write_report(self, record: ExecutionRecord, history: RunHistory) -> ExecutionRecord:
         from drs_provider.report.files import write_report
 
         try:
@@ -96,6 +96,7 @@ class DrsFinalizeOperator(BaseOperator):
             return record
         self.link_address = report.html_uri
         self.log.info("Report: %s", report.html_uri)
+        history.report_written(report.json_uri, report.sha256)
         return with_report(record, record["attempt"], uri=report.json_uri, sha256=report.sha256)
 
     @staticmethod

@@ -77,7 +77,7 @@ def _record(
     before = [dict(row) for row in earlier if row["attempt"] < attempt]
     record["attempts"] = [*before, *record["attempts"]]  # type: ignore[list-item]
     for end in ends:
-        record = apply_wave_result(record, record_fields(end.result), attempt=attempt)
+        record = apply_wave_result(record, record_fields(end.result))
     if hold := _hold(execution).get("hold"):
         record["hold"] = hold
     return record

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drs_provider import keys
 from drs_provider.exceptions import DrsError
 from drs_provider.hooks.ec2_rows import instance_exists, instance_fields
 from drs_provider.plan.drs_model import (
@@ -19,10 +20,11 @@ from drs_provider.plan.drs_model import (
     parse_jobs,
     parse_log,
 )
-from drs_provider.plan.record import job_row, server_phases, server_row
+from drs_provider.plan.record import ServerRow, job_row, server_phases, server_row
 from drs_provider.plan.verdict import ServerVerdict, WaveVerdict
 from drs_provider.plan.watch import WaveWatch
 from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.wave_results import pull_rows
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +138,8 @@ def _rows(
     jobs = {job.job_id: job for job in evidence.jobs}
     phases = {job_id: server_phases(events) for job_id, events in evidence.logs.items()}
     servers = {server.source_server_id: server for server in watch.wave.servers}
+    waiting = keys.wave_task_id(watch.wave.number, watch.wave.name, keys.WAIT_FOR_RECOVERY)
+    polled = {row["sourceServerId"]: row for row in pull_rows(execution.view, waiting)}
     return [
         server_row(
             servers[judged.source_server_id],
@@ -144,6 +148,7 @@ def _rows(
             phases=phases.get(judged.job_id or "", {}).get(judged.source_server_id, ()),
             instance=_instance(judged, evidence),
             verdict=_verdict_fields(judged),
+            previous=cast("ServerRow | None", polled.get(judged.source_server_id)),
         )
         for judged in verdict.servers
     ]

@@ -39,7 +39,7 @@ def best_effort_history(execution_id: str) -> BestEffortHistory:
         from drs_provider.hooks.clients import aws_clients
 
         clients = aws_clients(target, session_name=role_session_name(execution_id))
-        return DynamoDbHistory(clients.client("dynamodb"), settings.get("history_table"))
+        return DynamoDbHistory(clients.impatient_client("dynamodb"), settings.get("history_table"))
 
     return BestEffortHistory(connect, also_lost=(DrsError,))
 
@@ -113,7 +113,6 @@ class RunHistory:
     def wave_polled(self, wave_number: int, rows: Sequence[Mapping[str, Any]], polled_at: float) -> None:
         """Write a poll's server rows; a poll changes no status."""
         self._history.put_servers(self._ref, wave_number, rows, polled_at, full_record=self._full_record)
-        self._history.set_execution_status(self._ref, None, {"lastPolledTime": polled_at})
 
     def wave_ended(self, result: Mapping[str, Any]) -> None:
         """Write a wave's result: its server rows first, because a wave that shows COMPLETED shows its instances."""
@@ -126,6 +125,10 @@ class RunHistory:
         """Write the end of the attempt; return what is stored, or the record itself if nothing is."""
         stored = self._history.finalize(self._ref, record)
         return stored if stored is not None and stored["status"] == record["status"] else record
+
+    def report_written(self, uri: str, sha256: str) -> None:
+        """Note where the attempt's report is."""
+        self._history.set_report(self._ref, uri=uri, sha256=sha256)
 
     def _status(self, status: ExecutionStatus, fields: Mapping[str, Any] | None = None) -> None:
         self._history.set_execution_status(self._ref, status, fields, full_record=self._full_record)

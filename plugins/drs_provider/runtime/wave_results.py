@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drs_provider import keys
@@ -9,7 +10,25 @@ from drs_provider.runtime.run import RunView
 
 ROWS_PER_XCOM = 200
 #: What a result says beside the wave's record fields, for gates and messages.
-SUMMARY_FIELDS = ("serversTotal", "serversRecovered", "failedServers", "skippedByDecision", "rowChunks")
+SUMMARY_FIELDS = ("serversTotal", "serversRecovered", "failedServers", "skippedByDecision", "rowsApart")
+
+
+def row_chunks(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return server rows in pieces that an XCom holds well, by XCom key."""
+    return {
+        keys.server_rows_key(number): list(rows[at : at + ROWS_PER_XCOM])
+        for number, at in enumerate(range(0, len(rows), ROWS_PER_XCOM))
+    }
+
+
+def pull_rows(view: RunView, task_id: str) -> list[dict[str, Any]]:
+    """Return the server rows that a task wrote in pieces."""
+    rows: list[dict[str, Any]] = []
+    number = 0
+    while chunk := view.pull(task_id, keys.server_rows_key(number)):
+        rows += chunk
+        number += 1
+    return rows
 
 
 def push_result(view: RunView, result: dict[str, Any]) -> None:
@@ -18,11 +37,10 @@ def push_result(view: RunView, result: dict[str, Any]) -> None:
     if len(rows) <= ROWS_PER_XCOM:
         view.push(keys.WAVE_RESULT, result)
         return
-    chunks = [rows[at : at + ROWS_PER_XCOM] for at in range(0, len(rows), ROWS_PER_XCOM)]
-    for number, chunk in enumerate(chunks):
-        view.push(keys.server_rows_key(number), chunk)
+    for key, chunk in row_chunks(rows).items():
+        view.push(key, chunk)
     head = {name: value for name, value in result.items() if name != "serverStatuses"}
-    view.push(keys.WAVE_RESULT, {**head, "rowChunks": len(chunks)})
+    view.push(keys.WAVE_RESULT, {**head, "rowsApart": True})
 
 
 def pull_result(view: RunView, wave_number: int, wave_name: str) -> dict[str, Any] | None:
@@ -31,10 +49,8 @@ def pull_result(view: RunView, wave_number: int, wave_name: str) -> dict[str, An
         task_id = keys.wave_task_id(wave_number, wave_name, task)
         result = view.pull(task_id, keys.WAVE_RESULT)
         if result:
-            if chunks := result.get("rowChunks"):
-                pieces = [view.pull(task_id, keys.server_rows_key(number)) or [] for number in range(chunks)]
-                result = {**result, "serverStatuses": [row for piece in pieces for row in piece]}
-            return dict(result)
+            rows = {"serverStatuses": pull_rows(view, task_id)} if result.get("rowsApart") else {}
+            return {**result, **rows}
     return None
 
 

@@ -105,7 +105,8 @@ class DrsPauseGateSensor(HumanGateSensor):
     ) -> dict[str, Any]:
         gate = execution.wave(self.wave_number).gate
         payload: dict[str, Any] = {"decision": decision, "attempt": execution.attempt}
-        if armed_by := self._armed_by(execution, gate):
+        if answers:
+            armed_by = self._armed_by(execution, gate) or UNARMED
             payload["gate"] = gate_row(answers, armed_by=armed_by, outcome=timeout_policy or decision)
         execution.view.push(keys.GATE_DECISION, execution.seal(payload, "gate_decision", self.wave_number))
         if answers:

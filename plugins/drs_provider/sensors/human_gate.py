@@ -173,12 +173,15 @@ class HumanGateSensor(BaseSensorOperator):
         TaskState(execution.context).set(self._key(execution), asdict(answers))
 
 
-def gate_row(answers: Answers | None, *, armed_by: str, outcome: str) -> dict[str, Any]:
+def gate_row(answers: Answers, *, armed_by: str, outcome: str) -> dict[str, Any]:
     """Return the record form of a gate that is over."""
-    row: dict[str, Any] = {"armedBy": armed_by, "outcome": outcome, "responses": []}
-    if answers:
-        row |= {"openedAt": answers.opened_at, "closedAt": answers.closed_at, "responses": answers.everybody}
-    return row
+    return {
+        "armedBy": armed_by,
+        "outcome": outcome,
+        "openedAt": answers.opened_at,
+        "closedAt": answers.closed_at,
+        "responses": answers.everybody,
+    }
 
 
 def refusal(request: Request, earlier: Sequence[str], user_id: str) -> str | None:

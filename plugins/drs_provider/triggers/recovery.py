@@ -22,6 +22,7 @@ from drs_provider.plan.watch import WaveWatch
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.run import publish_xcom
 from drs_provider.runtime.watching import make_watch
+from drs_provider.runtime.wave_results import row_chunks
 from drs_provider.triggers.cadence import PollSettings
 from drs_provider.triggers.poller import PollSnapshot, Subscription, watch_jobs
 
@@ -159,9 +160,10 @@ class Publisher:
         }
         ti = self._trigger.task_instance
         if ti is not None:
-            await publish_xcom(
-                keys.PROGRESS, progress_xcom, dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id
-            )
+            place = {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id}
+            for key, chunk in row_chunks(rows).items():
+                await publish_xcom(key, chunk, **place)
+            await publish_xcom(keys.PROGRESS, progress_xcom, **place)
         await asyncio.to_thread(self._write_history, rows, polled_at)
 
     def _write_history(self, rows: list[ServerRow], polled_at: float) -> None:
