@@ -1,0 +1,300 @@
+"""Airflow's semi-private APIs do what our adapters over them need; each runs through Airflow's own task runner."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from airflow.models.hitl import HITLDetail
+from airflow.models.trigger import handle_event_submit
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
+from airflow.sdk import DAG, BaseNotifier, BaseOperator, get_parsing_context
+from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput, TaskDeferred
+from airflow.sdk.execution_time import comms, hitl
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+from airflow.sdk.execution_time.xcom import XCom
+from airflow.triggers.base import TriggerEvent
+
+from drs_provider.exceptions import DrsError, DrsFailError
+from drs_provider.hooks.drs_hook import DrsHook
+from drs_provider.runtime import hitl as adapter
+from drs_provider.runtime.run import RunFacts, RunView, publish_xcom
+from drs_provider.runtime.state_store import TaskState
+from tests.contract.task_process import Probe, SensorProbe, dag_run, run, run_probe
+
+pytestmark = pytest.mark.contract
+
+
+# What we call, with the arguments that we give
+
+
+@pytest.mark.parametrize(
+    ("function", "positional", "named"),
+    [
+        (
+            hitl.upsert_hitl_detail,
+            0,
+            {"ti_id", "options", "subject", "body", "params", "assigned_users"},
+        ),
+        (hitl.update_hitl_detail_response, 0, {"ti_id", "chosen_options", "params_input"}),
+        (TaskAwaitingInput, 0, {"method_name", "timeout"}),
+        (RuntimeTaskInstance.get_task_states, 0, {"dag_id", "run_ids"}),
+        (XCom.aset, 0, {"key", "value", "dag_id", "run_id", "task_id"}),
+        (BaseOperator.defer, 1, {"trigger", "method_name"}),
+        (BaseOperator.as_teardown, 1, {"on_failure_fail_dagrun"}),
+        (BaseNotifier.__call__, 2, set()),
+        (AwsConnectionWrapper, 0, {"conn", "region_name", "verify"}),
+        (AwsConnectionWrapper.get_service_endpoint_url, 2, {"sts_connection_assume"}),
+        (AwsBaseHook.get_session, 1, {"region_name", "deferrable"}),
+        (AwsBaseHook._get_config, 2, set()),
+        (AwsBaseHook.aget_connection, 1, set()),
+    ],
+    ids=lambda value: getattr(value, "__qualname__", None),
+)
+def test_a_call_of_ours_fits_its_signature(function, positional, named):
+    inspect.signature(function).bind(*[None] * positional, **dict.fromkeys(named))
+
+
+@pytest.mark.parametrize("member", ["conn_config", "get_session", "_get_config", "config", "verify"])
+def test_the_base_hook_has_the_members_that_ours_builds_on(member):
+    assert hasattr(AwsBaseHook, member)
+
+
+@pytest.mark.parametrize("member", ["_region_name", "_verify", "_config", "aws_conn_id"])
+def test_the_base_hook_keeps_what_ours_reads(member):
+    assert hasattr(DrsHook(aws_conn_id="aws_dr", region_name="eu-west-1"), member)
+
+
+@pytest.mark.parametrize(
+    "member", ["botocore_config", "role_arn", "assume_role_method", "assume_role_kwargs"]
+)
+def test_the_connection_wrapper_has_what_our_hook_changes(member):
+    assert member in {field.name for field in dataclasses.fields(AwsConnectionWrapper)}
+
+
+# Human in the loop
+
+
+def ask(context):
+    adapter.open_detail(
+        context["ti"].id,
+        subject="start wave 2?",
+        body="facts",
+        options=("Approve", "Reject"),
+        fields={"comment": adapter.text_field("Comment")},
+        approvers=("dr-approver-1",),
+    )
+    adapter.park("resumed", timeout_seconds=60)
+
+
+@pytest.mark.parametrize("make", [Probe, SensorProbe])
+def test_a_gate_opens_its_request_then_parks(supervisor, make):
+    ended = run_probe(ask, make=make)
+    assert ended.state == "awaiting_input"
+    assert isinstance(ended.message, comms.AwaitInputTask)
+    assert (ended.message.next_method, ended.message.timeout) == ("resumed", timedelta(seconds=60))
+    (request,) = supervisor.messages(comms.CreateHITLDetailPayload)
+    assert (request.ti_id, request.options, request.subject) == (
+        ended.ti_id,
+        ["Approve", "Reject"],
+        "start wave 2?",
+    )
+    assert [user.id for user in request.assigned_users] == ["dr-approver-1"]
+    assert request.defaults is None, "a gate that nobody answers must not answer itself"
+    assert supervisor.sent.index(request) < supervisor.sent.index(ended.message)
+
+
+def test_no_handler_of_ours_can_swallow_the_signal_to_park_or_defer():
+    assert not issubclass(TaskAwaitingInput, Exception)
+    assert not issubclass(TaskDeferred, Exception)
+
+
+def resume_from(payload):
+    """What the scheduler stores for a waiting task whose event has come."""
+    ti = SimpleNamespace(next_kwargs={}, next_method="resumed", state=None, trigger_id=None)
+    ti.rendered_map_index = ti.scheduled_dttm = None
+    handle_event_submit(TriggerEvent(payload), task_instance=ti, session=SimpleNamespace(flush=lambda: None))
+    return {"next_method": ti.next_method, "next_kwargs": ti.next_kwargs}
+
+
+def answered_detail():
+    return HITLDetail(
+        chosen_options=["Approve"],
+        params_input={"comment": "looks well"},
+        responded_by={"id": "7", "name": "dr-approver-1"},
+        responded_at=datetime(2027, 1, 15, 9, 30, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize("make", [Probe, SensorProbe])
+def test_an_answer_reaches_the_gate_with_who_gave_it_and_when(supervisor, make):
+    seen = []
+    event = answered_detail().as_resume_event_payload()
+    run_probe(lambda context, event: seen.append(adapter.read_answer(event)), make=make, **resume_from(event))
+    (answer,) = seen
+    assert answer == adapter.Answer(
+        option="Approve",
+        user_id="7",
+        user_name="dr-approver-1",
+        responded_at=datetime(2027, 1, 15, 9, 30, tzinfo=UTC).timestamp(),
+        inputs={"comment": "looks well"},
+    )
+    assert not adapter.timed_out(event)
+
+
+def test_an_answer_that_airflow_gave_itself_is_nobodys():
+    detail = answered_detail()
+    detail.responded_by = None
+    with pytest.raises(ValueError, match="not an answer by a person"):
+        adapter.read_answer(detail.as_resume_event_payload(timedout=True))
+
+
+@pytest.mark.parametrize("make", [Probe, SensorProbe])
+def test_a_timeout_reaches_the_gates_own_method(supervisor, make):
+    """Airflow's sweep resumes with this event; a sensor must not turn it into a failure of its own."""
+    seen = []
+    event = {"error": "The response timeout has passed without a response.", "error_type": "timeout"}
+    ended = run_probe(
+        lambda context, event: seen.append(adapter.timed_out(event)), make=make, **resume_from(event)
+    )
+    assert (seen, ended.state) == ([True], "success")
+
+
+def test_a_gate_closes_its_request_so_that_a_late_answer_is_refused(supervisor):
+    ended = run_probe(lambda context: adapter.close_detail(context["ti"].id, "Reject"))
+    (update,) = supervisor.messages(comms.UpdateHITLDetail)
+    assert (update.ti_id, update.chosen_options) == (ended.ti_id, ["Reject"])
+    assert update.params_input == {"comment": adapter.CLOSED_BY_TIMEOUT}
+
+
+def test_a_form_field_shows_as_airflow_reads_it():
+    from airflow.api_fastapi.core_api.datamodels.hitl import BaseHITLDetail
+
+    field = adapter.text_field("Comment", description="why")
+    shown = BaseHITLDetail.get_params({"comment": field})["comment"]
+    assert {name: shown[name] for name in ("value", "description")} == {"value": None, "description": "why"}
+    assert shown["schema"]["title"] == "Comment"
+
+
+# Task state store
+
+
+def test_task_state_is_kept_for_good(supervisor):
+    def action(context):
+        state = TaskState(context)
+        assert state.get("intent") is None
+        assert state.get("intent", "default") == "default"
+        state.set("intent", {"servers": ["s-1"]})
+        assert state.get("intent") == {"servers": ["s-1"]}
+        assert state.once("intent", "other") == {"servers": ["s-1"]}
+        assert state.once("since", 12.5) == 12.5
+
+    assert run_probe(action).error is None
+    stored = supervisor.messages(comms.SetTaskStateStore)
+    assert [(msg.key, msg.expires_at) for msg in stored] == [("intent", None), ("since", None)]
+
+
+def test_without_a_task_state_store_nothing_starts():
+    with pytest.raises(DrsFailError, match="no task state store"):
+        TaskState({})
+
+
+# The run
+
+
+def test_the_runs_facts(supervisor):
+    seen = []
+    run_probe(
+        lambda context: seen.append(RunFacts.of(context)),
+        run=dag_run(conf={"dry_run": True}, triggering_user_name="dr-operator", clear_number=2),
+    )
+    (facts,) = seen
+    assert (facts.dag_id, facts.run_id, facts.initiated_by, facts.attempt) == (
+        "probe_dag",
+        "manual__1",
+        "dr-operator",
+        3,
+    )
+    assert (facts.conf, facts.scheduled) == ({"dry_run": True}, False)
+    assert facts.run_after == facts.started_at == datetime(2027, 1, 15, 8, tzinfo=UTC).timestamp()
+
+
+def test_a_scheduled_run_is_the_schedulers(supervisor):
+    seen = []
+    run_probe(lambda context: seen.append(RunFacts.of(context)), run=dag_run(run_type="scheduled", conf=None))
+    assert (seen[0].scheduled, seen[0].initiated_by, seen[0].conf) == (True, "scheduler", {})
+
+
+def test_xcoms_and_states_of_other_tasks(supervisor):
+    supervisor.xcoms["prepare", "frozen_plan"] = {"payload": {"waves": [1, 2.5, None, "x"]}}
+    supervisor.task_states = {"manual__1": {"gate_2": "awaiting_input", "enrich": "success"}}
+    seen = {}
+
+    def action(context):
+        view = RunView(context)
+        seen["plan"] = view.pull("prepare", "frozen_plan")
+        seen["missing"] = view.pull("prepare", "pause_2")
+        seen["states"] = view.task_states()
+        view.push("progress", {"servers": 3})
+
+    assert run_probe(action).error is None
+    assert seen == {
+        "plan": {"payload": {"waves": [1, 2.5, None, "x"]}},
+        "missing": None,
+        "states": {"gate_2": "awaiting_input", "enrich": "success"},
+    }
+    assert supervisor.xcoms_set()["progress"] == {"servers": 3}
+    (asked,) = supervisor.messages(comms.GetTaskStates)
+    assert (asked.dag_id, asked.run_ids) == ("probe_dag", ["manual__1"])
+
+
+async def test_a_trigger_writes_its_tasks_xcom(supervisor):
+    await publish_xcom("progress", {"servers": 1}, dag_id="d", run_id="r", task_id="w.wait_for_recovery")
+    (msg,) = supervisor.messages(comms.SetXCom)
+    assert (msg.key, msg.value, msg.dag_id, msg.run_id, msg.task_id) == (
+        "progress",
+        {"servers": 1},
+        "d",
+        "r",
+        "w.wait_for_recovery",
+    )
+
+
+# What becomes of a task
+
+
+def raising(error):
+    def action(context):
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (DrsFailError("people must act"), "failed"),
+        (DrsError("the network"), "up_for_retry"),
+        (AirflowSkipException("not selected"), "skipped"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
+)
+@pytest.mark.parametrize("make", [Probe, SensorProbe])
+def test_our_errors_mean_to_airflow_what_they_say(supervisor, error, state, make):
+    with DAG("probe_dag", schedule=None, default_args={"retries": 3}):
+        task = make(task_id="probe", action=raising(error))
+    supervisor.sent.clear()
+    server = {"should_retry": True}
+    assert run(task, **server).state == state
+
+
+def test_the_parsing_context_names_dag_and_task(monkeypatch):
+    assert get_parsing_context() == (None, None)
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "drs_wiki")
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_TASK_ID", "prepare")
+    context = get_parsing_context()
+    assert (context.dag_id, context.task_id) == ("drs_wiki", "prepare")
