@@ -349,3 +349,82 @@ def test_an_instance_that_is_launched_into_survives_the_next_launch(drs_in_proce
     second = part_of(finished(drs_in_process, drs, DB_2), DB_2)
     assert (first["launchStatus"], second["launchStatus"]) == ("LAUNCHED", "LAUNCHED")
     assert first["recoveryInstanceID"] == second["recoveryInstanceID"]
+
+
+@pytest.mark.drs_scenario("wrong_network")
+def test_launching_into_an_instance_that_is_gone_fails(drs_in_process):
+    drs = drs_in_process.client()
+    into = {"launchIntoEC2InstanceID": "i-00000000000000000"}
+    drs.update_launch_configuration(sourceServerID=DB_1, launchIntoInstanceProperties=into)
+    job = finished(drs_in_process, drs, DB_1)
+    assert part_of(job, DB_1)["launchStatus"] == "FAILED"
+    drs.update_launch_configuration(sourceServerID=DB_1, launchIntoInstanceProperties={})
+    assert "launchIntoInstanceProperties" not in drs.get_launch_configuration(sourceServerID=DB_1)
+
+
+def one_server(**server):
+    return {
+        "accounts": {ACCOUNT: {"regions": {REGION: {"servers": ["all"]}}, "deny": server.pop("deny", [])}},
+        "servers": {"all": [{"id": DB_1, "name": "db", **server}]},
+        "profile": "quick",
+        "post_launch_in_job": True,
+    }
+
+
+def test_a_job_may_wait_for_its_post_launch_actions(drs_in_process):
+    actions = [{"name": f"action {n}", "order": n, "duration": 20 * n} for n in (2, 3)]
+    drs_in_process.reset(one_server(launch={"post_launch": True}, launch_actions=actions))
+    drs = drs_in_process.client()
+    job = start(drs, DB_1)
+    drs_in_process.advance(60)
+    waiting = job_of(drs, job["jobID"])
+    assert (waiting["status"], part_of(waiting, DB_1)["launchStatus"]) == ("STARTED", "LAUNCHED")
+    drs_in_process.finish()
+    done = job_of(drs, job["jobID"])
+    statuses = [run["status"] for run in part_of(done, DB_1)["launchActionsStatus"]["runs"]]
+    assert (done["status"], statuses) == ("COMPLETED", ["SUCCEEDED", "SUCCEEDED"])
+
+
+def test_the_source_address_is_kept_if_asked_for(drs_in_process):
+    drs_in_process.reset(
+        one_server(private_ip="10.0.1.77", launch={"copy_private_ip": True, "copy_tags": False})
+    )
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    job = finished(drs_in_process, drs, DB_1)
+    instance = instances_of(ec2, part_of(job, DB_1)["recoveryInstanceID"])[0]
+    assert instance["PrivateIpAddress"] == "10.0.1.77"
+
+
+def test_a_full_subnet_fails_the_launch(drs_in_process):
+    tiny = {
+        "vpc": "vpc-0d5111aa",
+        "subnet": "subnet-0d5111a1",
+        "security_group": "sg-0d5111aa",
+        "cidr": "10.0.0.0/28",
+    }
+    world = one_server()
+    world["accounts"][ACCOUNT]["regions"][REGION]["networks"] = {"tiny": tiny}
+    world["servers"]["all"] = {"generate": 20}
+    drs_in_process.reset(world)
+    drs = drs_in_process.client()
+    everyone = [s["sourceServerID"] for s in drs.describe_source_servers()["items"]]
+    job = finished(drs_in_process, drs, *everyone)
+    results = [part["launchStatus"] for part in job["participatingServers"]]
+    assert 0 < results.count("LAUNCHED") < 16
+    assert results.count("FAILED") == 20 - results.count("LAUNCHED")
+
+
+def test_terminating_without_the_right_to_fails_the_cleanup(drs_in_process):
+    drs_in_process.reset(one_server(deny=["ec2:TerminateInstances"], live_instance={"is_drill": True}))
+    drs = drs_in_process.client()
+    (instance,) = drs.describe_recovery_instances()["items"]
+    job = drs.terminate_recovery_instances(recoveryInstanceIDs=[instance["recoveryInstanceID"]])["job"]
+    drs_in_process.finish()
+    assert part_of(job_of(drs, job["jobID"]), DB_1)["launchStatus"] == "FAILED"
+    assert events_of(drs, job["jobID"], DB_1) == ["CLEANUP_START", "CLEANUP_FAIL"]
+    assert len(drs.describe_recovery_instances()["items"]) == 1
+
+
+def test_servers_can_be_found_by_hardware_id(drs_in_process):
+    drs = drs_in_process.client()
+    assert drs.describe_source_servers(filters={"hardwareId": "none"})["items"] == []

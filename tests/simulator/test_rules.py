@@ -1,5 +1,6 @@
 """What is refused, and how."""
 
+import httpx
 import pytest
 
 from drs_provider.simulator.scenario import load_scenario
@@ -269,3 +270,52 @@ def test_an_extended_server_also_makes_a_job_in_its_staging_account(drs_in_proce
         "TARGET_ACCOUNT",
         "COMPLETED",
     )
+
+
+def test_what_else_is_refused(drs_in_process):
+    drs = drs_in_process.client()
+    with refused("ValidationException", 400):
+        drs.describe_jobs(filters={"fromDate": "2026-02-31T00:00:00Z"})
+    with refused("ValidationException", 400):
+        drs.describe_recovery_snapshots(sourceServerID=DB_1, filters={"toDateTime": "2026-02-31T00:00:00Z"})
+    with refused("ValidationException", 400):
+        drs.delete_recovery_instance(recoveryInstanceID="i-00000000000000000")
+    with refused("ResourceNotFoundException", 404):
+        drs.list_launch_actions(resourceId="lct-00000000000000000")
+    plan = drs.list_recovery_plans()["recoveryPlans"][0]["recoveryPlanArn"]
+    with refused("ResourceNotFoundException", 404):
+        drs.get_recovery_plan_step(recoveryPlanStepArn=f"{plan}/step/none")
+    quotas = drs_in_process.client("service-quotas")
+    with refused("UnknownOperationException"):
+        quotas.request_service_quota_increase(ServiceCode="drs", QuotaCode="L-D88FAC3A", DesiredValue=30)
+
+
+def test_a_recovery_instance_in_a_job_is_left_alone(drs_in_process):
+    drs = drs_in_process.client()
+    start(drs, DB_1)
+    drs_in_process.finish()
+    (instance,) = drs.describe_recovery_instances()["items"]
+    drs.disconnect_recovery_instance(recoveryInstanceID=instance["recoveryInstanceID"])
+    with refused("ConflictException", 409, "already disconnected"):
+        drs.disconnect_recovery_instance(recoveryInstanceID=instance["recoveryInstanceID"])
+    start(drs, DB_1)
+    with refused("ConflictException", 409, "being processed"):
+        drs.delete_recovery_instance(recoveryInstanceID=instance["recoveryInstanceID"])
+
+
+def test_malformed_bodies_and_paths(drs_simulator):
+    scope = f"AKIA{ACCOUNT}DRSS/20260101/{REGION}/drs/aws4_request"
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
+
+    def answer(method, path, **options):
+        return httpx.request(method, drs_simulator.url + path, headers=headers, **options)
+
+    for body in (b"{", b"[]"):
+        got = answer("POST", "/DescribeJobs", content=body)
+        assert (got.status_code, got.headers["x-amzn-errortype"]) == (400, "ValidationException")
+    assert answer("GET", "/DescribeJobs").status_code == 501
+    assert answer("GET", "/ListStagingAccounts?maxResults=many").status_code == 400
+    assert answer("GET", "/ListStagingAccounts?maxResults=5").json() == {"accounts": []}
+    chunked = answer("POST", "/DescribeSourceServers", content=iter([b'{"maxRes', b'ults": 3}']))
+    assert len(chunked.json()["items"]) == 3
+    assert httpx.get(f"{drs_simulator.url}/moto-api/data.json").status_code == 200

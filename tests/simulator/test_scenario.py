@@ -14,6 +14,15 @@ LEAST = {
 }
 
 
+def with_network(**change):
+    network = {"vpc": "vpc-00000001", "subnet": "subnet-00000001", "security_group": "sg-00000001", **change}
+    return {
+        "accounts": {
+            "111122223333": {"regions": {"eu-west-1": {"servers": ["all"], "networks": {"n": network}}}}
+        }
+    }
+
+
 def servers(scenario):
     return [
         server
@@ -98,6 +107,9 @@ faults:
         ({"profile": {"launch": "soon"}}, "profile.launch"),
         ({"faults": [{"kind": "delay"}]}, "delay_seconds"),
         ({"quotas": {"jobs": -1}}, "quotas.jobs"),
+        (with_network(cidr="10.0.0.0/8"), "networks.n.cidr"),
+        (with_network(cidr="10.0.0.1/16"), "networks.n.cidr"),
+        (with_network(vpc="vpc-1"), "networks.n.vpc"),
     ],
 )
 def test_what_is_wrong_in_a_scenario_is_named(change, words):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,7 +51,15 @@ class NetworkSpec(Strict):
     vpc: str = Field(pattern=r"^vpc-[0-9a-f]{8,17}$")
     subnet: str = Field(pattern=r"^subnet-[0-9a-f]{8,17}$")
     security_group: str = Field(pattern=r"^sg-[0-9a-f]{8,17}$")
-    cidr: str = Field("10.0.0.0/16", description="of the VPC, and of its one subnet")
+    cidr: str = Field("10.0.0.0/16", description="of the VPC; its subnet takes the first 4,096 addresses")
+
+    @field_validator("cidr")
+    @classmethod
+    def _possible(cls, value: str) -> str:
+        if not 16 <= IPv4Network(value).prefixlen <= 28:
+            msg = "a VPC has between 16 and 28 bits of prefix"
+            raise ValueError(msg)
+        return value
 
 
 class PlanStepSpec(Strict):

@@ -88,7 +88,8 @@ def _add_query(operation: str, query: str, params: dict[str, Any]) -> None:
         if member.type_name == "list":
             params[name] = sent
         else:
-            params[name] = int(sent[0]) if member.type_name == "integer" else sent[0]
+            is_number = member.type_name == "integer" and sent[0].isdecimal()
+            params[name] = int(sent[0]) if is_number else sent[0]
 
 
 @cache

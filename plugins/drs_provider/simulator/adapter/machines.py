@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+from ipaddress import IPv4Network
 from typing import Any
 
 from moto.ec2.models import ec2_backends, security_groups, subnets, vpcs
@@ -21,6 +21,7 @@ _SecurityGroup: Any = security_groups.SecurityGroup
 _Subnet: Any = subnets.Subnet
 _Vpc: Any = vpcs.VPC
 _IMAGE = "ami-0d5d5d5d5d5d5d5d5"
+_SUBNET_PREFIX = 20
 _STATES = {
     "pending": "PENDING",
     "running": "RUNNING",
@@ -215,7 +216,9 @@ def _add_vpc(backend: Any, network: NetworkSpec) -> None:
 
 def _add_subnet(backend: Any, place: Place, network: NetworkSpec) -> None:
     zone = next(z for z in backend.describe_availability_zones() if z.name == f"{place.region}a")
-    cidr = next(iter(ipaddress.ip_network(network.cidr).subnets(new_prefix=20)))
+    cidr = IPv4Network(network.cidr)
+    if cidr.prefixlen < _SUBNET_PREFIX:
+        cidr = next(iter(cidr.subnets(new_prefix=_SUBNET_PREFIX)))
     subnet = _Subnet(
         backend,
         network.subnet,

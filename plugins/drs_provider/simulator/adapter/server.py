@@ -116,10 +116,6 @@ class SimulatorServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
-    def serve_forever(self) -> None:
-        """Serve in this thread until :meth:`stop`."""
-        self._server.serve_forever(0.1)
-
     def stop(self) -> None:
         """Stop serving and close the socket."""
         self._server.shutdown()

@@ -23,7 +23,7 @@ from drs_provider.simulator.engine.entities import (
 )
 from drs_provider.simulator.engine.ids import random_id
 from drs_provider.simulator.engine.machines import LaunchOrder, MachineError
-from drs_provider.simulator.engine.post_launch import plan_actions
+from drs_provider.simulator.engine.post_launch import plan_actions, seconds_of_actions
 from drs_provider.simulator.engine.snapshots import BROKEN, Snapshot, consistent_at, latest_snapshot
 from drs_provider.simulator.server_spec import happens
 
@@ -260,7 +260,8 @@ def start_launch(
         finals.append(launch.plan(begin))
     end = max(finals) + profile.job_end.sample(rng)
     if world.scenario.post_launch_in_job:
-        end += max(_actions_last(world, state.servers[part.server_id]) for part in job.servers)
+        servers = [state.servers[part.server_id] for part in job.servers]
+        end += max(seconds_of_actions(world, state, job, server) for server in servers)
     world.agenda.at(end, partial(_job_ends, state, job))
 
 
@@ -278,13 +279,6 @@ def _outcome(
         error = f"UnauthorizedOperation: {caller.arn} is not authorized to perform: {lacking}"
         return LAUNCH.fail, error
     return None, "The instance could not be launched"
-
-
-def _actions_last(world: World, server: SourceServer) -> float:
-    if not server.launch.post_launch:
-        return 0.0
-    default = world.scenario.profile.post_launch.median
-    return sum(default if a.duration is None else a.duration for a in server.spec.launch_actions if a.active)
 
 
 def _job_starts(job: Job, at: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,28 +22,51 @@ def action_id(server: SourceServer, action: LaunchActionSpec) -> str:
     return digest_uuid(server.arn, action.order, action.name)
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """An action with its time after the launch, in seconds."""
+
+    action: LaunchActionSpec
+    begins: float
+    ends: float
+    fails: bool
+
+
+def _plan(world: World, state: RegionState, job: Job, server: SourceServer) -> list[_Planned]:
+    # Assumed: they run one after another, and one that fails without being optional stops the rest.
+    if not server.launch.post_launch:
+        return []
+    rng = world.rng("actions", state.place.account_id, state.place.region, job.number, server.server_id)
+    planned: list[_Planned] = []
+    at = _AGENT_FOUND_SECONDS
+    for action in sorted((a for a in server.spec.launch_actions if a.active), key=lambda a: a.order):
+        fails = happens(action.fails, rng)
+        lasts = world.scenario.profile.post_launch.sample(rng) if action.duration is None else action.duration
+        planned.append(_Planned(action, at, at + lasts, fails))
+        at += lasts
+        if fails and not action.optional:
+            break
+    return planned
+
+
+def seconds_of_actions(world: World, state: RegionState, job: Job, server: SourceServer) -> float:
+    """How long after a server's launch its actions are over; 0 if it has none."""
+    planned = _plan(world, state, job, server)
+    return planned[-1].ends if planned else 0.0
+
+
 def plan_actions(
     world: World, state: RegionState, job: Job, part: JobServer, server: SourceServer, at: float
 ) -> None:
-    """Put a launched server's active actions on the agenda, in their order.
-
-    Assumed: they run one after another, and one that fails without being optional stops the rest.
-    """
-    actions = sorted((a for a in server.spec.launch_actions if a.active), key=lambda a: a.order)
-    if not server.launch.post_launch or not actions:
-        return
-    rng = world.rng("actions", state.place.account_id, state.place.region, job.number, server.server_id)
-    begin = at + _AGENT_FOUND_SECONDS
-    world.agenda.at(begin, partial(_agent_found, job, part))
-    for action in actions:
+    """Put the active actions of a server that was launched at ``at`` on the agenda."""
+    planned = _plan(world, state, job, server)
+    if planned:
+        world.agenda.at(at + _AGENT_FOUND_SECONDS, partial(_agent_found, job, part))
+    for item in planned:
+        action = item.action
         run = ActionRun(action, action_id(server, action), digest_uuid(job.job_id, server.arn, action.name))
-        fails = happens(action.fails, rng)
-        lasts = world.scenario.profile.post_launch.sample(rng) if action.duration is None else action.duration
-        world.agenda.at(begin, partial(_run_begins, job, part, run))
-        begin += lasts
-        world.agenda.at(begin, partial(_run_ends, job, run, fails))
-        if fails and not action.optional:
-            break
+        world.agenda.at(at + item.begins, partial(_run_begins, job, part, run))
+        world.agenda.at(at + item.ends, partial(_run_ends, job, run, item.fails))
 
 
 def _agent_found(job: Job, part: JobServer, at: float) -> None:

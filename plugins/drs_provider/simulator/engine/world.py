@@ -14,7 +14,7 @@ from drs_provider.simulator.engine.faults import FaultBook
 from drs_provider.simulator.engine.machines import Machines
 from drs_provider.simulator.engine.seeding import seed_region
 from drs_provider.simulator.engine.times import parse_stamp
-from drs_provider.simulator.scenario import RoleSpec, Scenario
+from drs_provider.simulator.scenario import Scenario
 
 
 class World:
@@ -75,8 +75,3 @@ class World:
     def rng(self, *parts: object) -> random.Random:
         """A generator of its own for each purpose, so that one does not disturb the other."""
         return random.Random("/".join(str(part) for part in (self.seed, *parts)))
-
-    def role(self, account_id: str, role_name: str) -> RoleSpec | None:
-        """A role of the scenario, None if there is none."""
-        account = self.scenario.accounts.get(account_id)
-        return account.roles.get(role_name) if account else None
