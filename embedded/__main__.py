@@ -78,7 +78,8 @@ def _conclude(stack: Stack, outcome: Outcome, view: View, output: Console) -> bo
         f"instances left: {', '.join(left)}" if left else f"all {len(states)} drill instances are terminated"
     )
     for attempt in record.get("attempts", ()):
-        view.say(f"report of attempt {attempt['attempt']}: {attempt.get('reportUri', 'none')}")
+        uri = attempt.get("reportUri", "none")
+        view.say(f"report of attempt {attempt['attempt']}: {uri} and {uri.removesuffix('.json')}.html")
     view.say(f"execution record: {result}")
     view.say(
         f"{record['status']}: {record['completedWaves']} of {record['totalWaves']} waves, "
