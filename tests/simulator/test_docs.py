@@ -11,7 +11,7 @@ import drs_provider
 from drs_provider.simulator.adapter.control import Control
 from drs_provider.simulator.engine.faults import FaultSpec
 from drs_provider.simulator.engine.operations import OPERATIONS
-from drs_provider.simulator.profile import Profile
+from drs_provider.simulator.launch_profile import Profile
 from drs_provider.simulator.scenario import parse_scenario, shipped_scenarios
 from drs_provider.simulator.testing import Simulator
 

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from drs_provider.simulator.profile import load_profile
+from drs_provider.simulator.launch_profile import load_profile
 from drs_provider.simulator.scenario import DEFAULT_SCENARIO, ScenarioError, load_scenario, shipped_scenarios
 
 
@@ -80,5 +80,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-if __name__ == "__main__":
+# Not if Airflow executes this file from a plugins folder that has lost its .airflowignore: then it has no package.
+if __name__ == "__main__" and __package__:
     sys.exit(main())

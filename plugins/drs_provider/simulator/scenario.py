@@ -10,7 +10,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from drs_provider.simulator.engine.faults import FaultSpec
-from drs_provider.simulator.profile import Profile, Seconds, Strict, load_profile
+from drs_provider.simulator.launch_profile import Profile, Seconds, Strict, load_profile
 from drs_provider.simulator.server_spec import ServerGroup, ServerSpec, expand_group
 from drs_provider.simulator.yaml_files import read_yaml
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from drs_provider.simulator.engine.ids import digest_id
-from drs_provider.simulator.profile import Seconds, Strict
+from drs_provider.simulator.launch_profile import Seconds, Strict
 
 
 def _to_share(value: object) -> object:

@@ -11,7 +11,7 @@ HEAVY = {"moto", "boto3", "botocore", "airflow", "flask"}
 
 def test_the_engine_and_its_data_import_nothing_of_moto_or_aws():
     modules = [f"drs_provider.simulator.engine.{path.stem}" for path in sorted(ENGINE.glob("*.py"))]
-    modules += ["drs_provider.simulator.scenario", "drs_provider.simulator.profile"]
+    modules += ["drs_provider.simulator.scenario", "drs_provider.simulator.launch_profile"]
     code = "import importlib, sys\n" + "".join(f"importlib.import_module({name!r})\n" for name in modules)
     code += f"heavy = {HEAVY!r}; print(sorted({{m.partition('.')[0] for m in sys.modules}} & heavy))"
     done = subprocess.run(

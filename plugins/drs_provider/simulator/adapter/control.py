@@ -17,7 +17,7 @@ from drs_provider.simulator.adapter.simulation import Simulation
 from drs_provider.simulator.adapter.wire import WireResponse
 from drs_provider.simulator.engine.faults import FaultSpec
 from drs_provider.simulator.engine.times import stamp
-from drs_provider.simulator.profile import Strict
+from drs_provider.simulator.launch_profile import Strict
 from drs_provider.simulator.scenario import ScenarioError, load_scenario, parse_scenario
 
 PREFIX = "/moto-api/drs/"

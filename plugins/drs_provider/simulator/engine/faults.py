@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from drs_provider.simulator.profile import Strict
+from drs_provider.simulator.launch_profile import Strict
 
 FaultKind = Literal["error", "raw", "delay", "reset", "truncate"]
 
