@@ -1,0 +1,21 @@
+"""Pytest fixture: a stage; choose its world with the mark ``drs_scenario``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from drs_provider.simulator.testing import pytest_configure
+from tests.harness.stage import Stage, stage
+
+__all__ = ["play", "pytest_configure"]
+
+
+@pytest.fixture
+def play(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    """A stage with the scenario of the mark, by default three_tier."""
+    mark = request.node.get_closest_marker("drs_scenario")
+    with stage(mark.args[0] if mark and mark.args else "three_tier", tmp_path) as made:
+        yield made

@@ -1,0 +1,228 @@
+"""Where plan runs are played: a simulator, its clock for everybody, and doubles of Airflow's thinnest interfaces.
+
+Only what talks to Airflow's API server is replaced: requests to people, task states, XComs written by triggers. AWS
+calls go over HTTP to the simulator, records into its DynamoDB, reports into files.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import botocore.client
+import pytest
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+from airflow.sdk.execution_time.xcom import XCom
+
+from drs_provider.history.store import DynamoDbHistory
+from drs_provider.history.table import ensure_table
+from drs_provider.hooks.clients import forget_clients
+from drs_provider.plan.catalog import load_plan
+from drs_provider.plan.model import Plan
+from drs_provider.runtime import hitl
+from drs_provider.simulator.testing import Simulator, simulator
+from tests.harness.plan_run import PlanRun
+from tests.harness.worker import WorkerKilled
+
+SAMPLE_PLANS = Path(__file__).parents[2] / "dags" / "plans"
+ACCOUNT = "111122223333"
+REGION = "eu-west-1"
+TABLE = "execution-history"
+
+
+class Stage:
+    """A simulated world in which plans are run.
+
+    :param reports: folder of the reports
+    """
+
+    def __init__(self, running: Simulator, reports: Path) -> None:
+        self.simulator = running
+        self.reports = reports
+        self.runs: list[PlanRun] = []
+        self.timeline: list[dict[str, Any]] = []
+        self._before_call: list[Callable[[str], None]] = []
+        self._after_call: list[Callable[[str], None]] = []
+
+    # -- runs -----------------------------------------------------------------------------------------
+
+    def plan_run(self, plan: Plan | str, conf: dict[str, Any] | None = None, **options: Any) -> PlanRun:
+        """Return a run of a plan (by name: a sample plan); nothing has run yet."""
+        made = load_plan(SAMPLE_PLANS, plan) if isinstance(plan, str) else plan
+        run = PlanRun(self, made, conf or {}, **options)
+        self.runs.append(run)
+        return run
+
+    def drill(self, plan: Plan | str, conf: dict[str, Any] | None = None, **options: Any) -> PlanRun:
+        """Return an ended drill in which every gate was approved."""
+        run = self.plan_run(plan, conf, **options).approve_everything()
+        run.go()
+        return run
+
+    # -- the world ------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Simulated epoch seconds, without letting anything happen."""
+        return float(self.simulator.world.clock.now())
+
+    def stored(self, execution_id: str, plan_id: str) -> dict[str, Any]:
+        """Return a record from the history table."""
+        record = DynamoDbHistory(self.simulator.client("dynamodb"), TABLE).read(execution_id, plan_id)
+        assert record is not None, "no such record"
+        return dict(record)
+
+    def jobs(self, kind: str = "LAUNCH", *, account: str = ACCOUNT, region: str = REGION) -> list[Any]:
+        """Return the jobs that DRS has, of a kind, whether or not anybody got their answer."""
+        jobs = self.simulator.region(account, region).jobs.values()
+        return [job for job in jobs if job.kind == kind]
+
+    def launched_servers(self, **place: str) -> list[str]:
+        """Return the server of every launch that was asked for, so that a second one shows."""
+        return sorted(server.server_id for job in self.jobs(**place) for server in job.servers)
+
+    def instances(self, *, account: str = ACCOUNT, region: str = REGION) -> dict[str, str]:
+        """Return the state of every EC2 instance by its id."""
+        pages = self.simulator.client("ec2", account, region).get_paginator("describe_instances").paginate()
+        return {
+            item["InstanceId"]: item["State"]["Name"]
+            for page in pages
+            for reservation in page["Reservations"]
+            for item in reservation["Instances"]
+        }
+
+    # -- things that go wrong -------------------------------------------------------------------------
+
+    def kill_worker(self, operation: str, *, after: bool = False, nth: int = 1, times: int = 1) -> None:
+        """Let the worker die at the n-th call of an AWS operation, before or after the call."""
+        seen = 0
+
+        def hook(called: str) -> None:
+            nonlocal seen
+            seen += called == operation
+            if called == operation and nth <= seen < nth + times:
+                raise WorkerKilled(f"{'after' if after else 'before'} {operation}")
+
+        (self._after_call if after else self._before_call).append(hook)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the timeline events of a name."""
+        return [event for event in self.timeline if event["event"] == name]
+
+    # -- the doubles ----------------------------------------------------------------------------------
+
+    @property
+    def _run(self) -> PlanRun:
+        return next(run for run in self.runs if run.running)
+
+    def upsert(self, **arguments: Any) -> None:
+        self._run.people.upsert(**arguments)
+        self._run.opened(arguments["ti_id"])
+
+    def update(self, **arguments: Any) -> None:
+        self._run.people.update(**arguments)
+
+    def task_states(self, dag_id: str, run_ids: list[str], **_: Any) -> dict[str, dict[str, str | None]]:
+        return {
+            run.dag_run.run_id: run.states
+            for run in self.runs
+            if run.dag.dag_id == dag_id and run.dag_run.run_id in run_ids
+        }
+
+    async def publish(self, *, key: str, value: Any, dag_id: str, run_id: str, task_id: str) -> None:
+        run = next(run for run in self.runs if run.dag_run.run_id == run_id)
+        assert run.dag.dag_id == dag_id
+        run.xcoms.set(task_id, key, value)
+        run.triggerer.published(task_id)
+
+    def call(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Return botocore's way of calling, with the test's hooks around it."""
+
+        def made(client: Any, operation: str, params: dict[str, Any]) -> Any:
+            for hook in self._before_call:
+                hook(operation)
+            answer = original(client, operation, params)
+            for hook in self._after_call:
+                hook(operation)
+            return answer
+
+        return made
+
+
+class _Timeline(logging.Handler):
+    def __init__(self, events: list[dict[str, Any]]) -> None:
+        super().__init__(logging.INFO)
+        self._events = events
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._events.append(json.loads(record.getMessage()))
+
+
+@contextmanager
+def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stage]:
+    """Give a stage with a scenario (name, path or data)."""
+    with simulator(scenario) as running, pytest.MonkeyPatch.context() as patch:
+        made = Stage(running, folder / "reports")
+        _environment(patch, made, history=history)
+        patch.setattr(time, "time", made.now)
+        patch.setattr(hitl, "upsert_hitl_detail", made.upsert)
+        patch.setattr(hitl, "update_hitl_detail_response", made.update)
+        patch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(made.task_states))
+        patch.setattr(XCom, "aset", made.publish)
+        patch.setattr(
+            botocore.client.BaseClient,
+            "_make_api_call",
+            made.call(botocore.client.BaseClient._make_api_call),
+        )
+        handler = _Timeline(made.timeline)
+        logger = logging.getLogger("drs.timeline")
+        level = logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        forget_clients()
+        try:
+            if history:
+                ensure_table(running.client("dynamodb"), TABLE)
+            yield made
+        finally:
+            for run in made.runs:
+                run.triggerer.close()
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            forget_clients()
+
+
+def _environment(patch: pytest.MonkeyPatch, made: Stage, *, history: bool) -> None:
+    keys = made.simulator.credentials(ACCOUNT)
+    connection = {
+        "conn_type": "aws",
+        "login": keys["aws_access_key_id"],
+        "password": keys["aws_secret_access_key"],
+        "extra": {
+            "region_name": REGION,
+            "endpoint_url": made.simulator.url,
+            "service_config": {"sts": {"endpoint_url": made.simulator.url}},
+            "config_kwargs": {"retries": {"total_max_attempts": 2}},
+        },
+    }
+    patch.setenv("AIRFLOW_CONN_AWS_DR", json.dumps(connection))
+    options = {
+        "signing_key": "signing-key-of-tests-0123456789abcdef",
+        "deployment_id": "tests",
+        "reports_path": made.reports.as_uri(),
+        "state_path": str(made.reports.parent / "state"),
+        "poll_interval_seconds": "0.02",
+        "queue_poll_seconds": "300",
+    }
+    if history:
+        options |= {
+            "history_connection": "aws_dr",
+            "history_account_id": ACCOUNT,
+            "history_region": REGION,
+        }
+    for name, value in options.items():
+        patch.setenv(f"AIRFLOW__DRS__{name.upper()}", value)

@@ -1,0 +1,124 @@
+"""The triggerer: runs the real triggers of deferred tasks in one event loop, while simulated time moves.
+
+Time stands still while workers run. It moves here, by a step after every poll that all waiting triggers have made;
+if nobody polls, it jumps to whatever is due next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from airflow._shared.module_loading import import_string
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+from airflow.sdk.timezone import utcnow
+
+if TYPE_CHECKING:
+    from tests.harness.plan_run import PlanRun
+
+#: A trigger whose polls fail does not publish; time moves on without it.
+PATIENCE_SECONDS = 0.3
+#: The poll interval is real time in a trigger, and set very short; a timer counts simulated time.
+LEAST_WAIT_SECONDS = 20.0
+
+
+class Triggerer:
+    """Deferred tasks of one run."""
+
+    def __init__(self, run: PlanRun) -> None:
+        self._run = run
+        self._loop = asyncio.new_event_loop()
+        self._triggers: dict[str, asyncio.Task[Any]] = {}
+        self._due: dict[str, float] = {}
+        self._polled: set[str] = set()
+        self._news = asyncio.Event()
+
+    def start(self, task_id: str, trigger: Any) -> None:
+        """Take over a deferred task, as a triggerer does: from the trigger's serialized form."""
+        if isinstance(trigger, DateTimeTrigger):
+            wait = (trigger.moment - utcnow()).total_seconds()
+            self._due[task_id] = self._run.now() + max(round(wait, 1), LEAST_WAIT_SECONDS)
+            return
+        path, arguments = trigger.serialize()
+        made = import_string(path)(**json.loads(json.dumps(arguments)))
+        made.task_instance = SimpleNamespace(
+            dag_id=self._run.dag.dag_id, run_id=self._run.dag_run.run_id, task_id=task_id, try_number=1
+        )
+        self._triggers[task_id] = self._loop.create_task(_first_event(made), name=task_id)
+
+    def wait_until(self, task_id: str, due: float) -> None:
+        """Wake up a task at a time that is not a trigger's (a request's timeout)."""
+        self._due[task_id] = due
+
+    def cancel(self, task_id: str) -> None:
+        """Drop a task's trigger: the task was stopped, cleared, or resumed by an answer."""
+        self._due.pop(task_id, None)
+        if trigger := self._triggers.pop(task_id, None):
+            trigger.cancel()
+            self._loop.run_until_complete(asyncio.wait({trigger}))
+
+    def published(self, task_id: str) -> None:
+        """Take note of a trigger's poll."""
+        self._polled.add(task_id)
+        self._news.set()
+
+    def until_event(self) -> dict[str, Any]:
+        """Let time pass until tasks can go on; return what each of them is resumed with."""
+        return self._loop.run_until_complete(self._until_event())
+
+    def close(self) -> None:
+        """End everything."""
+        for task_id in [*self._triggers]:
+            self.cancel(task_id)
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+    async def _until_event(self) -> dict[str, Any]:
+        while True:
+            if events := self._events():
+                return events
+            await self._everybody_polled()
+            if not self._finished():
+                self._advance()
+                if self._run.has_interruption():
+                    return {}
+
+    def _finished(self) -> list[str]:
+        return [task_id for task_id, trigger in self._triggers.items() if trigger.done()]
+
+    def _events(self) -> dict[str, Any]:
+        events: dict[str, Any] = {}
+        for task_id in self._finished():
+            events[task_id] = self._triggers.pop(task_id).result()
+        for task_id in [task_id for task_id, due in self._due.items() if due <= self._run.now()]:
+            del self._due[task_id]
+            events[task_id] = None
+        return events
+
+    async def _everybody_polled(self) -> None:
+        self._polled.clear()
+        while not self._finished() and not self._polled >= self._triggers.keys():
+            self._news.clear()
+            waits = [asyncio.ensure_future(self._news.wait()), *self._triggers.values()]
+            done, _ = await asyncio.wait(waits, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            waits[0].cancel()
+            if not done:
+                return
+
+    def _advance(self) -> None:
+        now = self._run.now()
+        assert self._triggers or self._due, "nothing is waited for"
+        steps = [due - now for due in self._due.values()]
+        if self._triggers:
+            steps.append(self._run.step_seconds)
+        self._run.advance(max(0.0, min(steps)))
+
+
+async def _first_event(trigger: Any) -> Any:
+    async for event in trigger.run():
+        payload = event.payload
+        assert json.loads(json.dumps(payload)) == payload
+        return payload
+    raise AssertionError("a trigger must end with an event")

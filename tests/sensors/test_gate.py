@@ -1,0 +1,230 @@
+"""The pause gate before a wave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from drs_provider.sensors.gate import DrsPauseGateSensor
+from tests.harness.plan_run import PlanRun
+from tests.harness.plans import plan, recovery_of, two_waves
+from tests.harness.stage import Stage
+
+GATE = {
+    "message": "Check *logins* first.",
+    "approvers": ["dr-approver-1", "dr-approver-2"],
+    "timeout_minutes": 30,
+}
+
+
+def gated(play: Stage, conf: dict[str, Any] | None = None, **gate: Any) -> PlanRun:
+    """A drill of one wave behind a gate; the hold is passed."""
+    made = plan({"name": "everything", "servers": ("s-4444444444444444a",), "gate": {**GATE, **gate}})
+    return play.plan_run(made, conf).answer("hold_drill", "Passed", user="dr-tester")
+
+
+def outcome(run: PlanRun) -> dict[str, Any]:
+    return run.wave("everything")["gate"]
+
+
+def test_a_gate_that_nobody_armed_passes_at_once(play: Stage) -> None:
+    run = play.plan_run(plan()).answer("hold_drill", "Passed")
+    assert run.go() == "success"
+    assert "awaiting_input" not in [state for task, state in run.history if task == "gate_1"]
+    assert "gate" not in run.wave("everything")
+
+
+def test_an_approval_lets_the_wave_start_and_is_recorded(play: Stage) -> None:
+    run = gated(play).answer("gate_1", "Approve", comment="logins work", ticket="CHG7")
+    assert run.go() == "success"
+    gate = outcome(run)
+    assert (gate["armedBy"], gate["outcome"]) == ("plan", "approve")
+    (response,) = gate["responses"]
+    assert response["decision"] == "Approve"
+    assert response["respondedBy"] == "dr-approver-1"
+    assert (response["comment"], response["ticket"]) == ("logins work", "CHG7")
+    assert gate["openedAt"] <= response["respondedAt"] <= gate["closedAt"]
+
+
+def test_people_are_told_what_they_decide(play: Stage) -> None:
+    made = two_waves(second={"gate": GATE})
+    run = play.plan_run(made, {"reason": "<b>quarterly</b>"}).approve_everything()
+    asked: list[Any] = []
+    run.when("gate_2", "awaiting_input", lambda: asked.append(run.request("gate_2")))
+    assert run.go() == "success"
+    (request,) = asked
+    assert "second" in request.subject
+    assert request.options == ["Approve", "Reject", "Skip wave"]
+    assert request.approvers == ["dr-approver-1", "dr-approver-2"]
+    assert r"Check \*logins\* first\." in request.body
+    assert "1 of 1 servers recovered" in request.body
+    assert "<b>" not in request.body
+
+
+def test_a_rejection_cancels_the_execution_and_starts_nothing(play: Stage) -> None:
+    run = gated(play).answer("gate_1", "Reject", comment="not today")
+    assert run.go() == "failed"
+    assert run.record["status"] == "CANCELLED"
+    assert run.wave("everything")["status"] == "CANCELLED"
+    assert "dr-approver-1" in run.record["errorMessage"]
+    assert "not today" in run.record["errorMessage"]
+    assert play.jobs() == []
+    assert run.stored["status"] == "CANCELLED"
+    assert run.states["wave_1_everything.start_recovery"] == "upstream_failed"
+
+
+def test_a_skipped_wave_leaves_a_green_partial_drill(play: Stage) -> None:
+    run = play.plan_run(two_waves(second={"gate": GATE})).approve_everything()
+    run.answer("gate_2", "Skip wave")
+    assert run.go() == "success"
+    assert run.outline().status == "PARTIAL"
+    assert run.outline().waves == {"first": "COMPLETED", "second": "SKIPPED"}
+    assert len(play.jobs()) == 1
+    assert run.stored["status"] == "PARTIAL"
+
+
+def test_waves_behind_a_skipped_one_go_on(play: Stage) -> None:
+    run = play.plan_run(two_waves(first={"gate": GATE})).approve_everything()
+    run.answer("gate_1", "Skip wave")
+    assert run.go() == "success"
+    assert run.outline().waves == {"first": "SKIPPED", "second": "COMPLETED"}
+
+
+def test_nobody_but_the_plans_approvers_can_answer(play: Stage) -> None:
+    run = gated(play).answer("gate_1", "Approve", user="somebody-else").answer("gate_1", "Approve")
+    assert run.go() == "success"
+    assert run.refused_answers == [("gate_1", "somebody-else", 403)]
+
+
+def test_trap_41_an_answer_before_the_task_waits_is_not_lost(play: Stage) -> None:
+    run = gated(play).answer("gate_1", "Reject", early=True)
+    assert run.go() == "failed"
+    assert run.record["status"] == "CANCELLED"
+
+
+def test_trap_41_after_its_timeout_a_gate_refuses_answers(play: Stage) -> None:
+    run = gated(play, on_timeout="reject")
+    opened = play.now()
+    assert run.go() == "failed"
+    assert run.respond("gate_1", "Approve") == 409
+    assert run.record["status"] == "CANCELLED"
+    assert "not answered within 30 minutes" in run.record["errorMessage"]
+    assert outcome(run)["outcome"] == "reject by timeout"
+    assert outcome(run)["closedAt"] - outcome(run)["openedAt"] == pytest.approx(1800, abs=1)
+    assert play.now() - opened >= 1800
+    assert play.jobs() == []
+
+
+def test_a_drill_may_go_on_without_an_answer_if_the_plan_says_so(play: Stage) -> None:
+    run = gated(play, on_timeout="approve")
+    assert run.go() == "success"
+    assert outcome(run)["outcome"] == "approve by timeout"
+    assert run.record["status"] == "COMPLETED"
+
+
+def test_two_different_people_must_approve(play: Stage) -> None:
+    run = gated(play, two_people="always").answer("gate_1", "Approve").answer("gate_1", "Approve")
+    run.answer("gate_1", "Approve", user="dr-approver-2")
+    asked: list[str] = []
+    run.when("gate_1", "awaiting_input", lambda: None)
+    assert run.go() == "success"
+    rows = outcome(run)["responses"]
+    accepted = [row["respondedBy"] for row in rows if "refused" not in row]
+    refused = [row["refused"] for row in rows if "refused" in row]
+    assert accepted == ["dr-approver-1", "dr-approver-2"]
+    assert refused == ["two different people must approve"]
+    assert asked == []
+
+
+def test_the_second_question_says_who_approved_first(play: Stage) -> None:
+    run = gated(play, two_people="always").answer("gate_1", "Approve")
+    run.answer("gate_1", "Approve", user="dr-approver-2")
+    bodies: list[str] = []
+    run.when(
+        "gate_1", "scheduled", lambda: run.when("gate_1", "awaiting_input", lambda: bodies.append(body(run)))
+    )
+    assert run.go() == "success"
+    assert "Approved by dr-approver-1" in bodies[0]
+
+
+def body(run: PlanRun) -> str:
+    return str(run.request("gate_1").body)
+
+
+def test_the_first_answer_survives_a_worker_that_dies_before_the_second(play: Stage) -> None:
+    run = gated(play, two_people="always").answer("gate_1", "Approve")
+    run.answer("gate_1", "Approve", user="dr-approver-2")
+
+    def lose_the_worker() -> None:
+        run.triggerer.cancel("gate_1")
+        run.rows["gate_1"].next_method = None
+        run.set_state("gate_1", "up_for_retry")
+
+    run.when(
+        "gate_1",
+        "scheduled",
+        lambda: run.when("gate_1", "awaiting_input", lose_the_worker),
+    )
+    assert run.go() == "success"
+    assert [row["respondedBy"] for row in outcome(run)["responses"]] == ["dr-approver-1", "dr-approver-2"]
+
+
+def test_one_of_two_people_can_reject(play: Stage) -> None:
+    run = gated(play, two_people="always").answer("gate_1", "Approve")
+    run.answer("gate_1", "Reject", user="dr-approver-2")
+    assert run.go() == "failed"
+    assert run.record["status"] == "CANCELLED"
+    assert "dr-approver-2" in run.record["errorMessage"]
+
+
+def test_the_timeout_counts_from_the_first_question(play: Stage) -> None:
+    run = gated(play, two_people="always", on_timeout="reject").answer("gate_1", "Approve")
+    assert run.go() == "failed"
+    gate = outcome(run)
+    assert gate["closedAt"] - gate["openedAt"] == pytest.approx(1800, abs=1)
+    assert [row["respondedBy"] for row in gate["responses"]] == ["dr-approver-1"]
+
+
+def test_conf_arms_gates(play: Stage) -> None:
+    run = play.plan_run(plan(), {"pause_before": ["everything"]}).approve_everything()
+    assert run.go() == "success"
+    assert outcome(run)["armedBy"] == "conf"
+
+
+def test_a_running_execution_is_paused_before_its_next_wave(play: Stage) -> None:
+    run = play.plan_run(two_waves()).approve_everything()
+    run.when("wave_1_first.wait_for_recovery", "deferred", lambda: run.xcoms.set("prepare", "pause_2", True))
+    assert run.go() == "success"
+    assert run.wave("second")["gate"]["armedBy"] == "pause"
+    assert run.wave("second")["gate"]["responses"][0]["decision"] == "Approve"
+    assert "gate" not in run.wave("first")
+
+
+def test_skip_gates_runs_a_drill_unattended(play: Stage) -> None:
+    run = gated(play, {"skip_gates": True})
+    assert run.go() == "success"
+    assert "awaiting_input" not in [state for _, state in run.history]
+    assert run.record["verdict"]["result"] == "not verified"
+    assert run.record["status"] == "COMPLETED"
+    assert set(play.instances().values()) == {"terminated"}
+
+
+def test_a_recovery_asks_before_its_first_wave_somebody_else_than_its_initiator(play: Stage) -> None:
+    made = plan(
+        recovery={"initiators": ["dr-lead"], "approvers": ["dr-lead", "dr-approver-1"]},
+    )
+    run = play.plan_run(made, recovery_of(made), user="dr-lead")
+    run.answer("gate_1", "Approve", user="dr-lead").answer("gate_1", "Approve")
+    assert run.go() == "success"
+    gate = outcome(run)
+    assert gate["armedBy"] == "default"
+    assert [row.get("refused") for row in gate["responses"]] == [
+        None,
+        "who started the execution cannot approve it",
+    ]
+
+
+def test_a_soft_failing_gate_cannot_be_built() -> None:
+    with pytest.raises(ValueError, match="fails softly"):
+        DrsPauseGateSensor(task_id="gate_1", wave_number=1, soft_fail=True)

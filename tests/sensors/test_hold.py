@@ -1,0 +1,95 @@
+"""The hold between a drill's last wave and its cleanup."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.harness.plan_run import PlanRun
+from tests.harness.plans import plan, recovery_of
+from tests.harness.stage import Stage
+
+ONE = {"name": "everything", "servers": ("s-4444444444444444a",)}
+
+
+def held(play: Stage, conf: dict[str, Any] | None = None, **drill: Any) -> PlanRun:
+    return play.plan_run(plan(ONE, drill={"hold": {"timeout_minutes": 60}, **drill}), conf)
+
+
+def terminated(play: Stage) -> bool:
+    return set(play.instances().values()) == {"terminated"}
+
+
+def test_the_verdict_and_its_notes_are_kept(play: Stage) -> None:
+    run = held(play).answer("hold_drill", "Failed", user="dr-tester", notes="no logins")
+    assert run.go() == "success"
+    assert run.record["status"] == "COMPLETED"
+    verdict = run.stored["verdict"]
+    assert (verdict["result"], verdict["by"], verdict["notes"]) == ("failed", "dr-tester", "no logins")
+    assert run.stored["hold"]["responses"][0]["respondedBy"] == "dr-tester"
+    assert terminated(play)
+
+
+def test_instances_live_until_the_drill_is_judged(play: Stage) -> None:
+    run = held(play).answer("hold_drill", "Passed")
+    states: list[str] = []
+    run.when("hold_drill", "scheduled", lambda: states.extend(play.instances().values()))
+    assert run.go() == "success"
+    assert states == ["running"]
+    assert terminated(play)
+
+
+def test_a_drill_that_nobody_judges_is_not_verified_and_cleaned_up(play: Stage) -> None:
+    run = held(play)
+    assert run.go() == "success"
+    assert run.record["verdict"] == {"result": "not verified", "timedOut": True}
+    assert run.record["hold"]["closedAt"] - run.record["hold"]["openedAt"] == pytest.approx(3600, abs=1)
+    assert terminated(play)
+    assert run.respond("hold_drill", "Passed") == 409
+
+
+def test_a_plan_may_keep_the_instances_of_a_drill_that_nobody_judged(play: Stage) -> None:
+    run = held(play, hold={"timeout_minutes": 60, "on_timeout": "keep"})
+    assert run.go() == "success"
+    assert set(play.instances().values()) == {"running"}
+    assert run.record["cleanup"]["action"] == "kept"
+
+
+def test_a_judged_drill_is_cleaned_up_whatever_its_timeout_policy(play: Stage) -> None:
+    run = held(play, hold={"timeout_minutes": 60, "on_timeout": "keep"}).answer("hold_drill", "Passed")
+    assert run.go() == "success"
+    assert terminated(play)
+
+
+def test_the_drills_age_ends_the_hold(play: Stage) -> None:
+    run = held(play, max_age_hours=1)
+    begun = play.now()
+    assert run.go() == "success"
+    assert run.record["hold"]["closedAt"] - begun == pytest.approx(3600, abs=2)
+    assert terminated(play)
+
+
+def test_a_plan_without_hold_is_not_verified(play: Stage) -> None:
+    run = held(play, hold=None)
+    assert run.go() == "success"
+    assert run.record["verdict"]["result"] == "not verified"
+    assert "awaiting_input" not in [state for _, state in run.history]
+
+
+def test_conf_keeps_the_instances(play: Stage) -> None:
+    run = held(play, {"cleanup": "keep"}).answer("hold_drill", "Passed")
+    assert run.go() == "success"
+    assert set(play.instances().values()) == {"running"}
+    assert run.record["cleanup"]["action"] == "kept"
+    assert play.jobs("TERMINATE") == []
+
+
+def test_a_recovery_is_neither_held_nor_cleaned_up(play: Stage) -> None:
+    made = plan(ONE, recovery={"initiators": ["dr-lead"], "approvers": ["dr-approver-1"]})
+    run = play.plan_run(made, recovery_of(made), user="dr-lead").answer("gate_1", "Approve")
+    assert run.go() == "success"
+    assert "awaiting_input" not in [state for task, state in run.history if task == "hold_drill"]
+    assert "verdict" not in run.record
+    assert set(play.instances().values()) == {"running"}
+    assert run.record["cleanup"]["action"] == "none"
