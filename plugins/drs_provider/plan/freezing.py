@@ -97,26 +97,31 @@ def _freeze_wave(
         post_launch_timeout_seconds=wave.post_launch.timeout_minutes * SECONDS_PER_MINUTE,
         timeout_seconds=wave.timeout_minutes * SECONDS_PER_MINUTE,
         queue_timeout_seconds=wave.queue_timeout_minutes * SECONDS_PER_MINUTE,
-        gate=_freeze_gate(plan, conf, wave),
+        gate=_freeze_gate(plan, conf, wave, replaces=_replaces(conf, members)),
     )
 
 
-def _freeze_gate(plan: Plan, conf: RunConf, wave: Wave) -> FrozenGate:
+def _replaces(conf: RunConf, members: Sequence[ResolvedServer]) -> bool:
+    """Whether the run may destroy a live instance in this wave: never without a person's approval of it."""
+    return any(server.source_server_id in conf.replace_live_instances for server in members)
+
+
+def _freeze_gate(plan: Plan, conf: RunConf, wave: Wave, *, replaces: bool) -> FrozenGate:
     gate = wave.gate or Gate()
     recovery = conf.execution_type == ExecutionType.RECOVERY
     first = recovery and _is_first(plan, conf, wave)
     people = gate.people(conf.execution_type)
-    approvers = gate.approvers or (plan.recovery.approvers if recovery else ())
+    approvers = gate.approvers or (plan.recovery.approvers if recovery or replaces else ())
     if people > 1 and gate.approvers:
         approvers = tuple(dict.fromkeys([*gate.approvers, *plan.recovery.approvers]))
     return FrozenGate(
-        armed_by=_armed_by(conf, wave, first=first),
+        armed_by=_armed_by(conf, wave, first=first, replaces=replaces),
         message=gate.message or "",
         approvers=approvers,
-        exclude_initiator=first,
+        exclude_initiator=first or replaces,
         people=people,
         timeout_seconds=gate.timeout_minutes * SECONDS_PER_MINUTE,
-        on_timeout=gate.timeout_decision(conf.execution_type),
+        on_timeout="reject" if replaces else gate.timeout_decision(conf.execution_type),
     )
 
 
@@ -134,10 +139,12 @@ def _is_first(plan: Plan, conf: RunConf, wave: Wave) -> bool:
     return True
 
 
-def _armed_by(conf: RunConf, wave: Wave, *, first: bool) -> Literal["plan", "conf", "default"] | None:
+def _armed_by(
+    conf: RunConf, wave: Wave, *, first: bool, replaces: bool
+) -> Literal["plan", "conf", "default"] | None:
     if conf.skip_gates:
         return None
-    if wave.name in conf.pause_before:
+    if wave.name in conf.pause_before or replaces:
         return "conf"
     if wave.gate is not None:
         return "plan"

@@ -131,6 +131,11 @@ def gate_body(execution: Execution, wave: FrozenWave) -> str:
         f"Next: wave {wave.number} **{plain_markdown(wave.name)}**, {len(wave.servers)} servers in account "
         f"{wave.target.account_id}, {wave.target.region}."
     )
+    replaceable = execution.plan.conf.get("replace_live_instances") or ()
+    replaced = [server.name for server in wave.servers if server.source_server_id in replaceable]
+    if replaced:
+        names = ", ".join(plain_markdown(name) for name in replaced)
+        lines.append(f"**The live recovery instances of these servers will be destroyed: {names}.**")
     done = _done_so_far(execution)
     if done:
         lines.append("Done so far:\n\n" + "\n".join(done))
