@@ -13,6 +13,7 @@ from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param, TaskGrou
 from airflow.sdk.definitions.param import ParamsDict
 
 from drs_provider import keys
+from drs_provider.dag_factory.deadlines import rto_alerts
 from drs_provider.dag_factory.defaults import default_args
 from drs_provider.dag_factory.docs import dag_doc
 from drs_provider.operators.cleanup_drill import DrsCleanupDrillOperator
@@ -50,6 +51,7 @@ def build_dag(plan: Plan, *, withdrawn: bool = False) -> DAG:
         # Several may run: with one, a recovery would wait silently behind a drill. `prepare` refuses instead.
         max_active_runs=16,
         max_consecutive_failed_dag_runs=0,
+        deadline=rto_alerts(plan) or None,
         params=_params(plan),
         tags=["drs", *(["withdrawn"] if withdrawn else [])],
         default_args=default_args(plan.priority, plan.owner or "airflow"),
