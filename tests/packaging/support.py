@@ -1,0 +1,78 @@
+"""Airflow's commands in processes of their own, with a home of their own and nothing inherited from the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tests.contract.repository import DAGS, PLUGINS
+
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """An Airflow installation as its processes see it.
+
+    :param site: a folder with installed distributions, beside those of this Python
+    """
+
+    home: Path
+    plugins_folder: Path = PLUGINS
+    dags_folder: Path = DAGS
+    site: Path | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def with_(self, **changes: Any) -> Installation:
+        return replace(self, **changes)
+
+    def environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        return {
+            **kept,
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags_folder),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.plugins_folder),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **({"PYTHONPATH": str(self.site)} if self.site else {}),
+            **self.settings,
+        }
+
+    def python(self, *arguments: str) -> str:
+        """Run Python and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            env=self.environment(),
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def airflow(self, *arguments: str) -> str:
+        """Run an Airflow command and return what it printed."""
+        return self.python("-m", "airflow", *arguments)
+
+    def airflow_json(self, *arguments: str) -> Any:
+        """Run an Airflow command with JSON output; log lines may stand before it."""
+        printed = self.airflow(*arguments, "--output", "json")
+        lines = [line for line in printed.splitlines() if line.startswith(("[{", "[]"))]
+        assert len(lines) == 1, printed
+        return json.loads(lines[0])
+
+    def evaluate(self, code: str) -> Any:
+        """Run code that leaves its result in ``result``, and return that."""
+        return json.loads(
+            self.python("-c", f"import json\n{code}\nprint(json.dumps(result))").splitlines()[-1]
+        )

@@ -1,0 +1,87 @@
+"""`dags/` and `plugins/` mounted as Airflow's own folders: the form of the compose file and of managed Airflows."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+import pytest
+
+from tests.contract.repository import PLANS, PLUGINS
+from tests.packaging import loading
+
+pytestmark = pytest.mark.contract
+
+SAMPLES = sorted(f"drs_{file.stem}" for file in PLANS.glob("*.yaml"))
+
+
+def test_there_are_no_import_errors(mounted):
+    assert mounted.airflow_json("dags", "list-import-errors", "--local") == []
+
+
+def test_airflow_plugins_lists_the_plugin_once(mounted):
+    listed = [plugin for plugin in mounted.airflow_json("plugins") if plugin["name"] == "drs"]
+    assert [plugin["source"] for plugin in listed] == ["$PLUGINS_FOLDER/drs_provider/drs_plugin.py"]
+
+
+@pytest.mark.parametrize("loader", [loading.CORE, loading.SDK], ids=["core", "sdk"])
+def test_only_the_plugin_file_is_loaded_by_its_stem(mounted, loader):
+    report = mounted.evaluate(loader + loading.REPORT)
+    assert report["plugins"] == ["drs"]
+    assert report["errors"] == {}
+    assert report["by_stem"] == ["drs_plugin"]
+    assert report["package"] == [str(PLUGINS / "drs_provider" / "__init__.py")]
+
+
+def test_only_the_plugin_file_is_loaded_where_ignore_files_are_regular_expressions(mounted):
+    regexp = mounted.with_(settings={"AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX": "regexp"})
+    report = regexp.evaluate(loading.CORE + loading.REPORT)
+    assert (report["plugins"], report["errors"], report["by_stem"]) == (["drs"], {}, ["drs_plugin"])
+
+
+def test_every_sample_plan_is_a_dag_and_no_class_exists_twice(mounted):
+    code = """
+import gc, os
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+from drs_provider.operators.prepare import DrsPrepareOperator
+from drs_provider.links import DrsJobsLink
+ours = ("DrsPrepareOperator", "DrsJobsLink", "DrsLink")
+classes = [item for item in gc.get_objects() if isinstance(item, type) and item.__name__ in ours]
+result = {
+    "errors": bag.import_errors,
+    "dags": sorted(bag.dags),
+    "names": sorted(item.__name__ for item in classes),
+    "operators": all(type(dag.get_task("prepare")) is DrsPrepareOperator for dag in bag.dags.values()),
+    "links": [type(plugin.operator_extra_links[0]) is DrsJobsLink for plugin in plugins if plugin.name == "drs"],
+}
+"""
+    report = mounted.evaluate(loading.CORE + code)
+    assert report == {
+        "errors": {},
+        "dags": SAMPLES,
+        "names": ["DrsJobsLink", "DrsLink", "DrsPrepareOperator"],
+        "operators": True,
+        "links": [True],
+    }
+
+
+def test_loading_the_plugin_costs_task_processes_nothing(mounted):
+    code = """
+import sys
+heavy = ("boto3", "botocore", "fastapi", "moto", "pydantic.v1")
+result = [name for name in heavy if name in sys.modules]
+"""
+    before = mounted.evaluate("from airflow.sdk import BaseOperatorLink" + code)
+    assert mounted.evaluate(loading.SDK + code) == before
+
+
+def test_without_its_ignore_file_the_folder_starts_and_replaces_nothing(mounted, tmp_path):
+    """Dotfiles get lost in copies; then Airflow executes every file under its stem."""
+    ignored = shutil.ignore_patterns(".airflowignore", "__pycache__")
+    shutil.copytree(PLUGINS, tmp_path / "plugins", ignore=ignored)
+    report = mounted.with_(plugins_folder=tmp_path / "plugins").evaluate(loading.CORE + loading.REPORT)
+    assert report["plugins"] == ["drs"]
+    assert [file for file in report["errors"] if "/simulator/" not in file] == []
+    assert "states" in report["by_stem"]
+    assert not set(report["by_stem"]) & set(sys.stdlib_module_names)
