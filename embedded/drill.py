@@ -15,6 +15,9 @@ from embedded.stack import Stack
 from embedded.view import Snapshot, WaveView
 
 POLL_SECONDS = 0.5
+# A program can answer in the moment in which a task begins to wait; Airflow's scheduler then takes the task for one
+# that was killed, and starts it again 20 s later. Nobody real is that quick.
+THINK_SECONDS = 2.0
 ENDED = ("success", "failed")
 DRILL_CONF = {"execution_type": "DRILL", "reason": "drill of the embedded stack"}
 
@@ -72,6 +75,7 @@ class Drill:
     _progress: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     _settled: set[str] = field(default_factory=set, repr=False)
     _told: set[tuple[str, int]] = field(default_factory=set, repr=False)
+    _seen: dict[tuple[str, int], float] = field(default_factory=dict, repr=False)
 
     def run(
         self,
@@ -120,7 +124,7 @@ class Drill:
         for question in self._as(OPERATOR).waiting_questions(self.dag_id, run_id):
             task_id = question["task_instance"]["task_id"]
             reply = self.reply(task_id)
-            if reply is None:
+            if reply is None or not self._has_been_read(question):
                 continue
             user = self._respondent(task_id, question)
             # The form's text field is "notes" for a verdict and "comment" for a gate.
@@ -128,6 +132,13 @@ class Drill:
             self._as(user).answer(self.dag_id, run_id, task_id, reply.option, inputs)
             self._answered.setdefault(task_id, []).append(user)
             self.say(f"{user} answered {task_id}: {reply.option} ({reply.comment})")
+
+    def _has_been_read(self, question: Mapping[str, Any]) -> bool:
+        instance = question["task_instance"]
+        if instance["state"] != "awaiting_input":
+            return False
+        asked = (instance["task_id"], len(self._answered.get(instance["task_id"], ())))
+        return time.monotonic() - self._seen.setdefault(asked, time.monotonic()) >= THINK_SECONDS
 
     def _respondent(self, task_id: str, question: Mapping[str, Any]) -> str:
         """Return who answers: one of those asked, another one each time; the operator where anybody may."""

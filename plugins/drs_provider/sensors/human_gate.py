@@ -37,10 +37,14 @@ class Request:
 
 @dataclass
 class Answers:
-    """The answers to one request, in the task's state store, so that a crash or a second question loses none."""
+    """The answers to one request, in the task's state store, so that a crash or a second question loses none.
+
+    :param asked: the question that was shown last: whose task instance, after how many answers
+    """
 
     opened_at: float
     closed_at: float | None = None
+    asked: dict[str, Any] | None = None
     accepted: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
 
@@ -87,7 +91,8 @@ class HumanGateSensor(BaseSensorOperator):
         answers = self._stored(execution)
         if option := self._settled(request, answers):
             return self._close(execution, request, option, answers)
-        self.opened(execution, request, answers)
+        if answers.asked is None:
+            self.opened(execution, request, answers)
         self._ask(execution, request, answers)
         return None
 
@@ -143,6 +148,18 @@ class HumanGateSensor(BaseSensorOperator):
         return request.confirming if len(options) >= request.people else None
 
     def _ask(self, execution: Execution, request: Request, answers: Answers) -> None:
+        question = {"task_instance": str(execution.context["ti"].id), "after": len(answers.everybody)}
+        # A task that was lost while it waited must not ask again: that would erase an answer given meanwhile,
+        # which Airflow hands over as soon as the task waits.
+        if answers.asked != question:
+            self._show(execution, request, answers)
+            answers.asked = question
+            self._store(execution, answers)
+        deadline = answers.opened_at + request.timeout_seconds
+        hitl.park("answered", timeout_seconds=deadline - execution.now())
+
+    @staticmethod
+    def _show(execution: Execution, request: Request, answers: Answers) -> None:
         notes = [
             f"**Approved by {item['respondedBy']}**; a second person must approve."
             for item in answers.accepted
@@ -158,8 +175,6 @@ class HumanGateSensor(BaseSensorOperator):
             fields=request.fields,
             approvers=request.approvers,
         )
-        deadline = answers.opened_at + request.timeout_seconds
-        hitl.park("answered", timeout_seconds=deadline - execution.now())
 
     @staticmethod
     def _key(execution: Execution) -> str:
