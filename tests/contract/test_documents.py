@@ -31,7 +31,7 @@ def test_every_make_target_that_is_named_exists(document):
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z ]+):", makefile, re.MULTILINE))
     known = {target for line in targets for target in line.split()}
-    assert named(document, r"(?:^|`)make ([a-z]+)") <= known
+    assert named(document, r"(?m)(?:^|`)make ([a-z]+)") <= known
 
 
 def test_the_licence_is_the_apache_licence_as_pyproject_says():
