@@ -428,3 +428,19 @@ def test_terminating_without_the_right_to_fails_the_cleanup(drs_in_process):
 def test_servers_can_be_found_by_hardware_id(drs_in_process):
     drs = drs_in_process.client()
     assert drs.describe_source_servers(filters={"hardwareId": "none"})["items"] == []
+
+
+def test_a_server_names_its_recovery_instance_while_there_is_one(drs_in_process):
+    drs = drs_in_process.client()
+    first = part_of(finished(drs_in_process, drs, DB_1), DB_1)["recoveryInstanceID"]
+    assert server_of(drs, DB_1)["recoveryInstanceId"] == first
+    start(drs, DB_1)
+    drs_in_process.advance(120)
+    # The earlier one is cleaned up, the next not yet launched.
+    assert "recoveryInstanceId" not in server_of(drs, DB_1)
+    drs_in_process.finish()
+    second = server_of(drs, DB_1)["recoveryInstanceId"]
+    assert second != first
+    drs.terminate_recovery_instances(recoveryInstanceIDs=[second])
+    drs_in_process.finish()
+    assert "recoveryInstanceId" not in server_of(drs, DB_1)
