@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any
 
 import pytest
+from airflow._shared.module_loading import import_string
 from airflow.sdk import DAG
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.decoders import decode_deadline_alert
 from airflow.serialization.definitions.dag import SerializedDAG
 from airflow.serialization.definitions.param import SerializedParamsDict
 from airflow.serialization.serialized_objects import DagSerialization
@@ -226,6 +229,22 @@ def test_links_are_stored_with_the_task(serialized):
     jobs = {"DRS jobs": "_link_DrsJobsLink"}
     starts = {task_id: jobs for task_id in serialized.task_dict if task_id.endswith(".start_recovery")}
     assert links == starts | {keys.FINALIZE: {"Report": "_link_DrsReportLink"}}
+
+
+def test_the_rto_alert_is_stored_with_a_callback_that_can_be_called():
+    told = {
+        "events": ["rto_missed"],
+        "notifier": "airflow.providers.amazon.aws.notifications.sns.SnsNotifier",
+        "args": {"aws_conn_id": "aws_dr", "message": "{{ drs.summary }}"},
+    }
+    plan = Plan.model_validate(SAMPLES["erp_three_tier"].to_dict() | {"notifications": [told]})
+    (encoded,) = DagSerialization.from_dict(stored(build_dag(plan))).deadline
+    alert = decode_deadline_alert(encoded)
+    assert alert.interval.total_seconds() == plan.objectives.rto_minutes * 60
+    callback = import_string(alert.callback.path)
+    assert inspect.iscoroutinefunction(callback), "Airflow's triggerer awaits it"
+    inspect.signature(callback).bind(**alert.callback.kwargs, context={})
+    assert json.loads(json.dumps(alert.callback.kwargs)) == alert.callback.kwargs
 
 
 def test_a_task_process_builds_the_same_task_from_its_id_alone(dag):
