@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.canonical import canonical_json, content_hash
-from drs_provider.plan.frozen import FrozenGate, FrozenPlan, FrozenWave, frozen_hash, wave_key
-from tests.plan.rule_builders import header, server, wave
+from drs_provider.plan.frozen import FrozenGate, FrozenPlan, FrozenWave
+from tests.plan.rule_builders import header, wave
 
 plain_data = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -91,29 +91,6 @@ def test_selected_waves_are_sorted_and_without_those_left_out():
         {"number": 2, "name": "b", "selected": False},
     )
     assert [ref.number for ref in header(waves=refs).selected_waves] == [1, 3]
-
-
-def test_wave_keys_start_at_one():
-    assert wave_key(1) == "frozen_wave_1"
-    with pytest.raises(ValueError, match="start at 1"):
-        wave_key(0)
-
-
-def test_frozen_hash_covers_header_and_waves_but_not_their_order():
-    one, two = wave(1, ("s-1",)), wave(2, ("s-2",))
-    reference = frozen_hash(header(), [one, two])
-    assert frozen_hash(header(), [two, one]) == reference
-    assert frozen_hash(header(ticket="CHG1"), [one, two]) != reference
-    changed = two.model_copy(update={"servers": (server("s-3"),)})
-    assert frozen_hash(header(), [one, changed]) != reference
-
-
-def test_frozen_hash_is_the_same_after_an_xcom():
-    restored = (
-        FrozenPlan.model_validate(through_json(header())),
-        [FrozenWave.model_validate(through_json(wave()))],
-    )
-    assert frozen_hash(*restored) == frozen_hash(header(), [wave()])
 
 
 @settings(deadline=None)

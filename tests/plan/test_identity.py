@@ -10,13 +10,9 @@ from hypothesis import strategies as st
 
 from drs_provider.plan.identity import (
     RESERVED_TAG_KEYS,
-    check_airflow_id,
     execution_id,
-    gate_task_id,
     job_tags,
     role_session_name,
-    slug,
-    wave_group_id,
 )
 
 RUN = ("dr-eu", "drs_wiki", "CHG0001", 1_760_000_000.0)
@@ -101,38 +97,3 @@ def test_long_session_names_stay_apart():
 def test_a_session_needs_an_id():
     with pytest.raises(ValueError, match="empty"):
         role_session_name("")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("database", "database"),
-        ("Web front-end", "web_front_end"),
-        ("Größe  2", "groe_2"),
-    ],
-)
-def test_slugs(text, expected):
-    assert slug(text) == expected
-
-
-def test_a_slug_of_nothing_is_an_error():
-    with pytest.raises(ValueError, match="no letter or digit"):
-        slug("—")
-
-
-@settings(deadline=None)
-@given(st.text(alphabet=st.characters(max_codepoint=0x24F), min_size=1, max_size=200), st.integers(1, 999))
-def test_ids_of_any_wave_fit_airflow(name, number):
-    group = wave_group_id(number, "w" + name)
-    assert check_airflow_id(f"{group}.wait_for_recovery") == f"{group}.wait_for_recovery"
-    assert group.startswith(f"wave_{number}_w")
-
-
-def test_gate_ids():
-    assert gate_task_id(2) == "gate_2"
-
-
-@pytest.mark.parametrize("value", ["", "a b", "a/b", "x" * 251])
-def test_ids_that_airflow_refuses(value):
-    with pytest.raises(ValueError, match="Airflow"):
-        check_airflow_id(value)

@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 
 from drs_provider import keys, settings
 from drs_provider.exceptions import CleanupIncompleteError
+from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.run import RunView
@@ -78,7 +79,7 @@ class DrsCleanupDrillOperator(BaseOperator):
             return "the drill keeps its instances, as plan or run configuration say"
         sealed = execution.view.pull(keys.HOLD_DRILL, keys.GATE_DECISION)
         if sealed is not None and execution.plan.hold.on_timeout == "keep":
-            verdict = execution.unseal(sealed, "gate_decision", 0)["verdict"]
+            verdict = execution.unseal(sealed, GATE_DECISION, 0)["verdict"]
             if verdict["timedOut"]:
                 return "nobody judged the drill in time, and the plan keeps its instances then"
         return None

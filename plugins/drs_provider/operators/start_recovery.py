@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from drs_provider import keys, settings
 from drs_provider.exceptions import GateClosedError, WaveFailedError
 from drs_provider.links import DrsJobsLink
+from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.watch import FollowedJob
 from drs_provider.runtime.execution import Execution
@@ -72,7 +73,7 @@ class DrsStartRecoveryOperator(BaseOperator):
     def _check_gate(self, execution: Execution, wave: FrozenWave) -> None:
         gate_id = keys.gate_task_id(wave.number)
         sealed = execution.view.pull(gate_id, keys.GATE_DECISION)
-        decision = execution.unseal(sealed, "gate_decision", wave.number)["decision"]
+        decision = execution.unseal(sealed, GATE_DECISION, wave.number)["decision"]
         if decision == "reject":
             raise GateClosedError(f"{gate_id} was rejected; clear the gate as well to ask again")
         if not wave.selected:
@@ -93,6 +94,9 @@ class DrsStartRecoveryOperator(BaseOperator):
         raise AirflowSkipException(f"wave {self.wave_number}: {reason}")
 
     def _wait(self, execution: Execution, wave: FrozenWave, state: TaskState, started: Started) -> None:
+        if started.jobs:
+            # Part of the wave runs: if the wait ends badly, or the run is stopped, the record must name these jobs.
+            self._publish_jobs(execution, wave, started, execution.now())
         since = state.once(f"{keys.QUEUED_SINCE}_{execution.attempt}", execution.now())
         waited = execution.now() - since
         if waited > wave.queue_timeout_seconds:
@@ -111,6 +115,14 @@ class DrsStartRecoveryOperator(BaseOperator):
         self, execution: Execution, wave: FrozenWave, state: TaskState, started: Started
     ) -> dict[str, Any]:
         first = state.once(f"{keys.FIRST_STARTED}_{execution.attempt}", execution.now())
+        jobs = self._publish_jobs(execution, wave, started, first)
+        execution.history.wave_polling(wave.number, started.jobs, started_at=first)
+        return jobs
+
+    @staticmethod
+    def _publish_jobs(
+        execution: Execution, wave: FrozenWave, started: Started, started_at: float
+    ) -> dict[str, Any]:
         followed = [
             FollowedJob(own.job.job_id, own.attempt, tuple(sorted(own.job.server_ids)))
             for own in started.jobs
@@ -118,9 +130,8 @@ class DrsStartRecoveryOperator(BaseOperator):
         jobs = {
             "attempt": execution.attempt,
             "jobs": [job.to_dict() for job in followed],
-            "startedAt": first,
-            "deadline": first + wave.timeout_seconds,
+            "startedAt": started_at,
+            "deadline": started_at + wave.timeout_seconds,
         }
         execution.view.push(keys.RECOVERY_JOBS, jobs)
-        execution.history.wave_polling(wave.number, started.jobs, started_at=first)
         return jobs

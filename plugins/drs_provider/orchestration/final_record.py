@@ -10,6 +10,7 @@ from typing import Any
 from drs_provider import keys
 from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.wave_end import WaveEnd, wave_end
+from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.record import (
     ExecutionRecord,
     apply_wave_result,
@@ -88,7 +89,7 @@ def _hold(execution: Execution) -> dict[str, Any]:
     if sealed is None:
         return {"verdict": {"result": "not verified"}} if execution.plan.is_drill else {}
     try:
-        payload = execution.unseal(sealed, "gate_decision", 0)
+        payload = execution.unseal(sealed, GATE_DECISION, 0)
     except EvidenceError as error:
         return {"verdict": {"result": "not verified", "notes": str(error)}}
     return payload if payload.get("verdict") else {}

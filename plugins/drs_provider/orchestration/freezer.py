@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from drs_provider import keys, settings
-from drs_provider.plan.evidence import seal
+from drs_provider.plan.evidence import FROZEN_PLAN, FROZEN_WAVE, binding, seal
 from drs_provider.plan.frozen import FrozenPlan, FrozenWave
 from drs_provider.runtime.run import RunView
 from drs_provider.runtime.state_store import TaskState
@@ -45,16 +45,15 @@ class Freezer:
     def freeze(self, header: FrozenPlan, waves: Sequence[FrozenWave]) -> None:
         """Seal and keep a plan."""
         key = settings.signing_key()
-        bound = {"execution_id": self._execution_id}
         for wave in waves:
             self._sealed[keys.frozen_wave_key(wave.number)] = seal(
                 wave.model_dump(mode="json"),
                 key=key,
-                purpose="frozen_wave",
-                binding={**bound, "plan_hash": header.plan_hash, "wave": wave.number},
+                purpose=FROZEN_WAVE,
+                binding=binding(self._execution_id, wave=wave.number, plan_hash=header.plan_hash),
             )
         self._sealed[keys.FROZEN_PLAN] = seal(
-            header.model_dump(mode="json"), key=key, purpose="frozen_plan", binding=bound
+            header.model_dump(mode="json"), key=key, purpose=FROZEN_PLAN, binding=binding(self._execution_id)
         )
         for name, sealed in self._sealed.items():
             self._state.set(name, sealed)

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drs_provider import keys
 from drs_provider.exceptions import DrsError, EvidenceError, GateClosedError
 from drs_provider.orchestration.wave_result import gather, judge, wave_result
+from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.states import WaveOutcome, WaveStatus
 from drs_provider.runtime.execution import Execution
@@ -109,19 +110,22 @@ def _end(
     quiet: bool = False,
 ) -> WaveEnd:
     result: dict[str, Any] = {"waveNumber": wave.number, "attempt": execution.attempt}
-    if execution.view.pull(start_task_id(wave), keys.RECOVERY_JOBS):
+    started = execution.view.pull(start_task_id(wave), keys.RECOVERY_JOBS)
+    if started:
         result |= _what_runs(execution, wave, status)
     result["status"] = status.value
     if error:
-        result["errorMessage"] = _with_running_jobs(error, result)
+        result["errorMessage"] = _with_running_jobs(error, started, result)
     outcome = WaveOutcome(
         wave.number, wave.selected, status, len(wave.servers), result.get("serversRecovered", 0)
     )
     return WaveEnd(result, outcome, stopped, None if quiet else result.get("errorMessage"))
 
 
-def _with_running_jobs(error: str, result: Mapping[str, Any]) -> str:
-    running = [job["jobId"] for job in result.get("jobs", []) if job["status"] != "COMPLETED"]
+def _with_running_jobs(error: str, started: Mapping[str, Any] | None, result: Mapping[str, Any]) -> str:
+    ended = {job["jobId"] for job in result.get("jobs", []) if job["status"] == "COMPLETED"}
+    # A job that DRS does not show yet, or that cannot be read now, runs as far as anybody knows.
+    running = [job["jobId"] for job in (started or {}).get("jobs", []) if job["jobId"] not in ended]
     return f"{error}; DRS jobs cannot be cancelled, still running: {', '.join(running)}" if running else error
 
 
@@ -144,7 +148,8 @@ def _enriched_again(execution: Execution, wave: FrozenWave, result: dict[str, An
     kept: dict[str, Any] = {
         name: result[name] for name in ("status", "errorMessage", "attempt") if name in result
     }
-    return {**fresh, **kept}
+    # Said, not left out: the stored record has the flag, and fields are merged into it.
+    return {**fresh, **kept, "enrichmentIncomplete": False}
 
 
 def _gate(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
@@ -152,7 +157,7 @@ def _gate(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
     if sealed is None:
         return None
     try:
-        return execution.unseal(sealed, "gate_decision", wave.number).get("gate")
+        return execution.unseal(sealed, GATE_DECISION, wave.number).get("gate")
     except EvidenceError as error:
         log.warning("The decision of gate %s does not verify: %s", wave.number, error)
         return {"outcome": "does not verify", "responses": []}

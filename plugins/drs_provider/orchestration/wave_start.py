@@ -14,6 +14,7 @@ from drs_provider.exceptions import DrsFailError, DrsIncompleteAnswerError, Exec
 from drs_provider.hooks.ec2_rows import instance_exists
 from drs_provider.hooks.errors import is_conflict, is_outcome_unknown, is_quota_exceeded, is_transient
 from drs_provider.plan.drs_model import JobView, instances_by_server, parse_jobs
+from drs_provider.plan.evidence import START_INTENT
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.identity import job_tags
 from drs_provider.plan.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
@@ -62,6 +63,7 @@ class WaveStart:
 
         :raises ExecutionRefusedError: if a server must not be launched; then none of the wave is
         """
+        self._publish_intents()
         decision = self._decide()
         for _ in range(MAX_ROUNDS):
             if decision.refused:
@@ -185,15 +187,20 @@ class WaveStart:
         sealed = self._state.get(keys.START_INTENTS)
         if sealed is None:
             return []
-        payload = self._execution.unseal(sealed, "start_intent", self._wave.number)
+        payload = self._execution.unseal(sealed, START_INTENT, self._wave.number)
         return [StartIntent.from_dict(item) for item in payload["intents"]]
 
     def _save(self, intents: list[StartIntent]) -> None:
         payload = {"intents": [intent.to_dict() for intent in intents]}
-        sealed = self._execution.seal(payload, "start_intent", self._wave.number)
+        sealed = self._execution.seal(payload, START_INTENT, self._wave.number)
         self._state.set(keys.START_INTENTS, sealed)
-        # Cleanup cannot read this task's store, and must know jobs whose tags never came.
-        self._execution.view.push(keys.START_INTENTS, sealed)
+        self._publish_intents()
+
+    def _publish_intents(self) -> None:
+        # Cleanup cannot read this task's store, and must know jobs whose tags never came. A retry begins without
+        # XComs, and may find its jobs without storing anything anew.
+        if sealed := self._state.get(keys.START_INTENTS):
+            self._execution.view.push(keys.START_INTENTS, sealed)
 
     def _refusal(self, refused: Mapping[str, str]) -> str:
         names = {server.source_server_id: server.name for server in self._wave.servers}

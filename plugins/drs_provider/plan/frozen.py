@@ -1,29 +1,18 @@
 """The frozen plan: what an execution runs from, resolved once when it starts and never changed.
 
-The header travels in one XCom and each wave in one of its own (:func:`wave_key`), as
+The header travels in one XCom and each wave in one of its own, as
 ``model_dump(mode="json")``, signed by :mod:`drs_provider.plan.evidence`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.canonical import content_hash
 from drs_provider.plan.states import ExecutionType
-
-
-def wave_key(number: int) -> str:
-    """Return the XCom key of the frozen wave with this number (1-based).
-
-    :raises ValueError: if the number is smaller than 1
-    """
-    if number < 1:
-        raise ValueError(f"wave numbers start at 1, not {number}")
-    return f"frozen_wave_{number}"
 
 
 def _read_target(value: Any) -> Any:
@@ -172,14 +161,3 @@ class FrozenPlan(Frozen):
     def selected_waves(self) -> tuple[FrozenWaveRef, ...]:
         """The waves that this execution runs, by number."""
         return tuple(sorted((w for w in self.waves if w.selected), key=lambda w: w.number))
-
-
-def frozen_hash(header: FrozenPlan, waves: Iterable[FrozenWave]) -> str:
-    """Return the SHA-256 (hex) over the header and all its waves, whatever order they come in."""
-    ordered = sorted(waves, key=lambda wave: wave.number)
-    return content_hash(
-        {
-            "header": header.model_dump(mode="json"),
-            "waves": [wave.model_dump(mode="json") for wave in ordered],
-        }
-    )

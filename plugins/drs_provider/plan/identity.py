@@ -1,11 +1,10 @@
-"""Who an execution is: its id, the tags on its jobs, its session name and its ids in Airflow."""
+"""Who an execution is: its id, the tags on its jobs, its session name."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-import unicodedata
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,11 +21,8 @@ RESERVED_TAG_KEYS = frozenset(
     {TAG_EXECUTION_ID, TAG_EXECUTION_TYPE, TAG_PLAN_NAME, TAG_WAVE_NUMBER, TAG_ATTEMPT}
 )
 
-AIRFLOW_ID_MAX_LENGTH = 250
-_SLUG_MAX_LENGTH = 64
 _SESSION_NAME_MAX_LENGTH = 64
 _NOT_IN_SESSION_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
-_NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 
 
 def execution_id(deployment_id: str, dag_id: str, run_id: str, run_after: float | datetime) -> str:
@@ -94,37 +90,3 @@ def role_session_name(execution_id: str) -> str:
     if not execution_id:
         raise ValueError("role session name: the execution id is empty")
     return _shorten("drs-" + _NOT_IN_SESSION_NAME.sub("-", execution_id), _SESSION_NAME_MAX_LENGTH)
-
-
-def slug(text: str) -> str:
-    """Return ``text`` as lower-case letters, digits and single underscores, 64 at most.
-
-    :raises ValueError: if nothing is left of it
-    """
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    result = _NOT_IN_SLUG.sub("_", ascii_text).strip("_")
-    if not result:
-        raise ValueError(f"{text!r} has no letter or digit to make an id of")
-    return _shorten(result, _SLUG_MAX_LENGTH).replace("-", "_")
-
-
-def wave_group_id(number: int, name: str) -> str:
-    """Return the task group id of a wave, e.g. ``wave_1_database``."""
-    return f"wave_{number}_{slug(name)}"
-
-
-def gate_task_id(number: int) -> str:
-    """Return the task id of the gate before a wave."""
-    return f"gate_{number}"
-
-
-def check_airflow_id(value: str) -> str:
-    """Return a DAG or task id if Airflow can store it.
-
-    :raises ValueError: if it is longer than 250 characters or has others than letters, digits and ``_.-``
-    """
-    if not re.fullmatch(r"[\w.-]+", value, re.ASCII):
-        raise ValueError(f"{value!r} is no id for Airflow: letters, digits, '_', '.' and '-' only")
-    if len(value) > AIRFLOW_ID_MAX_LENGTH:
-        raise ValueError(f"id of {len(value)} characters is too long for Airflow (250): {value[:40]}…")
-    return value

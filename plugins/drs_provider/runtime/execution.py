@@ -15,7 +15,7 @@ from drs_provider.exceptions import EvidenceError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.estimates import expected_seconds
-from drs_provider.plan.evidence import TamperedError, open_sealed, seal
+from drs_provider.plan.evidence import FROZEN_PLAN, FROZEN_WAVE, TamperedError, binding, open_sealed, seal
 from drs_provider.plan.frozen import FrozenPlan, FrozenWave
 from drs_provider.plan.identity import execution_id
 from drs_provider.plan.record import ExecutionRecord, initial_record
@@ -72,7 +72,7 @@ class Execution:
         """
         run, view = RunFacts.of(context), RunView(context)
         sealed = view.pull(keys.PREPARE, keys.FROZEN_PLAN)
-        payload = unseal(sealed, "frozen_plan", {"execution_id": execution_id_of(run)})
+        payload = unseal(sealed, FROZEN_PLAN, binding(execution_id_of(run)))
         return cls(context, run, view, FrozenPlan.model_validate(payload))
 
     @property
@@ -86,7 +86,7 @@ class Execution:
         :raises EvidenceError: if it is missing or does not verify
         """
         sealed = self.view.pull(keys.PREPARE, keys.frozen_wave_key(number))
-        return FrozenWave.model_validate(unseal(sealed, "frozen_wave", self.binding(number)))
+        return FrozenWave.model_validate(unseal(sealed, FROZEN_WAVE, self.binding(number)))
 
     def waves(self) -> list[FrozenWave]:
         """Return all frozen waves by number."""
@@ -94,11 +94,7 @@ class Execution:
 
     def binding(self, wave_number: int) -> dict[str, Any]:
         """Return what evidence about a wave is bound to."""
-        return {
-            "execution_id": self.plan.execution_id,
-            "plan_hash": self.plan.plan_hash,
-            "wave": wave_number,
-        }
+        return binding(self.plan.execution_id, wave=wave_number, plan_hash=self.plan.plan_hash)
 
     def seal(self, payload: Mapping[str, Any], purpose: str, wave_number: int) -> dict[str, Any]:
         """Sign evidence about a wave (0: about the execution)."""
@@ -153,7 +149,7 @@ class Execution:
         return time.time()
 
 
-def unseal(sealed: Any, purpose: str, binding: Mapping[str, Any]) -> dict[str, Any]:
+def unseal(sealed: Any, purpose: str, bound_to: Mapping[str, Any]) -> dict[str, Any]:
     """Verify signed evidence.
 
     :raises EvidenceError: if it is missing, or was changed, or belongs to something else
@@ -165,7 +161,7 @@ def unseal(sealed: Any, purpose: str, binding: Mapping[str, Any]) -> dict[str, A
         )
     try:
         payload: dict[str, Any] = open_sealed(
-            sealed, key=settings.signing_key(), purpose=purpose, binding=binding
+            sealed, key=settings.signing_key(), purpose=purpose, binding=bound_to
         )
     except TamperedError as error:
         raise EvidenceError(f"{error}. Nothing is started on evidence that does not verify.") from error

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from drs_provider import keys
 from drs_provider.plan.drs_model import JobView
+from drs_provider.plan.evidence import START_INTENT
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.ownership import OwnedJob, StartIntent, own_jobs
 from drs_provider.runtime.execution import Execution
@@ -27,7 +28,7 @@ def published_intents(execution: Execution, wave: FrozenWave) -> list[StartInten
     sealed = execution.view.pull(start_task_id(wave), keys.START_INTENTS)
     if sealed is None:
         return []
-    payload = execution.unseal(sealed, "start_intent", wave.number)
+    payload = execution.unseal(sealed, START_INTENT, wave.number)
     return [StartIntent.from_dict(item) for item in payload["intents"]]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from drs_provider import keys
 from drs_provider.exceptions import GateClosedError
+from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenGate, FrozenWave
 from drs_provider.runtime import hitl
 from drs_provider.runtime.execution import Execution
@@ -108,7 +109,7 @@ class DrsPauseGateSensor(HumanGateSensor):
         if answers:
             armed_by = self._armed_by(execution, gate) or UNARMED
             payload["gate"] = gate_row(answers, armed_by=armed_by, outcome=timeout_policy or decision)
-        execution.view.push(keys.GATE_DECISION, execution.seal(payload, "gate_decision", self.wave_number))
+        execution.view.push(keys.GATE_DECISION, execution.seal(payload, GATE_DECISION, self.wave_number))
         if answers:
             execution.emit("gateClosed", waveNumber=self.wave_number, decision=decision)
             others = other_gates_wait(execution, keys.gate_task_id(self.wave_number))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drs_provider import keys
+from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.runtime import hitl
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.notifications import notify
@@ -82,7 +83,7 @@ class DrsHoldDrillSensor(HumanGateSensor):
         payload: dict[str, Any] = {"verdict": verdict, "attempt": execution.attempt}
         if answers:
             payload["hold"] = gate_row(answers, armed_by="hold", outcome=result)
-        execution.view.push(keys.GATE_DECISION, execution.seal(payload, "gate_decision", 0))
+        execution.view.push(keys.GATE_DECISION, execution.seal(payload, GATE_DECISION, 0))
         execution.emit("drillJudged", result=result)
         if answers:
             waits = other_gates_wait(execution, keys.HOLD_DRILL)
