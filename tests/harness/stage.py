@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.client
+import botocore.retries.bucket
 import pytest
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.execution_time.xcom import XCom
@@ -169,6 +170,8 @@ def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stag
         made = Stage(running, folder / "reports")
         _environment(patch, made, history=history)
         patch.setattr(time, "time", made.now)
+        # botocore paces its retries by the clock: that one must not stand still.
+        patch.setattr(botocore.retries.bucket.Clock, "current_time", lambda _: time.monotonic())
         patch.setattr(hitl, "upsert_hitl_detail", made.upsert)
         patch.setattr(hitl, "update_hitl_detail_response", made.update)
         patch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(made.task_states))
