@@ -180,7 +180,8 @@ class Stack:
 
     def _start_simulator(self) -> None:
         command = [sys.executable, "-m", "drs_provider.simulator"]
-        command += ["--port", str(self.ports.simulator), "--speed", f"{self.speed:g}"]
+        # Jobs run fast; between them the clock keeps pace with Airflow's, so that recovery times stay plausible.
+        command += ["--port", str(self.ports.simulator), "--speed", f"{self.speed:g}", "--idle-speed", "1"]
         if self.scenario is not None:
             command += ["--scenario", str(self.scenario)]
         self.processes.start("simulator", command, simulator_environment(), REPOSITORY)

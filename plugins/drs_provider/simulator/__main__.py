@@ -23,6 +23,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--speed", type=_speed, default=1.0, help="simulated seconds per second; 0 stands still (default: 1)"
     )
+    parser.add_argument(
+        "--idle-speed",
+        type=_speed,
+        help="speed while no job is under way; 1 keeps simulated time near real time (default: --speed)",
+    )
     parser.add_argument("--seed", type=int, help="instead of the scenario's")
     parser.add_argument(
         "--scenario",
@@ -60,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from drs_provider.simulator.adapter.simulation import Simulation
 
     try:
-        simulation = Simulation(scenario, speed=options.speed, seed=options.seed)
+        simulation = Simulation(
+            scenario, speed=options.speed, seed=options.seed, idle_speed=options.idle_speed
+        )
         activate(simulation)
         server = SimulatorServer(simulation, options.host, options.port)
     except (SimulatorError, OSError) as error:

@@ -28,6 +28,7 @@ class Simulation:
         speed: float = 1.0,
         seed: int | None = None,
         start: float | None = None,
+        idle_speed: float | None = None,
     ) -> None:
         _require_usable_environment()
         require_none_running()
@@ -36,6 +37,7 @@ class Simulation:
         self._speed = speed
         self._seed = seed
         self._start = start
+        self._idle_speed = idle_speed
         self.scenario = _scenario(scenario)
         self.reset()
 
@@ -49,7 +51,14 @@ class Simulation:
             clear_backends()
             mock_random.seed(self.scenario.seed if self._seed is None else self._seed)
             machines = MotoMachines()
-            self.world = World(self.scenario, machines, speed=self._speed, seed=self._seed, start=self._start)
+            self.world = World(
+                self.scenario,
+                machines,
+                speed=self._speed,
+                seed=self._seed,
+                start=self._start,
+                idle_speed=self._idle_speed,
+            )
             machines.now = lambda: self.world.now
             self.identities = Identities(self.scenario)
 

@@ -11,7 +11,10 @@ Action = Callable[[float], None]
 class Agenda:
     """Actions in order of their simulated time; those of one time in the order they were added."""
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        """Make an empty agenda; ``wake`` is called when something is added to an empty one."""
+        self._wake = wake
+        self.last_time: float | None = None
         self._heap: list[tuple[float, int, Action]] = []
         self._sequence = 0
 
@@ -20,6 +23,8 @@ class Agenda:
 
     def at(self, moment: float, action: Action) -> None:
         """Do ``action(moment)`` when the clock has reached ``moment``."""
+        if not self._heap:
+            self._wake()
         heapq.heappush(self._heap, (moment, self._sequence, action))
         self._sequence += 1
 
@@ -32,6 +37,7 @@ class Agenda:
         done = 0
         while self._heap and self._heap[0][0] <= now:
             moment, _, action = heapq.heappop(self._heap)
+            self.last_time = moment
             action(moment)
             done += 1
         return done

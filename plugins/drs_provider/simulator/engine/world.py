@@ -29,6 +29,7 @@ class World:
         start: float | None = None,
         seed: int | None = None,
         wall: Callable[[], float] = time.monotonic,
+        idle_speed: float | None = None,
     ) -> None:
         self.scenario = scenario
         self.machines = machines
@@ -36,8 +37,8 @@ class World:
         if start is None:
             start = parse_stamp(scenario.start_time) if scenario.start_time else time.time()
         self.started_at = start
-        self.clock = Clock(start, speed, wall)
-        self.agenda = Agenda()
+        self.clock = Clock(start, speed, wall, idle_speed=idle_speed)
+        self.agenda = Agenda(self.clock.wake)
         self.faults = FaultBook(self.seed, scenario.faults)
         self.calls = CallLog()
         self._current = start
@@ -53,12 +54,17 @@ class World:
 
     def tick(self) -> None:
         """Let everything happen that is due; called before every request of every service."""
-        self._current = max(self._current, self.clock.now())
-        self.agenda.run_until(self._current)
+        now = max(self._current, self.clock.now())
+        self.agenda.run_until(now)
+        if not len(self.agenda):
+            # Nothing is under way: the clock has been resting since the last thing happened.
+            now = max(self._current, self.clock.rest(max(self._current, self.agenda.last_time or 0.0)))
+        self._current = now
 
     def advance(self, seconds: float) -> float:
         """Move the clock forward, let everything due happen, return the new time."""
-        self.clock.advance(seconds)
+        self._current = max(self._current, self.clock.advance(seconds))
+        self.agenda.run_until(self._current)
         self.tick()
         return self._current
 
