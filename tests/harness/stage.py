@@ -22,6 +22,7 @@ from airflow.sdk.execution_time.xcom import XCom
 
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import ensure_table
+from drs_provider.history.writer import HistoryWriter
 from drs_provider.hooks.clients import forget_clients
 from drs_provider.plan.catalog import load_plan
 from drs_provider.plan.model import Plan
@@ -170,6 +171,7 @@ def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stag
         made = Stage(running, folder / "reports")
         _environment(patch, made, history=history)
         patch.setattr(time, "time", made.now)
+        patch.setitem(HistoryWriter.__init__.__kwdefaults__, "clock", made.now)
         # botocore paces its retries by the clock: that one must not stand still.
         patch.setattr(botocore.retries.bucket.Clock, "current_time", lambda _: time.monotonic())
         patch.setattr(hitl, "upsert_hitl_detail", made.upsert)

@@ -78,7 +78,8 @@ class DrsCleanupDrillOperator(BaseOperator):
         if execution.plan.cleanup == "keep":
             return "the drill keeps its instances, as plan or run configuration say"
         sealed = execution.view.pull(keys.HOLD_DRILL, keys.GATE_DECISION)
-        if sealed is not None and execution.plan.hold.on_timeout == "keep":
+        held = execution.view.task_states().get(keys.HOLD_DRILL) == "success"
+        if held and sealed is not None and execution.plan.hold.on_timeout == "keep":
             verdict = execution.unseal(sealed, GATE_DECISION, 0)["verdict"]
             if verdict["timedOut"]:
                 return "nobody judged the drill in time, and the plan keeps its instances then"

@@ -21,6 +21,9 @@ from drs_provider.runtime.execution import Execution, execution_id_of
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.wave_results import record_fields
 
+#: Why a run is red if none of its waves has an error.
+_WITHOUT_ERRORS = {ExecutionStatus.CANCELLED: "stopped by a person"}
+
 
 @dataclass(frozen=True)
 class FinalRecord:
@@ -46,23 +49,27 @@ def final_record(
     states = execution.view.task_states()
     ends = [wave_end(execution, wave, states) for wave in execution.waves()]
     outcomes = [end.outcome for end in ends]
-    stopped = any(end.stopped_by_person for end in ends) or states.get(keys.HOLD_DRILL) == "skipped"
+    hold, hold_problem = _hold(execution, states)
+    stopped = any(end.stopped_by_person for end in ends) or _hold_stopped(states, hold_problem)
     status = terminal_status(outcomes, stopped_by_person=stopped, started=True)
     cleanup, cleanup_problem = _cleanup(execution)
-    problems = [end.error for end in ends if end.error] if not run_is_green(status, outcomes) else []
-    if status is ExecutionStatus.CANCELLED and not problems:
-        problems.append("stopped by a person")
+    problems: list[str] = []
+    if not run_is_green(status, outcomes):
+        problems = [end.error for end in ends if end.error] or [
+            _WITHOUT_ERRORS.get(status, "no wave completed")
+        ]
     record = _record(execution, ends, earlier)
+    if "hold" in hold:
+        record["hold"] = hold["hold"]
     record = close_attempt(
         record,
         status,
         ended_at=ended_at,
         error_message="; ".join(problems) or None,
-        verdict=_hold(execution).get("verdict"),
+        verdict=hold.get("verdict"),
         cleanup=cleanup,
     )
-    if cleanup_problem:
-        problems.append(cleanup_problem)
+    problems += [problem for problem in (hold_problem, cleanup_problem) if problem]
     recovered = sum(outcome.servers_recovered for outcome in outcomes)
     total = sum(outcome.servers_total for outcome in outcomes if outcome.selected)
     plan = execution.plan
@@ -79,20 +86,30 @@ def _record(
     record["attempts"] = [*before, *record["attempts"]]  # type: ignore[list-item]
     for end in ends:
         record = apply_wave_result(record, record_fields(end.result))
-    if hold := _hold(execution).get("hold"):
-        record["hold"] = hold
     return record
 
 
-def _hold(execution: Execution) -> dict[str, Any]:
-    sealed = execution.view.pull(keys.HOLD_DRILL, keys.GATE_DECISION)
-    if sealed is None:
-        return {"verdict": {"result": "not verified"}} if execution.plan.is_drill else {}
-    try:
-        payload = execution.unseal(sealed, GATE_DECISION, 0)
-    except EvidenceError as error:
-        return {"verdict": {"result": "not verified", "notes": str(error)}}
-    return payload if payload.get("verdict") else {}
+def _hold(execution: Execution, states: Mapping[str, str | None]) -> tuple[dict[str, Any], str | None]:
+    """Return the verdict on a drill, and why there is none if the hold failed."""
+    if not execution.plan.is_drill:
+        return {}, None
+    problem = None
+    if states.get(keys.HOLD_DRILL) == "success":
+        try:
+            sealed = execution.view.pull(keys.HOLD_DRILL, keys.GATE_DECISION)
+            return execution.unseal(sealed, GATE_DECISION, 0), None
+        except EvidenceError as error:
+            problem = str(error)
+    elif states.get(keys.HOLD_DRILL) == "failed":
+        problem = (execution.view.pull(keys.HOLD_DRILL, keys.FAILURE) or {}).get("message")
+    notes = {"notes": problem} if problem else {}
+    return {"verdict": {"result": "not verified", **notes}}, f"hold_drill: {problem}" if problem else None
+
+
+def _hold_stopped(states: Mapping[str, str | None], problem: str | None) -> bool:
+    """Whether the run was marked failed before or while the drill was held: the hold never fails without a word."""
+    state = states.get(keys.HOLD_DRILL)
+    return state == "skipped" or (state == "failed" and problem is None)
 
 
 def _cleanup(execution: Execution) -> tuple[dict[str, Any] | None, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,6 +18,7 @@ from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.states import WaveOutcome, WaveStatus
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import start_task_id
+from drs_provider.runtime.run import NOT_BEGUN
 from drs_provider.runtime.watching import open_watch
 from drs_provider.runtime.wave_results import pull_result
 
@@ -45,16 +47,33 @@ def wave_end(execution: Execution, wave: FrozenWave, states: Mapping[str, str | 
 
     :param states: Airflow's state of every task of the run
     """
-    result = pull_result(execution.view, wave.number, wave.name)
+    result = _told_result(execution, wave, states)
     if result is None:
         end = _without_result(execution, wave, states)
     else:
         if result.get("enrichmentIncomplete"):
             result = _enriched_again(execution, wave, result)
         end = WaveEnd(result, _outcome(wave, result), error=result.get("errorMessage"))
-    if gate := _gate(execution, wave):
+    if gate := _gate(execution, wave, states):
         end = replace(end, result={**end.result, "gate": gate})
     return end
+
+
+def _told_result(
+    execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]
+) -> dict[str, Any] | None:
+    """Return the result that the wave's tasks told when they last ran, not one of an attempt before."""
+    view = execution.view
+    enrich_id = keys.wave_task_id(wave.number, wave.name, keys.ENRICH)
+    if states.get(enrich_id) not in NOT_BEGUN:
+        result = pull_result(view, enrich_id)
+        started = view.pull(start_task_id(wave), keys.RECOVERY_JOBS) or {}
+        # Older than the jobs it should tell of: `enrich` was marked as success, and did not run.
+        return None if result and started.get("attempt", 0) > result["attempt"] else result
+    skipped = states.get(start_task_id(wave)) == "skipped"
+    if skipped and states.get(keys.gate_task_id(wave.number)) == "success":
+        return pull_result(view, start_task_id(wave))
+    return None
 
 
 def _outcome(wave: FrozenWave, result: Mapping[str, Any]) -> WaveOutcome:
@@ -69,30 +88,33 @@ def _outcome(wave: FrozenWave, result: Mapping[str, Any]) -> WaveOutcome:
 
 
 def _without_result(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> WaveEnd:
+    end = partial(_end, execution, wave, states)
     gate_id = keys.gate_task_id(wave.number)
     task_ids = [gate_id, *(keys.wave_task_id(wave.number, wave.name, task) for task in WAVE_TASKS)]
     if not wave.selected:
-        return _end(execution, wave, WaveStatus.SKIPPED, None)
+        return end(WaveStatus.SKIPPED, None)
     for task_id in task_ids:
-        if failure := execution.view.pull(task_id, keys.FAILURE):
+        failure = execution.view.pull(task_id, keys.FAILURE) if states.get(task_id) == "failed" else None
+        if failure:
             closed = failure["errorType"] == GateClosedError.__name__
             status = WaveStatus.CANCELLED if closed else WaveStatus.FAILED
-            return _end(execution, wave, status, failure["message"], stopped=closed)
+            return end(status, failure["message"], stopped=closed)
     of_wave = [states.get(task_id) for task_id in task_ids]
     if "skipped" in of_wave:
         # None of our tasks skips without telling: Airflow skips what has not begun when a run is marked failed.
-        return _end(execution, wave, WaveStatus.CANCELLED, _stopped_text(wave, of_wave), stopped=True)
+        return end(WaveStatus.CANCELLED, _stopped_text(wave, of_wave), stopped=True)
     killed = [task_id for task_id, state in zip(task_ids, of_wave, strict=True) if state == "failed"]
     if killed:
-        return _end(execution, wave, WaveStatus.FAILED, f"task {killed[0]} was killed")
+        return end(WaveStatus.FAILED, f"task {killed[0]} was killed")
     if None in of_wave or "removed" in of_wave:
         text = (
             f"wave {wave.number} ({wave.name}) is not in the DAG any more: the plan was edited while it ran"
         )
-        return _end(execution, wave, WaveStatus.FAILED, text)
-    return _end(
-        execution, wave, WaveStatus.CANCELLED, "not started: a wave before it did not complete", quiet=True
-    )
+        return end(WaveStatus.FAILED, text)
+    if of_wave[-1] == "success":
+        text = f"wave {wave.number} ({wave.name}) told no result: its tasks were marked as success, and did not run"
+        return end(WaveStatus.FAILED, text)
+    return end(WaveStatus.CANCELLED, "not started: a wave before it did not complete", quiet=True)
 
 
 def _stopped_text(wave: FrozenWave, states: list[str | None]) -> str:
@@ -103,6 +125,7 @@ def _stopped_text(wave: FrozenWave, states: list[str | None]) -> str:
 def _end(
     execution: Execution,
     wave: FrozenWave,
+    states: Mapping[str, str | None],
     status: WaveStatus,
     error: str | None,
     *,
@@ -110,7 +133,8 @@ def _end(
     quiet: bool = False,
 ) -> WaveEnd:
     result: dict[str, Any] = {"waveNumber": wave.number, "attempt": execution.attempt}
-    started = execution.view.pull(start_task_id(wave), keys.RECOVERY_JOBS)
+    began = states.get(start_task_id(wave)) not in NOT_BEGUN
+    started = execution.view.pull(start_task_id(wave), keys.RECOVERY_JOBS) if began else None
     if started:
         result |= _what_runs(execution, wave, status)
     result["status"] = status.value
@@ -152,9 +176,10 @@ def _enriched_again(execution: Execution, wave: FrozenWave, result: dict[str, An
     return {**fresh, **kept, "enrichmentIncomplete": False}
 
 
-def _gate(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
-    sealed = execution.view.pull(keys.gate_task_id(wave.number), keys.GATE_DECISION)
-    if sealed is None:
+def _gate(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> dict[str, Any] | None:
+    gate_id = keys.gate_task_id(wave.number)
+    sealed = execution.view.pull(gate_id, keys.GATE_DECISION)
+    if sealed is None or states.get(gate_id) in NOT_BEGUN:
         return None
     try:
         return execution.unseal(sealed, GATE_DECISION, wave.number).get("gate")

@@ -95,6 +95,7 @@ def wave_result(
 ) -> dict[str, Any]:
     """Return the wave's record fields and what gates and messages say of it."""
     attempts = {job.job_id: job.attempt for job in watch.jobs}
+    jobs = sorted(evidence.jobs, key=lambda job: (attempts[job.job_id], job.created_at or 0.0))
     failed = [server.name for server in verdict.servers if not server.recovered]
     result: dict[str, Any] = {
         "waveNumber": watch.wave.number,
@@ -105,7 +106,7 @@ def wave_result(
         ),
         "endTime": max((job.ended_at for job in evidence.jobs if job.ended_at), default=execution.now()),
         "lastPolledTime": execution.now(),
-        "jobs": [job_row(job, attempts[job.job_id]) for job in evidence.jobs],
+        "jobs": [job_row(job, attempts[job.job_id]) for job in jobs],
         "serverStatuses": _rows(execution, watch, evidence, verdict),
         "errorMessage": error,
         "enrichmentIncomplete": True if evidence.incomplete else None,

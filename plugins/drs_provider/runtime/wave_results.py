@@ -43,15 +43,13 @@ def push_result(view: RunView, result: dict[str, Any]) -> None:
     view.push(keys.WAVE_RESULT, {**head, "rowsApart": True})
 
 
-def pull_result(view: RunView, wave_number: int, wave_name: str) -> dict[str, Any] | None:
-    """Return a wave's result, whichever of its tasks wrote it, or None."""
-    for task in (keys.ENRICH, keys.START_RECOVERY):
-        task_id = keys.wave_task_id(wave_number, wave_name, task)
-        result = view.pull(task_id, keys.WAVE_RESULT)
-        if result:
-            rows = {"serverStatuses": pull_rows(view, task_id)} if result.get("rowsApart") else {}
-            return {**result, **rows}
-    return None
+def pull_result(view: RunView, task_id: str) -> dict[str, Any] | None:
+    """Return the wave result that a task wrote, or None."""
+    result = view.pull(task_id, keys.WAVE_RESULT)
+    if not result:
+        return None
+    rows = {"serverStatuses": pull_rows(view, task_id)} if result.get("rowsApart") else {}
+    return {**result, **rows}
 
 
 def record_fields(result: dict[str, Any]) -> dict[str, Any]:
