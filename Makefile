@@ -1,6 +1,7 @@
 # make drill [PLAN=erp_three_tier] [SPEED=60]   a drill of a plan through real Airflow processes and simulated AWS
 # make up / make down                           the same stack in the background, for the browser
 # make test / make lint                         tests; ruff, mypy and the check of import directions
+# make bench                                    figures of speed and memory, with their limits
 #
 # Needs Python 3.11 or newer with venv, and a package index. Everything goes to .venv/ and build/.
 
@@ -15,10 +16,10 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install drill up down status test lint format lock clean distclean
+.PHONY: help install drill up down status test bench lint format lock clean distclean
 
 help:
-	@sed -n '1,6s/^# \{0,1\}//p' Makefile
+	@sed -n '1,7s/^# \{0,1\}//p' Makefile
 
 install: $(READY)
 
@@ -45,6 +46,9 @@ down status: $(READY)
 
 test: $(READY)
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+bench: $(READY)
+	@AIRFLOW_HOME="$(CURDIR)/build/bench" PYTHONPATH=plugins:. $(PY) -W ignore -m benchmarks
 
 lint: $(READY)
 	$(PY) -m ruff check .

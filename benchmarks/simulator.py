@@ -1,6 +1,6 @@
 """How fast the DRS simulator starts and answers, and how much memory it takes.
 
-Run: ``PYTHONPATH=plugins python benchmarks/simulator.py``. Prints each figure with its limit; exit code 1 if one
+Run: ``PYTHONPATH=plugins:. python -m benchmarks.simulator``. Prints each figure with its limit; exit code 1 if one
 is exceeded. CPU is the server process's own, so that a busy machine disturbs it little.
 """
 
@@ -18,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+
+from benchmarks.figures import Figure, print_figures
 
 PLUGINS = Path(__file__).resolve().parents[1] / "plugins"
 ACCOUNT, REGION = "111122223333", "eu-west-1"
@@ -183,7 +185,7 @@ def errors_of_pollers(server: Server) -> int:
         return sum(pool.map(poll, range(POLLERS)))
 
 
-def figures() -> Iterator[tuple[str, float, float, str]]:
+def figures() -> Iterator[Figure]:
     """Name, figure, limit and unit of each measurement."""
     with running() as server:
         yield "start to first answer", server.seconds_to_first_answer, START_SECONDS, "s"
@@ -201,17 +203,5 @@ def figures() -> Iterator[tuple[str, float, float, str]]:
         yield "peak memory with 1,000 jobs and 1,000 instances", server.peak_memory_mb(), MEMORY_MB, "MB"
 
 
-def main() -> int:
-    """Measure and print; 1 if a limit is exceeded."""
-    exceeded = 0
-    for name, figure, limit, unit in figures():
-        good = figure <= limit
-        exceeded += not good
-        print(
-            f"{name:<52} {figure:8.2f} {unit:<5} limit {limit:g} {'ok' if good else 'EXCEEDED'}", flush=True
-        )
-    return 1 if exceeded else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(1 if print_figures(figures()) else 0)

@@ -1,0 +1,1 @@
+"""Measurements of what users wait for; figures, limits and ratios, no tests."""

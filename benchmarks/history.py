@@ -1,0 +1,80 @@
+"""Our own time in writes to the history table: the time inside DynamoDB's client is taken out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks.figures import Figure, p95
+
+WAVES, SERVERS = 10, 50
+REPEATS = 40
+UPDATE_MS, FINALIZE_MS = 500.0, 1000.0
+
+
+class TimedClient:
+    """A DynamoDB client that adds up the time spent in its calls."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._client, name)
+        if not callable(attribute) or name in ("exceptions", "meta"):
+            return attribute
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            begin = time.perf_counter()
+            try:
+                return attribute(*args, **kwargs)
+            finally:
+                self.seconds += time.perf_counter() - begin
+
+        return timed
+
+
+def figures() -> Iterator[Figure]:
+    """Name, figure, limit and unit of each measurement."""
+    import boto3
+    from moto import mock_aws
+
+    os.environ |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+    with mock_aws():
+        client = TimedClient(boto3.client("dynamodb", region_name="eu-west-1"))
+        yield from _figures(client)
+
+
+def _figures(client: TimedClient) -> Iterator[Figure]:
+    from drs_provider.history.outcome import ExecutionRef
+    from drs_provider.history.store import DynamoDbHistory
+    from drs_provider.history.table import ensure_table
+    from drs_provider.plan.record import close_attempt, initial_record
+    from drs_provider.plan.states import ExecutionStatus, WaveStatus
+    from tests.history.world import frozen_plan, frozen_wave
+
+    ensure_table(client, "execution-history")
+    history = DynamoDbHistory(client, "execution-history")
+    waves = [frozen_wave(number, SERVERS) for number in range(1, WAVES + 1)]
+
+    def own_ms(act: Callable[[], Any]) -> float:
+        inside, begin = client.seconds, time.perf_counter()
+        act()
+        return (time.perf_counter() - begin - (client.seconds - inside)) * 1000
+
+    updates, ends = [], []
+    for number in range(REPEATS):
+        plan = frozen_plan(waves, execution_id=f"00000000-0000-0000-0000-{number:012d}")
+        record = initial_record(plan, waves, attempt=1, expected_duration_seconds=1200, now=plan.started_at)
+        ref = ExecutionRef.of(record)
+        history.start(record)
+        history.set_execution_status(ref, ExecutionStatus.IN_PROGRESS)
+        updates.append(own_ms(lambda: history.set_wave(ref, 1, WaveStatus.LAUNCHING)))  # noqa: B023
+        rows = record["waves"][0].get("serverStatuses", [])
+        updates.append(own_ms(lambda: history.put_servers(ref, 1, rows, plan.started_at + 20)))  # noqa: B023
+        end = close_attempt(record, ExecutionStatus.FAILED, ended_at=plan.started_at + 60)
+        ends.append(own_ms(lambda: history.finalize(ref, end)))  # noqa: B023
+    yield f"an update, {WAVES} waves of {SERVERS} servers, p95", p95(updates), UPDATE_MS, "ms"
+    yield f"the end of an execution of {WAVES * SERVERS} servers, p95", p95(ends), FINALIZE_MS, "ms"
