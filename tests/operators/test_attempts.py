@@ -97,9 +97,7 @@ def test_an_attempt_does_not_inherit_results_of_waves_that_it_did_not_reach(play
     run = play.plan_run(two_waves()).approve_everything()
     assert run.go() == "success"
     assert run.stored["verdict"]["result"] == "passed"
-    play.simulator.inject(
-        "StartRecovery", kind="error", code="ValidationException", message="no", status=400
-    )
+    play.simulator.inject("StartRecovery", kind="error", code="ValidationException", message="no", status=400)
     run.clear("wave_1_first")
     assert run.go() == "failed"
     assert run.states["wave_2_second.enrich"] == "upstream_failed"
@@ -114,9 +112,7 @@ def test_an_attempt_does_not_inherit_failures_either(play: Stage) -> None:
     run = play.plan_run(two_waves()).approve_everything()
     assert run.go() == "failed"
     assert run.outline().waves == {"first": "COMPLETED", "second": "FAILED"}
-    play.simulator.inject(
-        "StartRecovery", kind="error", code="ValidationException", message="no", status=400
-    )
+    play.simulator.inject("StartRecovery", kind="error", code="ValidationException", message="no", status=400)
     run.clear("wave_1_first")
     assert run.go() == "failed"
     assert run.outline().waves == {"first": "FAILED", "second": "CANCELLED"}

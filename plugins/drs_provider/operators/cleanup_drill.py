@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from drs_provider import keys, settings
 from drs_provider.exceptions import CleanupIncompleteError
 from drs_provider.plan.evidence import GATE_DECISION
-from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.execution import Execution, never_started
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.run import RunView
 from drs_provider.runtime.state_store import TaskState
@@ -39,7 +39,7 @@ class DrsCleanupDrillOperator(BaseOperator):
     @tells_failure
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Clean up, or tell why there is nothing to clean."""
-        if RunView(context).pull(keys.PREPARE, keys.FROZEN_PLAN) is None:
+        if never_started(RunView(context)):
             return {"action": "none", "reason": "the run never started"}
         return self._clean(Execution.frozen(context))
 

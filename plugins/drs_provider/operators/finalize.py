@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from drs_provider import keys, settings
-from drs_provider.exceptions import ExecutionFailedError
+from drs_provider.exceptions import EvidenceError, ExecutionFailedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.links import DrsReportLink
 from drs_provider.plan.record import ExecutionRecord, with_report
-from drs_provider.runtime.execution import DRY_RUN, EXCLUDED, Execution
+from drs_provider.runtime.execution import Execution, never_started, only_looked
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.notifications import notify
@@ -47,14 +47,19 @@ class DrsFinalizeOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """End the attempt."""
         view = RunView(context)
-        outcome = view.pull(keys.PREPARE, keys.OUTCOME)
-        if outcome in (DRY_RUN, EXCLUDED):
+        if outcome := only_looked(view):
             if failure := view.pull(keys.PREPARE, keys.FAILURE):
                 raise ExecutionFailedError(failure["message"])
             return {"outcome": outcome}
-        if view.pull(keys.PREPARE, keys.FROZEN_PLAN) is None:
+        if never_started(view):
             return self._end_refused(context, view)
-        return self._end(Execution.frozen(context))
+        try:
+            execution = Execution.frozen(context)
+            execution.waves()
+        except EvidenceError as error:
+            # The end is recorded all the same; nothing that the frozen plan says can be believed.
+            return self._end_refused(context, view, evidence=str(error))
+        return self._end(execution)
 
     def _end(self, execution: Execution) -> dict[str, Any]:
         from drs_provider.orchestration.final_record import final_record  # boto3 stays out of DAG parsing
@@ -71,11 +76,13 @@ class DrsFinalizeOperator(BaseOperator):
         self._colour(final)
         return {"status": record["status"], "report": self.link_address}
 
-    def _end_refused(self, context: Mapping[str, Any], view: RunView) -> dict[str, Any]:
+    def _end_refused(
+        self, context: Mapping[str, Any], view: RunView, *, evidence: str | None = None
+    ) -> dict[str, Any]:
         from drs_provider.orchestration.final_record import refused_record
 
         run = RunFacts.of(context)
-        record = refused_record(run, view)
+        record = refused_record(run, view, evidence=evidence)
         history = RunHistory.of(ExecutionRef.of(record), lambda: record)
         record = self._write_report(history.finalize(record), history)
         emit(

@@ -122,11 +122,17 @@ def _cleanup(execution: Execution) -> tuple[dict[str, Any] | None, str | None]:
     return report, None
 
 
-def refused_record(run: RunFacts, view: RunView) -> ExecutionRecord:
-    """Return the record of a run that ended before it was frozen: conf, identity or preflight stopped it."""
+def refused_record(run: RunFacts, view: RunView, *, evidence: str | None = None) -> ExecutionRecord:
+    """Return the record of a run without a frozen plan: conf, identity or preflight stopped it.
+
+    :param evidence: what is wrong with the frozen plan, if there is one that cannot be believed
+    """
     known: dict[str, Any] = view.pull(keys.PREPARE, keys.RUN_RECORD) or {}
     failure = view.pull(keys.PREPARE, keys.FAILURE) or {}
     message = failure.get("message") or "prepare was stopped before it had decided anything"
+    if evidence:
+        failure = {"message": evidence}
+        message = f"{evidence} No cleanup was possible: instances of a drill may still exist."
     now = known.get("startTime") or run.started_at or run.run_after
     status = ExecutionStatus.FAILED if failure else ExecutionStatus.CANCELLED
     record: ExecutionRecord = {

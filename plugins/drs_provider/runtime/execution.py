@@ -39,6 +39,27 @@ def execution_id_of(run: RunFacts) -> str:
     return execution_id(settings.get("deployment_id"), run.dag_id, run.run_id, run.run_after)
 
 
+def only_looked(view: RunView) -> str | None:
+    """Return DRY_RUN or EXCLUDED if `prepare` ended so.
+
+    A run with a frozen plan has started, whatever its outcome says: XComs can be edited.
+    """
+    outcome = view.pull(keys.PREPARE, keys.OUTCOME)
+    if outcome not in (DRY_RUN, EXCLUDED) or view.pull(keys.PREPARE, keys.FROZEN_PLAN) is not None:
+        return None
+    return str(outcome)
+
+
+def never_started(view: RunView) -> bool:
+    """Tell whether `prepare` ended without an execution: stopped, refused, or only looked.
+
+    If `prepare` succeeded and its frozen plan is missing, somebody removed it, or marked the task as success.
+    """
+    if view.pull(keys.PREPARE, keys.FROZEN_PLAN) is not None:
+        return False
+    return only_looked(view) is not None or view.task_states().get(keys.PREPARE) != "success"
+
+
 @dataclass
 class Execution:
     """A running task's view of its execution.
@@ -58,10 +79,8 @@ class Execution:
         :raises AirflowSkipException: if the run is only a dry run, or falls into an exclusion window
         :raises EvidenceError: if the frozen plan is missing or does not verify
         """
-        view = RunView(context)
-        outcome = view.pull(keys.PREPARE, keys.OUTCOME)
-        if outcome in (DRY_RUN, EXCLUDED):
-            raise AirflowSkipException(f"nothing to do: the run is {outcome.replace('_', ' ')}")
+        if reason := only_looked(RunView(context)):
+            raise AirflowSkipException(f"nothing to do: the run is {reason.replace('_', ' ')}")
         return cls.frozen(context)
 
     @classmethod
