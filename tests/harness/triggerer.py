@@ -32,6 +32,7 @@ class Triggerer:
         self._loop = asyncio.new_event_loop()
         self._triggers: dict[str, asyncio.Task[Any]] = {}
         self._due: dict[str, float] = {}
+        self.serialized: dict[str, dict[str, Any]] = {}
         self._polled: set[str] = set()
         self._news = asyncio.Event()
 
@@ -42,7 +43,8 @@ class Triggerer:
             self._due[task_id] = self._run.now() + max(round(wait, 1), LEAST_WAIT_SECONDS)
             return
         path, arguments = trigger.serialize()
-        made = import_string(path)(**json.loads(json.dumps(arguments)))
+        self.serialized[task_id] = json.loads(json.dumps(arguments))
+        made = import_string(path)(**self.serialized[task_id])
         made.task_instance = SimpleNamespace(
             dag_id=self._run.dag.dag_id, run_id=self._run.dag_run.run_id, task_id=task_id, try_number=1
         )
