@@ -52,7 +52,10 @@ CLIENT_ROOM = "hooks"
 
 def test_imports_point_down():
     # In a process of its own: import-linter configures logging, which would switch off every logger there is.
-    script = f"import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports({str(CONFIG)!r}, no_cache=True))"
+    script = (
+        "import sys; from importlinter.cli import lint_imports; "
+        f"sys.exit(lint_imports({str(CONFIG)!r}, no_cache=True))"
+    )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PLUGINS), str(REPOSITORY)])}
     done = subprocess.run(
         [sys.executable, "-c", script],
