@@ -6,6 +6,7 @@ defaults are taken from :mod:`drs_provider.options` either way.
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def _number(option: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if value <= 0:
+    if not 0 < value < math.inf:
         raise DrsConfigurationError(f"[drs] {option} must be a positive number, not {text!r}")
     return value
 
