@@ -1,0 +1,96 @@
+"""The shape of a plan's DAG."""
+
+from __future__ import annotations
+
+import pytest
+
+from drs_provider.dag_factory.build import build_dag, build_single_task_dag, plan_name_of
+from drs_provider.dag_factory.defaults import default_args
+from drs_provider.plan.catalog import load_plan
+from tests.harness.plans import WIKI, plan, two_waves
+from tests.harness.stage import SAMPLE_PLANS
+
+
+def test_waves_follow_their_dependencies() -> None:
+    dag = build_dag(load_plan(SAMPLE_PLANS, "shop_two_regions"))
+    assert dag.get_task("gate_1").upstream_task_ids == {"prepare"}
+    assert dag.get_task("gate_2").upstream_task_ids == {"wave_1_database.enrich"}
+    assert dag.get_task("gate_3").upstream_task_ids == {"wave_1_database.enrich"}
+    assert dag.get_task("hold_drill").upstream_task_ids == {
+        "wave_2_frontend_west.enrich",
+        "wave_3_frontend_central.enrich",
+    }
+
+
+def test_a_wave_is_a_chain_behind_its_gate() -> None:
+    dag = build_dag(plan())
+    chain = ["gate_1", "wave_1_everything.start_recovery", "wave_1_everything.wait_for_recovery"]
+    for task, following in zip(chain, [*chain[1:], "wave_1_everything.enrich"], strict=True):
+        assert following in dag.get_task(task).downstream_task_ids
+    assert dag.get_task("gate_1").trigger_rule == "none_failed"
+
+
+def test_waves_without_dependencies_start_side_by_side() -> None:
+    dag = build_dag(two_waves(second={"depends_on": []}))
+    assert dag.get_task("gate_1").upstream_task_ids == {"prepare"}
+    assert dag.get_task("gate_2").upstream_task_ids == {"prepare"}
+
+
+def test_teardowns_have_every_gate_and_wave_directly_before_them() -> None:
+    dag = build_dag(two_waves())
+    before = {"gate_1", "gate_2", "wave_1_first.enrich", "wave_2_second.enrich", "hold_drill"}
+    assert before <= dag.get_task("cleanup_drill").upstream_task_ids
+    assert before | {"cleanup_drill"} <= dag.get_task("finalize").upstream_task_ids
+    for task_id in ("cleanup_drill", "finalize"):
+        task = dag.get_task(task_id)
+        assert task.is_teardown
+        assert task.on_failure_fail_dagrun
+
+
+def test_a_smaller_plan_priority_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_args(1, "me")["priority_weight"] > default_args(50, "me")["priority_weight"]
+    monkeypatch.setenv("AIRFLOW__DRS__PRIORITY_WEIGHT", "20")
+    assert default_args(50, "me")["priority_weight"] == 1
+
+
+def test_queue_and_pool_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "queue" not in default_args(1, "me")
+    monkeypatch.setenv("AIRFLOW__DRS__QUEUE", "recovery")
+    monkeypatch.setenv("AIRFLOW__DRS__POOL", "drs")
+    dag = build_dag(plan())
+    assert {task.queue for task in dag.tasks} == {"recovery"}
+    assert {task.pool for task in dag.tasks} == {"drs"}
+
+
+def test_people_s_texts_are_no_markup_in_the_docs() -> None:
+    made = plan(
+        {"name": "everything", "servers": WIKI},
+        title="<script>alert(1)</script> *ERP*",
+        owner="a|b",
+        business_function="[click](http://evil.example)",
+    )
+    docs = build_dag(made).doc_md
+    assert docs is not None
+    assert "<script>" not in docs
+    assert "[click](" not in docs
+    assert r"a\|b" in docs
+    assert made.content_hash in docs
+
+
+def test_a_withdrawn_plan_says_so() -> None:
+    made = plan(schedule={"cron": "0 3 * * 6", "timezone": "UTC"})
+    dag = build_dag(made, withdrawn=True)
+    assert "Withdrawn" in (dag.doc_md or "")
+    assert "withdrawn" in dag.tags
+    assert set(dag.task_ids) == set(build_dag(made).task_ids)
+
+
+@pytest.mark.parametrize("task_id", ["gate_x", "wave_1_a.other", "wave_a.enrich", "else", "gate_1.enrich"])
+def test_a_task_id_that_no_plan_has_is_refused(task_id: str) -> None:
+    with pytest.raises(ValueError, match="no recovery plan's DAG"):
+        build_single_task_dag("drs_wiki", task_id)
+
+
+def test_the_plans_name_is_read_off_the_dag_id() -> None:
+    assert plan_name_of("drs_wiki") == "wiki"
+    assert plan_name_of("etl") is None

@@ -1,0 +1,139 @@
+"""Which DAGs a parse yields: broken, vanished and edited plan files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from airflow.sdk import DAG
+
+from drs_provider.dag_factory import register
+from drs_provider.dag_factory.last_good import SECONDS_PER_DAY, LastGoodPlans
+from drs_provider.dag_factory.register import recovery_plan_dags
+from tests.harness.plans import plan
+from tests.harness.stage import SAMPLE_PLANS
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    plans = tmp_path / "plans"
+    shutil.copytree(SAMPLE_PLANS, plans)
+    monkeypatch.setenv("AIRFLOW__DRS__STATE_PATH", str(tmp_path / "state"))
+    return plans
+
+
+def parse_for(monkeypatch: pytest.MonkeyPatch, dag_id: str | None, task_id: str | None = None) -> None:
+    """Let the next parses be those of a task's own process."""
+
+    class Context:
+        pass
+
+    context = Context()
+    context.dag_id, context.task_id = dag_id, task_id  # type: ignore[attr-defined]
+    monkeypatch.setattr(register, "get_parsing_context", lambda: context)
+
+
+def test_every_plan_is_a_dag(folder: Path) -> None:
+    assert set(recovery_plan_dags(folder)) == {"drs_erp_three_tier", "drs_shop_two_regions", "drs_wiki"}
+
+
+def test_a_task_gets_only_its_own_dag(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse_for(monkeypatch, "drs_wiki", "gate_1")
+    dags = recovery_plan_dags(folder)
+    assert set(dags) == {"drs_wiki"}
+    assert len(dags["drs_wiki"].tasks) > 1
+
+
+def test_a_task_of_somebody_elses_dag_gets_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse_for(monkeypatch, "etl_daily", "load")
+    assert recovery_plan_dags(folder) == {}
+
+
+@pytest.mark.parametrize("damage", ["broken", "deleted"])
+def test_trap_34_a_plan_that_no_longer_loads_keeps_its_dag(folder: Path, damage: str) -> None:
+    before = recovery_plan_dags(folder)
+    damage_plan(folder / "wiki.yaml", damage)
+    after = recovery_plan_dags(folder)
+    assert set(after) == set(before)
+    assert set(after["drs_wiki"].task_ids) == set(before["drs_wiki"].task_ids)
+    assert withdrawn(after["drs_wiki"])
+    assert not withdrawn(after["drs_erp_three_tier"])
+
+
+def test_a_plan_that_is_mended_is_no_longer_withdrawn(folder: Path) -> None:
+    recovery_plan_dags(folder)
+    content = (folder / "wiki.yaml").read_text()
+    damage_plan(folder / "wiki.yaml", "broken")
+    assert withdrawn(recovery_plan_dags(folder)["drs_wiki"])
+    (folder / "wiki.yaml").write_text(content)
+    assert not withdrawn(recovery_plan_dags(folder)["drs_wiki"])
+
+
+@pytest.mark.parametrize("damage", ["broken", "deleted"])
+def test_trap_34_a_task_of_a_lost_plan_gets_a_dag_with_itself(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    damage_plan(folder / "wiki.yaml", damage)
+    parse_for(monkeypatch, "drs_wiki", "wave_1_everything.enrich")
+    dags = recovery_plan_dags(folder)
+    assert dags["drs_wiki"].task_ids == ["wave_1_everything.enrich"]
+
+
+def test_trap_34_a_task_that_an_edit_removed_gets_a_dag_with_itself(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse_for(monkeypatch, "drs_wiki", "wave_2_gone.start_recovery")
+    assert recovery_plan_dags(folder)["drs_wiki"].task_ids == ["wave_2_gone.start_recovery"]
+
+
+def test_a_withdrawn_plan_is_forgotten_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1_800_000_000.0]
+    monkeypatch.setattr("time.time", lambda: clock[0])
+    kept = LastGoodPlans(tmp_path)
+    kept.remember(plan())
+    assert [item.plan.name for item in kept.withdrawn([], keep_days=7)] == ["small"]
+    clock[0] += 6 * SECONDS_PER_DAY
+    assert [item.withdrawn_at for item in kept.withdrawn([], keep_days=7)] == [1_800_000_000.0]
+    clock[0] += 2 * SECONDS_PER_DAY
+    assert kept.withdrawn([], keep_days=7) == []
+    clock[0] -= 8 * SECONDS_PER_DAY
+    assert kept.withdrawn([], keep_days=7) == []
+
+
+def test_the_last_good_form_is_the_newest_that_loads(tmp_path: Path) -> None:
+    kept = LastGoodPlans(tmp_path)
+    kept.remember(plan())
+    newer = plan(owner="somebody")
+    kept.remember(newer)
+    (item,) = kept.withdrawn([], keep_days=7)
+    assert item.plan == newer
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"plan": {"name": "Bad Name"}}'])
+def test_a_damaged_copy_is_passed_over(tmp_path: Path, content: str) -> None:
+    kept = LastGoodPlans(tmp_path)
+    kept.remember(plan())
+    (file,) = (tmp_path / "plans").iterdir()
+    file.write_text(content)
+    assert kept.withdrawn([], keep_days=7) == []
+    kept.remember(plan())
+    assert [item.plan.name for item in kept.withdrawn([], keep_days=7)] == ["small"]
+
+
+def test_a_folder_that_cannot_be_written_costs_no_plan(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = folder.parent / "file"
+    blocked.write_text("in the way")
+    monkeypatch.setenv("AIRFLOW__DRS__STATE_PATH", str(blocked))
+    assert len(recovery_plan_dags(folder)) == 3
+
+
+def damage_plan(file: Path, damage: str) -> None:
+    if damage == "deleted":
+        file.unlink()
+    else:
+        file.write_text(file.read_text() + "\nno_such_field: 1\n")
+
+
+def withdrawn(dag: DAG) -> bool:
+    return "withdrawn" in dag.tags

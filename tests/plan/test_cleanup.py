@@ -1,0 +1,86 @@
+"""What a drill's cleanup may terminate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drs_provider.plan.cleanup import CleanupStep, drill_instances, next_step
+from tests.plan.rule_builders import instance, job
+
+OWN = "drsjob-1"
+
+
+def step(**changes: Any) -> CleanupStep:
+    values: dict[str, Any] = {
+        "instances": [instance("s-1")],
+        "own_job_ids": {OWN},
+        "jobs": [job(OWN, {"s-1": "LAUNCHED"})],
+        "known_instance_ids": ["i-s-1"],
+        "existing_instance_ids": {"i-s-1"},
+    }
+    return next_step(**(values | changes))
+
+
+def test_the_drills_own_instances_are_terminated() -> None:
+    assert step() == CleanupStep(terminate=("i-s-1",), remaining=("i-s-1",))
+    assert not step().done
+
+
+def test_trap_19_instances_of_others_are_not() -> None:
+    foreign = [
+        instance("s-1", job_id="drsjob-other"),
+        instance("s-2", job_id=None),
+        instance("s-3", is_drill=False),
+        instance("s-4", state="TERMINATED"),
+    ]
+    assert drill_instances(foreign, {OWN}) == ()
+    assert step(instances=foreign, known_instance_ids=[]).done
+
+
+def test_nothing_is_terminated_while_a_job_of_ours_launches() -> None:
+    running = job(OWN, {"s-1": "LAUNCHED", "s-2": "PENDING"}, status="STARTED")
+    found = step(jobs=[running])
+    assert found.wait_for == (OWN,)
+    assert found.terminate == ()
+    assert not found.done
+
+
+def test_instances_in_a_terminate_job_are_only_waited_for() -> None:
+    terminating = job("drsjob-2", {"s-1": "LAUNCHED"}, type="TERMINATE", status="STARTED")
+    found = step(jobs=[job(OWN, {"s-1": "LAUNCHED"}), terminating])
+    assert found.terminate == ()
+    assert found.remaining == ("i-s-1",)
+
+
+def test_a_terminate_job_that_ended_without_effect_is_repeated() -> None:
+    ended = job("drsjob-2", {"s-1": "LAUNCHED"}, type="TERMINATE")
+    assert step(jobs=[job(OWN, {"s-1": "LAUNCHED"}), ended]).terminate == ("i-s-1",)
+
+
+def test_ec2_has_the_last_word() -> None:
+    assert step(instances=[]).remaining == ("i-s-1",)
+    assert step(instances=[], existing_instance_ids=set()).done
+
+
+SERVERS = st.sampled_from(["s-1", "s-2", "s-3"])
+INSTANCES = st.lists(
+    st.builds(
+        instance,
+        SERVERS,
+        job_id=st.sampled_from([OWN, "drsjob-other", None]),
+        state=st.sampled_from(["RUNNING", "STOPPED", "TERMINATED"]),
+        is_drill=st.booleans(),
+    ),
+    unique_by=lambda view: view.source_server_id,
+)
+
+
+@given(instances=INSTANCES, status=st.sampled_from(["PENDING", "STARTED", "COMPLETED"]))
+def test_trap_19_whatever_there_is_only_our_drills_instances_go(instances: list[Any], status: str) -> None:
+    found = step(instances=instances, jobs=[job(OWN, {}, status=status)], known_instance_ids=[])
+    mine = {view.recovery_instance_id for view in instances if view.job_id == OWN and view.is_drill}
+    assert set(found.terminate) <= mine
+    assert found.done == (not found.wait_for and not found.terminate and not found.remaining)
