@@ -6,6 +6,9 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
+
+import pytest
 
 _AIRFLOW_HOME = tempfile.mkdtemp(prefix="drs-tests-airflow-")
 atexit.register(shutil.rmtree, _AIRFLOW_HOME, ignore_errors=True)
@@ -23,3 +26,18 @@ os.environ.update(
         "AWS_SHARED_CREDENTIALS_FILE": os.path.join(_AIRFLOW_HOME, "aws-credentials"),
     }
 )
+
+# Fast ones first: pure rules, then what needs a simulator, then whole programs and real Airflow processes.
+_LAST = ("contract", "packaging", "embedded", "e2e")
+_TESTS = Path(__file__).parent
+
+
+def _turn(item: pytest.Item) -> int:
+    room = item.path.relative_to(_TESTS).parts[0]
+    return _LAST.index(room) + 2 if room in _LAST else int(room != "plan")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the rooms of the tests in their order; within a room the order stays random."""
+    items.sort(key=_turn)
