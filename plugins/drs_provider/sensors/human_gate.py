@@ -131,7 +131,7 @@ class HumanGateSensor(BaseSensorOperator):
         }
         problem = None
         if answer.option == request.confirming:
-            problem = refusal(request, [item["respondedBy"] for item in answers.accepted], answer.user_id)
+            problem = refusal(request, [item["respondedBy"] for item in answers.accepted], answer)
         if problem:
             self.log.warning("Answer by %s refused: %s", answer.user_id, problem)
             answers.refused.append({**record, "refused": problem})
@@ -199,10 +199,11 @@ def gate_row(answers: Answers, *, armed_by: str, outcome: str) -> dict[str, Any]
     }
 
 
-def refusal(request: Request, earlier: Sequence[str], user_id: str) -> str | None:
-    """Return why this user's confirming answer does not count, or None if it does."""
-    if user_id == request.excluded:
+def refusal(request: Request, earlier: Sequence[str], answer: hitl.Answer) -> str | None:
+    """Return why this confirming answer does not count, or None if it does."""
+    # Airflow tells who started a run by name, who answered by id and name; the two differ with some auth managers.
+    if request.excluded in (answer.user_id, answer.user_name):
         return "who started the execution cannot approve it"
-    if user_id in earlier:
+    if answer.user_id in earlier:
         return "two different people must approve"
     return None
