@@ -178,3 +178,21 @@ def test_finalize_run_again_returns_what_is_stored(play: Stage) -> None:
     assert after["endTime"] == before["endTime"]
     assert after["status"] == before["status"]
     assert after["attempts"] == before["attempts"]
+
+
+@pytest.mark.drs_scenario("shop_two_regions")
+def test_a_wave_that_is_cleared_while_another_one_runs_on(play: Stage) -> None:
+    """The run is not over: what runs beside the cleared wave finds itself in the next attempt when it resumes."""
+    fault = {"kind": "error", "code": "ValidationException", "message": "no", "status": 400, "times": 1}
+    play.simulator.inject("StartRecovery", account="222233334444", **fault)
+    run = play.plan_run("shop_two_regions", step_seconds=100).approve_everything()
+    central = "wave_3_frontend_central"
+    run.when(f"{central}.start_recovery", "failed", lambda: run.clear(central))
+    assert run.go() == "success"
+    record = run.stored
+    assert record["status"] == "COMPLETED"
+    assert {wave["status"] for wave in record["waves"]} == {"COMPLETED"}
+    assert len(play.launched_servers()) == 4
+    assert len(play.launched_servers(account="222233334444", region="eu-central-1")) == 2
+    assert set(play.instances().values()) == {"terminated"}
+    assert [row["status"] for row in record["attempts"]][-1] == "COMPLETED"

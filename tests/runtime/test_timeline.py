@@ -1,0 +1,23 @@
+"""Timeline events in the task log."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime
+
+import pytest
+
+from drs_provider.runtime.timeline import emit
+
+
+def test_an_event_is_one_json_object_on_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="drs.timeline"):
+        emit("exec-1", "jobStarted", jobId="drsjob-1", reason="two\nlines", odd={1}.__class__)
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "drs.timeline"]
+    assert "\n" not in message
+    event = json.loads(message)
+    assert (event["executionId"], event["event"], event["jobId"]) == ("exec-1", "jobStarted", "drsjob-1")
+    assert datetime.fromisoformat(event["timestampISO"]).timestamp() == pytest.approx(
+        event["timestamp"], abs=0.001
+    )
