@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from drs_provider.orchestration.final_record import FinalRecord
 
 #: Above this, the XCom leaves out the server rows; report and history hold them.
-MAX_XCOM_SERVERS = 500
+MAX_XCOM_SERVERS = 200
 
 
 class DrsFinalizeOperator(BaseOperator):
