@@ -11,6 +11,8 @@ from tests.harness.plan_run import PlanRun
 from tests.harness.plans import plan, recovery_of, two_waves
 from tests.harness.stage import Stage
 
+pytestmark = pytest.mark.drs_scenario("three_tier", history=False)
+
 GATE = {
     "message": "Check *logins* first.",
     "approvers": ["dr-approver-1", "dr-approver-2"],
@@ -45,7 +47,7 @@ def test_an_approval_lets_the_wave_start_and_is_recorded(play: Stage) -> None:
     assert response["respondedBy"] == "dr-approver-1"
     assert (response["comment"], response["ticket"]) == ("logins work", "CHG7")
     # Airflow keeps times to the microsecond.
-    assert gate["openedAt"] - 1e-5 <= response["respondedAt"] <= gate["closedAt"]
+    assert gate["openedAt"] <= response["respondedAt"] <= gate["closedAt"]
 
 
 def test_people_are_told_what_they_decide(play: Stage) -> None:
@@ -71,7 +73,6 @@ def test_a_rejection_cancels_the_execution_and_starts_nothing(play: Stage) -> No
     assert "dr-approver-1" in run.record["errorMessage"]
     assert "not today" in run.record["errorMessage"]
     assert play.jobs() == []
-    assert run.stored["status"] == "CANCELLED"
     assert run.states["wave_1_everything.start_recovery"] == "upstream_failed"
 
 
@@ -82,7 +83,6 @@ def test_a_skipped_wave_leaves_a_green_partial_drill(play: Stage) -> None:
     assert run.outline().status == "PARTIAL"
     assert run.outline().waves == {"first": "COMPLETED", "second": "SKIPPED"}
     assert len(play.jobs()) == 1
-    assert run.stored["status"] == "PARTIAL"
 
 
 def test_waves_behind_a_skipped_one_go_on(play: Stage) -> None:
