@@ -18,6 +18,7 @@ ENRICH = "enrich"
 FROZEN_PLAN = "frozen_plan"
 OUTCOME = "outcome"  # "started", "dry_run", "excluded" or "refused"
 PREFLIGHT = "preflight"
+CLAIM = "claim"  # which servers the run holds until its end
 RUN_RECORD = "run_record"  # what is known of a run that was refused before it was frozen
 
 # XComs of a wave's tasks

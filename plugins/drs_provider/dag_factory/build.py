@@ -7,6 +7,7 @@ longer loads. A worker needs only its operator; order and trigger rules are the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param, TaskGroup, chain
@@ -27,17 +28,11 @@ from drs_provider.sensors.gate import DrsPauseGateSensor
 from drs_provider.sensors.hold import DrsHoldDrillSensor
 from drs_provider.sensors.recovery import DrsRecoverySensor
 
-DAG_ID_PREFIX = "drs_"
 
-
-def plan_name_of(dag_id: str) -> str | None:
-    """Return the plan whose DAG has this id, or None if it is no plan's DAG."""
-    return dag_id.removeprefix(DAG_ID_PREFIX) if dag_id.startswith(DAG_ID_PREFIX) else None
-
-
-def build_dag(plan: Plan, *, withdrawn: bool = False) -> DAG:
+def build_dag(plan: Plan, *, plans_folder: Path | None = None, withdrawn: bool = False) -> DAG:
     """Return the DAG of a plan.
 
+    :param plans_folder: where other plans are, whose executions may be at work on the same servers
     :param withdrawn: the plan's file no longer loads: nothing new may start, running executions go on
     """
     with DAG(
@@ -57,7 +52,7 @@ def build_dag(plan: Plan, *, withdrawn: bool = False) -> DAG:
         default_args=default_args(plan.priority, plan.owner or "airflow"),
         render_template_as_native_obj=False,
     ) as dag:
-        _tasks(plan, withdrawn=withdrawn)
+        _tasks(plan, None if withdrawn else plan, plans_folder)
     for task in dag.tasks:
         # Airflow copies the DAG's params into every task: most of a serialized DAG, and no task reads them there.
         task.params = ParamsDict()
@@ -78,8 +73,8 @@ def _params(plan: Plan) -> dict[str, Param]:
     }
 
 
-def _tasks(plan: Plan, *, withdrawn: bool) -> None:
-    prepare = DrsPrepareOperator(task_id=keys.PREPARE, plan=None if withdrawn else plan)
+def _tasks(plan: Plan, startable: Plan | None, plans_folder: Path | None) -> None:
+    prepare = DrsPrepareOperator(task_id=keys.PREPARE, plan=startable, plans_folder=plans_folder)
     gates: dict[str, BaseOperator] = {}
     ends: dict[str, BaseOperator] = {}
     for wave in plan.waves:

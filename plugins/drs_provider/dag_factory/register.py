@@ -8,9 +8,10 @@ from pathlib import Path
 from airflow.sdk import DAG, get_parsing_context
 
 from drs_provider import settings
-from drs_provider.dag_factory.build import build_dag, build_single_task_dag, plan_name_of
-from drs_provider.dag_factory.last_good import LastGoodPlans
+from drs_provider.dag_factory.build import build_dag, build_single_task_dag
 from drs_provider.plan.catalog import Catalog, load_catalog
+from drs_provider.plan.identity import plan_name_of
+from drs_provider.plan.last_good import LastGoodPlans
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def _one_dag(catalog: Catalog, dag_id: str, task_id: str | None) -> dict[str, DA
     if name is None:
         return {}
     if loaded := catalog.plans.get(name):
-        dag = build_dag(loaded.plan)
+        dag = build_dag(loaded.plan, plans_folder=catalog.folder)
         if task_id is None or task_id in dag.task_dict:
             return {dag_id: dag}
     if task_id is None:
@@ -46,7 +47,7 @@ def _all_dags(catalog: Catalog) -> dict[str, DAG]:
     last_good = LastGoodPlans(settings.state_path())
     dags = {}
     for loaded in catalog.plans.values():
-        dags[loaded.plan.dag_id] = build_dag(loaded.plan)
+        dags[loaded.plan.dag_id] = build_dag(loaded.plan, plans_folder=catalog.folder)
         last_good.remember(loaded.plan)
     keep_days = settings.get_int("withdrawn_plan_days")
     for kept in last_good.withdrawn(catalog.plans, keep_days=keep_days):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -12,7 +13,9 @@ from drs_provider import keys, settings
 from drs_provider.exceptions import ExecutionRefusedError, PlanUnavailableError
 from drs_provider.orchestration.admission import check_initiator, exclusion_reason, read_conf
 from drs_provider.orchestration.freezer import Freezer
+from drs_provider.plan.claims import claim_of
 from drs_provider.plan.freezing import RunIdentity, freeze_header, freeze_waves
+from drs_provider.plan.frozen import FrozenPlan, FrozenWave
 from drs_provider.plan.model import Plan
 from drs_provider.plan.run_conf import RunConf
 from drs_provider.runtime.aws import AwsAccess
@@ -33,15 +36,17 @@ class DrsPrepareOperator(BaseOperator):
     A retry or a clear finds the frozen plan of the first time and goes on with it, whatever became of the file.
 
     :param plan: the plan as its file says now; None if the file no longer loads
+    :param plans_folder: where other plans are, whose executions may be at work on the same servers
     :raises ExecutionRefusedError: if conf, initiator or preflight forbid the execution; the message lists every finding
     :raises PlanUnavailableError: if the plan does not load and the execution was not frozen before
     """
 
     ui_color = "#a8c6fa"
 
-    def __init__(self, *, plan: Plan | None, **kwargs: Any) -> None:
+    def __init__(self, *, plan: Plan | None, plans_folder: Path | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._plan = plan
+        self._plans_folder = plans_folder
 
     @tells_failure
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,10 +107,20 @@ class DrsPrepareOperator(BaseOperator):
                 {**item, "by": run.initiated_by, "why": conf.reason} for item in preflight.report.overrides()
             ],
         )
-        freezer.freeze(header, freeze_waves(plan, conf, preflight.servers, preflight.snapshots))
+        waves = freeze_waves(plan, conf, preflight.servers, preflight.snapshots)
+        self._claim(view, header, waves)
+        freezer.freeze(header, waves)
         freezer.publish(view)
         view.push(keys.OUTCOME, STARTED)
         return self._started(Execution.frozen(context))
+
+    def _claim(self, view: RunView, header: FrozenPlan, waves: Sequence[FrozenWave]) -> None:
+        from drs_provider.orchestration.claiming import claim_servers, plan_dag_ids
+
+        dag_ids = {header.dag_id}
+        if self._plans_folder is not None:
+            dag_ids |= plan_dag_ids(self._plans_folder, settings.state_path())
+        claim_servers(view, claim_of(header, waves), dag_ids)
 
     def _preflight(self, plan: Plan, conf: RunConf, identity: RunIdentity, view: RunView) -> PreflightResult:
         from drs_provider.preflight.run import run_preflight  # boto3 stays out of DAG parsing

@@ -11,6 +11,7 @@ from drs_provider import keys
 from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.wave_end import WaveEnd, wave_end
 from drs_provider.plan.evidence import GATE_DECISION
+from drs_provider.plan.identity import plan_name_of
 from drs_provider.plan.record import (
     ExecutionRecord,
     apply_wave_result,
@@ -137,8 +138,8 @@ def refused_record(run: RunFacts, view: RunView, *, evidence: str | None = None)
     status = ExecutionStatus.FAILED if failure else ExecutionStatus.CANCELLED
     record: ExecutionRecord = {
         "executionId": execution_id_of(run),
-        "planId": run.dag_id.removeprefix("drs_"),
-        "planName": run.dag_id.removeprefix("drs_"),
+        "planId": plan_name_of(run.dag_id) or run.dag_id,
+        "planName": plan_name_of(run.dag_id) or run.dag_id,
         "executionType": str(run.conf.get("execution_type", "DRILL")),
         "status": ExecutionStatus.PENDING.value,
         "attempt": run.attempt,

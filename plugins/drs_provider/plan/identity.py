@@ -12,6 +12,8 @@ from datetime import datetime
 # Never change it: every execution id hangs on it.
 _NAMESPACE = uuid.UUID("6d5b2c1e-6f0a-5c58-9a3d-1f2f7f3f9b52")
 
+DAG_ID_PREFIX = "drs_"
+
 TAG_EXECUTION_ID = "ExecutionId"
 TAG_EXECUTION_TYPE = "ExecutionType"
 TAG_PLAN_NAME = "PlanName"
@@ -45,6 +47,16 @@ def execution_id(deployment_id: str, dag_id: str, run_id: str, run_after: float 
     # JSON keeps the parts apart ("a", "bc" is not "ab", "c"); microseconds are all a datetime holds.
     name = json.dumps([deployment_id, dag_id, run_id, round(run_after * 1_000_000)])
     return str(uuid.uuid5(_NAMESPACE, name))
+
+
+def dag_id_of(plan_name: str) -> str:
+    """Return the id of a plan's DAG."""
+    return DAG_ID_PREFIX + plan_name
+
+
+def plan_name_of(dag_id: str) -> str | None:
+    """Return the plan whose DAG has this id, or None if it is no plan's DAG."""
+    return dag_id.removeprefix(DAG_ID_PREFIX) if dag_id.startswith(DAG_ID_PREFIX) else None
 
 
 def job_tags(

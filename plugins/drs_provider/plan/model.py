@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.canonical import content_hash
+from drs_provider.plan.identity import dag_id_of
 from drs_provider.plan.model_fields import (
     MAX_PLAN_TAGS,
     Key,
@@ -111,7 +112,7 @@ class Plan(Library):
     @property
     def dag_id(self) -> str:
         """Id of the plan's DAG."""
-        return f"drs_{self.name}"
+        return dag_id_of(self.name)
 
     @property
     def display_title(self) -> str:

@@ -114,7 +114,7 @@ def _recovery_params(plan: Plan) -> dict[str, dict[str, Any]]:
         "preempt_drill": {
             "default": False,
             "title": "Pre-empt a drill",
-            "description": "Cancel a drill that is in the way, instead of refusing the RECOVERY.",
+            "description": "Refused by this version: cancel a drill that is in the way by marking its run as failed.",
             "section": _RECOVERY,
             "type": "boolean",
         },

@@ -62,6 +62,10 @@ class RunView:
         """Return another task's XCom, or None."""
         return self._ti.xcom_pull(task_ids=task_id, key=key)
 
+    def pull_from(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+        """Return an XCom of another run, or None."""
+        return self._ti.xcom_pull(dag_id=dag_id, run_id=run_id, task_ids=task_id, key=key)
+
     def push(self, key: str, value: Any) -> None:
         """Write an XCom of the running task."""
         self._ti.xcom_push(key=key, value=value)
@@ -70,6 +74,12 @@ class RunView:
         """Return the state of every task of the run by task id."""
         states = RuntimeTaskInstance.get_task_states(dag_id=self._ti.dag_id, run_ids=[self._ti.run_id])
         return dict(states.get(self._ti.run_id, {}))
+
+    @staticmethod
+    def states_of(dag_id: str, task_ids: list[str]) -> dict[str, dict[str, str | None]]:
+        """Return the states of some tasks in every run of a DAG, by run id and task id."""
+        states = RuntimeTaskInstance.get_task_states(dag_id=dag_id, task_ids=task_ids)
+        return {run_id: dict(of_run) for run_id, of_run in states.items()}
 
 
 async def publish_xcom(key: str, value: Any, *, dag_id: str, run_id: str, task_id: str) -> None:

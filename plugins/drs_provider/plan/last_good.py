@@ -58,6 +58,10 @@ class LastGoodPlans:
                 kept.append(plan)
         return kept
 
+    def names(self) -> list[str]:
+        """Return the names of all kept plans."""
+        return [file.stem for file in self._files()]
+
     def _withdraw(self, name: str, keep_days: int) -> WithdrawnPlan | None:
         stored = self._read(name)
         if stored is None:
