@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models.hitl import HITLDetail
 from airflow.models.trigger import handle_event_submit
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
@@ -15,6 +16,7 @@ from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionW
 from airflow.sdk import DAG, BaseNotifier, BaseOperator, get_parsing_context
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput, TaskDeferred
 from airflow.sdk.execution_time import comms, hitl
+from airflow.sdk.execution_time import supervisor as supervisor_module
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.execution_time.xcom import XCom
 from airflow.triggers.base import TriggerEvent
@@ -38,10 +40,9 @@ pytestmark = pytest.mark.contract
         (
             hitl.upsert_hitl_detail,
             0,
-            {"ti_id", "options", "subject", "body", "params", "assigned_users"},
+            {"ti_id", "options", "subject", "body", "defaults", "params", "assigned_users"},
         ),
-        (hitl.update_hitl_detail_response, 0, {"ti_id", "chosen_options", "params_input"}),
-        (TaskAwaitingInput, 0, {"method_name", "timeout"}),
+        (TaskAwaitingInput, 0, {"method_name", "kwargs", "timeout"}),
         (RuntimeTaskInstance.get_task_states, 0, {"dag_id", "run_ids"}),
         (XCom.aset, 0, {"key", "value", "dag_id", "run_id", "task_id"}),
         (BaseOperator.defer, 1, {"trigger", "method_name"}),
@@ -85,10 +86,11 @@ def ask(context):
         subject="start wave 2?",
         body="facts",
         options=("Approve", "Reject"),
+        closing="Reject",
         fields={"comment": adapter.text_field("Comment")},
         approvers=("dr-approver-1",),
     )
-    adapter.park("resumed", timeout_seconds=60)
+    adapter.park("resumed", timeout_seconds=60, kwargs={"attempt": 2})
 
 
 @pytest.mark.parametrize("make", [Probe, SensorProbe])
@@ -104,7 +106,8 @@ def test_a_gate_opens_its_request_then_parks(supervisor, make):
         "start wave 2?",
     )
     assert [user.id for user in request.assigned_users] == ["dr-approver-1"]
-    assert request.defaults is None, "a gate that nobody answers must not answer itself"
+    assert request.defaults == ["Reject"], "a gate that nobody answers in time must not let the wave start"
+    assert ended.message.next_kwargs == {"attempt": 2}
     assert supervisor.sent.index(request) < supervisor.sent.index(ended.message)
 
 
@@ -149,26 +152,33 @@ def test_an_answer_reaches_the_gate_with_who_gave_it_and_when(supervisor, make):
 def test_an_answer_that_airflow_gave_itself_is_nobodys():
     detail = answered_detail()
     detail.responded_by = None
+    assert adapter.timed_out(detail.as_resume_event_payload(timedout=True))
     with pytest.raises(ValueError, match="not an answer by a person"):
         adapter.read_answer(detail.as_resume_event_payload(timedout=True))
 
 
 @pytest.mark.parametrize("make", [Probe, SensorProbe])
-def test_a_timeout_reaches_the_gates_own_method(supervisor, make):
-    """Airflow's sweep resumes with this event; a sensor must not turn it into a failure of its own."""
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"chosen_options": ["Reject"], "responded_by_user": None, "timedout": True},
+        {"error": "The response timeout has passed without a response.", "error_type": "timeout"},
+    ],
+)
+def test_a_timeout_reaches_the_gates_own_method(supervisor, make, event):
+    """Airflow's sweep resumes with such an event; a sensor must not turn it into a failure of its own."""
     seen = []
-    event = {"error": "The response timeout has passed without a response.", "error_type": "timeout"}
     ended = run_probe(
         lambda context, event: seen.append(adapter.timed_out(event)), make=make, **resume_from(event)
     )
     assert (seen, ended.state) == ([True], "success")
 
 
-def test_a_gate_closes_its_request_so_that_a_late_answer_is_refused(supervisor):
-    ended = run_probe(lambda context: adapter.close_detail(context["ti"].id, "Reject"))
-    (update,) = supervisor.messages(comms.UpdateHITLDetail)
-    assert (update.ti_id, update.chosen_options) == (ended.ti_id, ["Reject"])
-    assert update.params_input == {"comment": adapter.CLOSED_BY_TIMEOUT}
+def test_the_scheduler_closes_a_request_whose_time_is_over():
+    """A worker cannot: its supervisor answers the message of ``update_hitl_detail_response`` with "Unhandled request"."""
+    sweep = inspect.getsource(SchedulerJobRunner.check_awaiting_input_timeouts)
+    assert "hitl_detail.defaults" in sweep
+    assert "UpdateHITLDetail" not in inspect.getsource(supervisor_module)
 
 
 def test_a_form_field_shows_as_airflow_reads_it():

@@ -36,6 +36,7 @@ class Request:
     """A human-in-the-loop detail.
 
     :param approvers: the only users that may answer; empty: everybody
+    :param defaults: the answer that a timeout gives
     :param response: the answer, once there is one
     """
 
@@ -44,6 +45,7 @@ class Request:
     options: list[str]
     fields: dict[str, Any]
     approvers: list[str]
+    defaults: list[str]
     response: dict[str, Any] | None = None
 
 
@@ -67,17 +69,20 @@ class People:
     ) -> None:
         """Open a request anew, as ``upsert_hitl_detail`` does; an earlier answer is gone then."""
         assert params is not None, "422: params are required"
-        assert defaults is None, "a gate without an answer must not answer itself"
+        assert defaults in (["Reject"], ["Failed"]), "a gate without an answer must not let anything go on"
         assert not multiple, "a gate takes one answer"
         approvers = [user["id"] for user in assigned_users or ()]
-        self.requests[ti_id] = Request(subject, body or "", list(options), as_json(params), approvers)
+        self.requests[ti_id] = Request(
+            subject, body or "", list(options), as_json(params), approvers, list(defaults)
+        )
 
-    def update(self, ti_id: UUID, chosen_options: list[str], params_input: dict[str, Any]) -> None:
-        """Answer a request on the task's own behalf, as ``update_hitl_detail_response`` does."""
+    def time_out(self, ti_id: UUID) -> dict[str, Any]:
+        """Answer a request with its default, as the scheduler's sweep does, unless somebody has answered it."""
         request = self.requests[ti_id]
-        assert set(chosen_options) <= set(request.options)
         if request.response is None:
-            request.response = self._response(chosen_options, params_input, None)
+            given = {name: spec["value"] for name, spec in request.fields.items()}
+            request.response = {**self._response(request.defaults, given, None), "timedout": True}
+        return request.response
 
     def respond(self, ti_id: UUID, option: str, user: str, fields: Mapping[str, Any]) -> int:
         """Answer as a user, through the API; return the HTTP status."""

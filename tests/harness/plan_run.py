@@ -288,8 +288,7 @@ class PlanRun:
 
     def _wake(self, task_id: str, payload: Any) -> None:
         if self.rows[task_id].state == "awaiting_input":
-            timeout = {"error": "The response timeout has passed.", "error_type": "timeout"}
-            self._resume(task_id, self._response(task_id) or timeout)
+            self._resume(task_id, self.people.time_out(self.rows[task_id].id))
         elif self.rows[task_id].state == "deferred":
             self._resume(task_id, payload)
 

@@ -125,9 +125,6 @@ class Stage:
         self._run.people.upsert(**arguments)
         self._run.opened(arguments["ti_id"])
 
-    def update(self, **arguments: Any) -> None:
-        self._run.people.update(**arguments)
-
     def task_states(self, dag_id: str, run_ids: list[str], **_: Any) -> dict[str, dict[str, str | None]]:
         return {
             run.dag_run.run_id: run.states
@@ -175,7 +172,6 @@ def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stag
         # botocore paces its retries by the clock: that one must not stand still.
         patch.setattr(botocore.retries.bucket.Clock, "current_time", lambda _: time.monotonic())
         patch.setattr(hitl, "upsert_hitl_detail", made.upsert)
-        patch.setattr(hitl, "update_hitl_detail_response", made.update)
         patch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(made.task_states))
         patch.setattr(XCom, "aset", made.publish)
         patch.setattr(

@@ -2,6 +2,11 @@
 
 A gate writes its detail, then parks in ``awaiting_input``: no worker, no pool slot and no trigger is held, and
 an answer given between the two steps is seen when the task parks. An operator that defers instead would lose it.
+
+When its time is over, Airflow's scheduler answers the request with its default and resumes the task, in one
+transaction: an answer given before counts, one given later is refused. The default is the option that stops, and the
+task takes it for what it is, a timeout. A task cannot close its request itself: a worker's supervisor does not know
+that message (only the triggerer's does).
 """
 
 from __future__ import annotations
@@ -12,9 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from airflow.sdk.exceptions import TaskAwaitingInput
-from airflow.sdk.execution_time.hitl import HITLUser, update_hitl_detail_response, upsert_hitl_detail
-
-CLOSED_BY_TIMEOUT = "closed: the time to answer is over"
+from airflow.sdk.execution_time.hitl import HITLUser, upsert_hitl_detail
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,15 @@ def open_detail(
     subject: str,
     body: str,
     options: Sequence[str],
+    closing: str,
     fields: Mapping[str, Any],
     approvers: Sequence[str] = (),
 ) -> None:
     """Show a request under Required Actions; without approvers everybody with the right may answer it.
 
     Opening it again erases an earlier answer: store that first.
+
+    :param closing: the option that Airflow writes when the time is over, so that later answers are refused
     """
     users = [HITLUser(id=user, name=user) for user in approvers] or None
     upsert_hitl_detail(
@@ -63,29 +69,25 @@ def open_detail(
         options=list(options),
         subject=subject,
         body=body,
+        defaults=[closing],
         params=dict(fields),
         assigned_users=users,
     )
 
 
-def park(method_name: str, *, timeout_seconds: float) -> NoReturn:
+def park(method_name: str, *, timeout_seconds: float, kwargs: dict[str, Any] | None = None) -> NoReturn:
     """Leave the worker until the request is answered, or until it times out.
 
+    :param kwargs: what the method gets beside ``context`` and ``event``
     :raises TaskAwaitingInput: always; it is how Airflow parks a task
     """
-    raise TaskAwaitingInput(method_name=method_name, timeout=timedelta(seconds=max(timeout_seconds, 1)))
-
-
-def close_detail(ti_id: Any, option: str) -> None:
-    """Answer the request on the gate's own behalf, so that a late answer is refused."""
-    update_hitl_detail_response(
-        ti_id=ti_id, chosen_options=[option], params_input={"comment": CLOSED_BY_TIMEOUT}
-    )
+    timeout = timedelta(seconds=max(timeout_seconds, 1))
+    raise TaskAwaitingInput(method_name=method_name, kwargs=kwargs, timeout=timeout)
 
 
 def timed_out(event: Mapping[str, Any]) -> bool:
     """Tell whether the task was resumed because nobody answered in time."""
-    return event.get("error_type") == "timeout"
+    return event.get("timedout") is True or event.get("error_type") == "timeout"
 
 
 def read_answer(event: Mapping[str, Any]) -> Answer:

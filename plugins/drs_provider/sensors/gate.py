@@ -23,6 +23,7 @@ SKIP_WAVE = "Skip wave"
 #: Decisions as records and evidence carry them
 DECISIONS = {APPROVE: "approve", REJECT: "reject", SKIP_WAVE: "skip"}
 UNARMED = "unarmed"
+PAUSE = "pause"
 
 
 class DrsPauseGateSensor(HumanGateSensor):
@@ -41,11 +42,14 @@ class DrsPauseGateSensor(HumanGateSensor):
         super().__init__(**kwargs)
         self.wave_number = wave_number
 
-    def request(self, execution: Execution) -> Request | None:
+    def armed(self, execution: Execution) -> bool:
         """Ask if the wave is part of the run and somebody armed the gate."""
         wave = execution.wave(self.wave_number)
-        if not wave.selected or self._armed_by(execution, wave.gate) is None:
-            return None
+        return wave.selected and self._armed_by(execution, wave.gate) is not None
+
+    def request(self, execution: Execution) -> Request:
+        """Ask whether the wave may start."""
+        wave = execution.wave(self.wave_number)
         gate = wave.gate
         plan = execution.plan
         return Request(
@@ -64,7 +68,7 @@ class DrsPauseGateSensor(HumanGateSensor):
     def _armed_by(self, execution: Execution, gate: FrozenGate) -> str | None:
         if gate.armed_by:
             return gate.armed_by
-        return "pause" if execution.view.pull(keys.PREPARE, keys.pause_key(self.wave_number)) else None
+        return PAUSE if execution.view.pull(keys.PREPARE, keys.pause_key(self.wave_number)) else None
 
     def passed(self, execution: Execution) -> dict[str, Any]:
         """Pass a gate that nobody armed."""
@@ -107,7 +111,8 @@ class DrsPauseGateSensor(HumanGateSensor):
         gate = execution.wave(self.wave_number).gate
         payload: dict[str, Any] = {"decision": decision, "attempt": execution.attempt}
         if answers:
-            armed_by = self._armed_by(execution, gate) or UNARMED
+            # Who paused the run may have taken that back meanwhile.
+            armed_by = self._armed_by(execution, gate) or PAUSE
             payload["gate"] = gate_row(answers, armed_by=armed_by, outcome=timeout_policy or decision)
         execution.view.push(keys.GATE_DECISION, execution.seal(payload, GATE_DECISION, self.wave_number))
         if answers:

@@ -28,11 +28,13 @@ class DrsHoldDrillSensor(HumanGateSensor):
 
     ui_color = "#f6c66f"
 
-    def request(self, execution: Execution) -> Request | None:
-        """Ask for the verdict, if the drill is attended."""
+    def armed(self, execution: Execution) -> bool:
+        """Ask if the drill is attended."""
+        return execution.plan.is_drill and execution.plan.hold.enabled
+
+    def request(self, execution: Execution) -> Request:
+        """Ask for the verdict."""
         plan = execution.plan
-        if not plan.is_drill or not plan.hold.enabled:
-            return None
         return Request(
             subject=f"DRILL {plan.plan_title}: test the launched servers, then judge the drill",
             body="Cleanup terminates the drill's instances after your verdict."
@@ -41,15 +43,11 @@ class DrsHoldDrillSensor(HumanGateSensor):
             options=(PASSED, FAILED),
             confirming=PASSED,
             closing=FAILED,
-            timeout_seconds=self._seconds_left(execution),
+            timeout_seconds=plan.hold.timeout_seconds,
+            # The drill's maximum age counts from its start, whatever the hold allows.
+            until=plan.started_at + plan.max_age_seconds,
             fields={"notes": hitl.text_field("Notes", description="What was tested, what was seen")},
         )
-
-    @staticmethod
-    def _seconds_left(execution: Execution) -> float:
-        # The drill's maximum age counts from its start, whatever the hold allows.
-        age = execution.now() - execution.plan.started_at
-        return max(1.0, min(execution.plan.hold.timeout_seconds, execution.plan.max_age_seconds - age))
 
     def passed(self, execution: Execution) -> dict[str, Any] | None:
         """Go on at once: a RECOVERY has no verdict, an unattended drill is not verified."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -19,6 +20,10 @@ from drs_provider.runtime.state_store import TaskState
 class Request:
     """What people are asked.
 
+    :param confirming: the option that lets things go on
+    :param closing: the option that stops; Airflow writes it when the time is over
+    :param timeout_seconds: how long people have, from the first question on
+    :param until: epoch seconds at which the time is over whatever the timeout says, or None
     :param people: how many different people must give the answer ``confirming``
     :param excluded: user id that may not give it, or None
     """
@@ -30,6 +35,7 @@ class Request:
     closing: str
     timeout_seconds: float
     fields: Mapping[str, Any]
+    until: float | None = None
     approvers: tuple[str, ...] = ()
     people: int = 1
     excluded: str | None = None
@@ -39,9 +45,12 @@ class Request:
 class Answers:
     """The answers to one request, in the task's state store, so that a crash or a second question loses none.
 
+    :param attempt: the attempt in which the gate began: a clear of something else meanwhile makes the run's attempt grow,
+        and must not lose what was answered
     :param asked: the question that was shown last: whose task instance, after how many answers
     """
 
+    attempt: int
     opened_at: float
     closed_at: float | None = None
     asked: dict[str, Any] | None = None
@@ -62,8 +71,12 @@ class HumanGateSensor(BaseSensorOperator):
         if self.soft_fail or self.never_fail:
             raise ValueError(f"{self.task_id}: a gate that fails softly would let the next wave start")
 
-    def request(self, execution: Execution) -> Request | None:
-        """Return what to ask, or None to pass at once."""
+    def armed(self, execution: Execution) -> bool:
+        """Whether to ask at all; once it has asked, a gate does not pass without its answer."""
+        raise TypeError(f"{type(self).__name__} must say when it asks")
+
+    def request(self, execution: Execution) -> Request:
+        """Return what to ask."""
         raise TypeError(f"{type(self).__name__} must say what it asks")
 
     def passed(self, execution: Execution) -> Any:
@@ -85,27 +98,29 @@ class HumanGateSensor(BaseSensorOperator):
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Ask, or pass at once."""
         execution = Execution.open(context)
-        request = self.request(execution)
-        if request is None:
+        if not self.armed(execution):
             return self.passed(execution)
-        answers = self._stored(execution)
+        request = self.request(execution)
+        answers = self._stored(execution, execution.attempt)
         if option := self._settled(request, answers):
             return self._close(execution, request, option, answers)
+        if answers.closed_at is not None:
+            return self.expired(execution, request, answers)
         if answers.asked is None:
             self.opened(execution, request, answers)
         self._ask(execution, request, answers)
         return None
 
     @tells_failure
-    def answered(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
-        """Resume with an answer, or because the time is over."""
+    def answered(self, context: Mapping[str, Any], event: dict[str, Any], attempt: int) -> Any:
+        """Resume with an answer, or because the time is over.
+
+        :param attempt: the attempt in which the gate began
+        """
         execution = Execution.open(context)
         request = self.request(execution)
-        if request is None:
-            return self.passed(execution)
-        answers = self._stored(execution)
+        answers = self._stored(execution, attempt)
         if hitl.timed_out(event):
-            hitl.close_detail(execution.context["ti"].id, request.closing)
             answers.closed_at = execution.now()
             self._store(execution, answers)
             return self.expired(execution, request, answers)
@@ -155,8 +170,9 @@ class HumanGateSensor(BaseSensorOperator):
             self._show(execution, request, answers)
             answers.asked = question
             self._store(execution, answers)
-        deadline = answers.opened_at + request.timeout_seconds
-        hitl.park("answered", timeout_seconds=deadline - execution.now())
+        deadline = min(answers.opened_at + request.timeout_seconds, request.until or math.inf)
+        kwargs = {"attempt": answers.attempt}
+        hitl.park("answered", timeout_seconds=deadline - execution.now(), kwargs=kwargs)
 
     @staticmethod
     def _show(execution: Execution, request: Request, answers: Answers) -> None:
@@ -172,20 +188,19 @@ class HumanGateSensor(BaseSensorOperator):
             subject=request.subject,
             body="\n\n".join([*notes, request.body]),
             options=request.options,
+            closing=request.closing,
             fields=request.fields,
             approvers=request.approvers,
         )
 
     @staticmethod
-    def _key(execution: Execution) -> str:
-        return f"{keys.GATE_ANSWERS}_{execution.attempt}"
+    def _stored(execution: Execution, attempt: int) -> Answers:
+        first = asdict(Answers(attempt, opened_at=execution.now()))
+        return Answers(**TaskState(execution.context).once(f"{keys.GATE_ANSWERS}_{attempt}", first))
 
-    def _stored(self, execution: Execution) -> Answers:
-        first = asdict(Answers(opened_at=execution.now()))
-        return Answers(**TaskState(execution.context).once(self._key(execution), first))
-
-    def _store(self, execution: Execution, answers: Answers) -> None:
-        TaskState(execution.context).set(self._key(execution), asdict(answers))
+    @staticmethod
+    def _store(execution: Execution, answers: Answers) -> None:
+        TaskState(execution.context).set(f"{keys.GATE_ANSWERS}_{answers.attempt}", asdict(answers))
 
 
 def gate_row(answers: Answers, *, armed_by: str, outcome: str) -> dict[str, Any]:
