@@ -128,6 +128,27 @@ def test_launch_template_networks_of_the_default_version(ec2, ec2_clients):
     )
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"SecurityGroups": ["default"]}, "security groups by name: default"),
+        (
+            {"NetworkInterfaces": [{"NetworkInterfaceId": "eni-0000000a"}]},
+            "existing network interface eni-0000000a",
+        ),
+        (
+            {"NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": "subnet-0d5222b1"}, {"DeviceIndex": 1}]},
+            "network interface 1 without a subnet",
+        ),
+    ],
+)
+def test_trap_39_what_a_launch_template_leaves_open_is_told(ec2, ec2_clients, data, told):
+    created = ec2_clients.client("ec2").create_launch_template(
+        LaunchTemplateName=f"open-{told[:3]}-{len(told)}", LaunchTemplateData=data
+    )
+    assert ec2.launch_template_networks(created["LaunchTemplate"]["LaunchTemplateId"]).unresolved == (told,)
+
+
 def test_launch_template_that_does_not_exist_is_an_error(ec2):
     with pytest.raises(ClientError):
         ec2.launch_template_networks("lt-0123456789abcdef0")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,6 +68,14 @@ def test_trap_39_every_list_of_the_plan_must_hold(allowed: dict[str, Any], code:
     )
     report = check(aws, of_plan).report
     assert codes(report.blocking) == ([code] if code else [])
+
+
+def test_trap_39_a_launch_template_that_leaves_the_network_open_blocks() -> None:
+    aws = healthy()
+    aws.networks[TEMPLATE] = replace(networks(TEMPLATE), unresolved=("existing network interface eni-1",))
+    (finding,) = check(aws).report.blocking
+    assert finding.code == "outside_drill_network"
+    assert "eni-1" in finding.servers[0].detail
 
 
 def test_trap_39_a_subnet_that_ec2_does_not_know_blocks() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ class LaunchNetworks:
     :param subnet_ids: subnets of its network interfaces; empty means EC2's default subnet
     :param security_group_ids: security groups; empty means the VPC's default group
     :param private_ips: fixed private addresses
+    :param unresolved: what of the networks the template does not tell by id, in words
     """
 
     template_id: str
@@ -36,6 +37,7 @@ class LaunchNetworks:
     subnet_ids: tuple[str, ...]
     security_group_ids: tuple[str, ...]
     private_ips: tuple[str, ...]
+    unresolved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class Ec2Api:
             subnet_ids=_distinct(interface.get("SubnetId") for interface in interfaces),
             security_group_ids=_distinct(groups),
             private_ips=_distinct(address for interface in interfaces for address in _addresses(interface)),
+            unresolved=tuple(_unresolved(data, interfaces)),
         )
 
     def _known_instances(self, ids: list[str]) -> dict[str, Row]:
@@ -140,6 +143,16 @@ class Ec2Api:
             for page in client.get_paginator(operation).paginate(**request):
                 rows.extend(required_member(page, member, operation))
         return rows
+
+
+def _unresolved(data: Row, interfaces: list[Row]) -> Iterator[str]:
+    if data.get("SecurityGroups"):
+        yield f"security groups by name: {', '.join(data['SecurityGroups'])}"
+    for interface in interfaces:
+        if existing := interface.get("NetworkInterfaceId"):
+            yield f"existing network interface {existing}"
+        elif len(interfaces) > 1 and not interface.get("SubnetId"):
+            yield f"network interface {interface.get('DeviceIndex', 0)} without a subnet"
 
 
 def _addresses(interface: Row) -> list[str | None]:

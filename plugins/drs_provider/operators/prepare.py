@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,7 +127,7 @@ class DrsPrepareOperator(BaseOperator):
         from drs_provider.preflight.run import run_preflight  # boto3 stays out of DAG parsing
 
         aws = AwsAccess(identity.execution_id)
-        result = run_preflight(plan, conf, drs=aws.drs, ec2=aws.ec2, now=identity.started_at)
+        result = run_preflight(plan, conf, drs=aws.drs, ec2=aws.ec2, now=time.time())
         report = result.report
         view.push(keys.PREFLIGHT, report.to_dict())
         if conf.dry_run:

@@ -102,6 +102,8 @@ def _violations(
     allowed: DrillNetwork, network: LaunchNetworks, subnets: Mapping[str, Subnet]
 ) -> Iterator[tuple[str, str]]:
     """Yield (what is wrong, with what) for a template; all lists of the plan must hold."""
+    if network.unresolved:
+        yield "launch templates leave open where servers are launched", "; ".join(network.unresolved)
     if not network.subnet_ids:
         yield "launch templates name no subnet, so that EC2 would choose one of the default VPC", "no subnet"
     for subnet in network.subnet_ids:
