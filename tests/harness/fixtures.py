@@ -15,7 +15,8 @@ __all__ = ["play", "pytest_configure"]
 
 @pytest.fixture
 def play(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    """A stage with the scenario of the mark, by default three_tier."""
+    """A stage with the scenario of the mark, by default three_tier; ``history=False`` leaves the table out."""
     mark = request.node.get_closest_marker("drs_scenario")
-    with stage(mark.args[0] if mark and mark.args else "three_tier", tmp_path) as made:
+    scenario = mark.args[0] if mark and mark.args else "three_tier"
+    with stage(scenario, tmp_path, **(mark.kwargs if mark else {})) as made:
         yield made

@@ -80,7 +80,7 @@ class PlanRun:
     run_type: str = "manual"
     run_after: float | None = None
     run_id: str | None = None
-    step_seconds: float = 300.0
+    step_seconds: float = 600.0
 
     def __post_init__(self) -> None:
         self.dag: DAG = build_dag(self.plan)

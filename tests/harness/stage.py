@@ -16,6 +16,7 @@ from typing import Any
 
 import botocore.client
 import botocore.retries.bucket
+import botocore.retries.standard
 import pytest
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.execution_time.xcom import XCom
@@ -125,16 +126,27 @@ class Stage:
         self._run.people.upsert(**arguments)
         self._run.opened(arguments["ti_id"])
 
-    def task_states(self, dag_id: str, run_ids: list[str], **_: Any) -> dict[str, dict[str, str | None]]:
+    def find(self, dag_id: str, run_id: str) -> PlanRun | None:
+        """Return a run by its ids."""
+        found = (run for run in self.runs if (run.dag.dag_id, run.dag_run.run_id) == (dag_id, run_id))
+        return next(found, None)
+
+    def task_states(
+        self, dag_id: str, *, task_ids: list[str] | None = None, run_ids: list[str] | None = None
+    ) -> dict[str, dict[str, str | None]]:
         return {
-            run.dag_run.run_id: run.states
+            run.dag_run.run_id: {
+                task_id: state
+                for task_id, state in run.states.items()
+                if task_ids is None or task_id in task_ids
+            }
             for run in self.runs
-            if run.dag.dag_id == dag_id and run.dag_run.run_id in run_ids
+            if run.dag.dag_id == dag_id and (run_ids is None or run.dag_run.run_id in run_ids)
         }
 
     async def publish(self, *, key: str, value: Any, dag_id: str, run_id: str, task_id: str) -> None:
-        run = next(run for run in self.runs if run.dag_run.run_id == run_id)
-        assert run.dag.dag_id == dag_id
+        run = self.find(dag_id, run_id)
+        assert run is not None
         run.xcoms.set(task_id, key, value)
         run.triggerer.published(task_id)
 
@@ -164,13 +176,16 @@ class _Timeline(logging.Handler):
 @contextmanager
 def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stage]:
     """Give a stage with a scenario (name, path or data)."""
-    with simulator(scenario) as running, pytest.MonkeyPatch.context() as patch:
+    # A whole second: times that went through a datetime compare equal then.
+    begin = float(int(time.time()))
+    with simulator(scenario, start=begin) as running, pytest.MonkeyPatch.context() as patch:
         made = Stage(running, folder / "reports")
         _environment(patch, made, history=history)
         patch.setattr(time, "time", made.now)
         patch.setitem(HistoryWriter.__init__.__kwdefaults__, "clock", made.now)
         # botocore paces its retries by the clock: that one must not stand still.
         patch.setattr(botocore.retries.bucket.Clock, "current_time", lambda _: time.monotonic())
+        patch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda *_: 0.0)
         patch.setattr(hitl, "upsert_hitl_detail", made.upsert)
         patch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(made.task_states))
         patch.setattr(XCom, "aset", made.publish)
@@ -207,7 +222,7 @@ def _environment(patch: pytest.MonkeyPatch, made: Stage, *, history: bool) -> No
             "region_name": REGION,
             "endpoint_url": made.simulator.url,
             "service_config": {"sts": {"endpoint_url": made.simulator.url}},
-            "config_kwargs": {"retries": {"total_max_attempts": 2}},
+            "config_kwargs": {"retries": {"mode": "standard", "total_max_attempts": 2}},
         },
     }
     patch.setenv("AIRFLOW_CONN_AWS_DR", json.dumps(connection))

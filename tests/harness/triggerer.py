@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: A trigger whose polls fail does not publish; time moves on without it.
 PATIENCE_SECONDS = 0.3
 #: The poll interval is real time in a trigger, and set very short; a timer counts simulated time.
-LEAST_WAIT_SECONDS = 20.0
+LEAST_WAIT_SECONDS = 60.0
 
 
 class Triggerer:

@@ -39,8 +39,16 @@ class TaskInstance:
         self.try_number = row.try_number
         self._run = run
 
-    def xcom_pull(self, task_ids: str | None = None, key: str = "return_value") -> Any:
-        return self._run.xcoms.get(task_ids or self.task_id, key)
+    def xcom_pull(
+        self,
+        task_ids: str | None = None,
+        dag_id: str | None = None,
+        key: str = "return_value",
+        *,
+        run_id: str | None = None,
+    ) -> Any:
+        run = self._run.stage.find(dag_id or self.dag_id, run_id or self.run_id)
+        return run.xcoms.get(task_ids or self.task_id, key) if run else None
 
     def xcom_push(self, key: str, value: Any) -> None:
         self._run.xcoms.set(self.task_id, key, value)

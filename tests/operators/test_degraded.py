@@ -61,7 +61,7 @@ def test_a_failed_wave_is_told(play: Stage) -> None:
         {"name": "everything", "servers": WIKI, "timeout_minutes": 5},
         notifications=[notification("RecordingNotifier", ["wave_failed"], channel="ops")],
     )
-    run = play.plan_run(made).approve_everything()
+    run = play.plan_run(made, step_seconds=100).approve_everything()
     assert run.go() == "failed"
     assert [item["event"] for item in SENT] == ["wave_failed"]
     assert "not finished within 5 minutes" in SENT[0]["summary"]

@@ -11,6 +11,8 @@ from tests.harness.plans import DATABASES, WIKI, plan, two_waves
 from tests.harness.stage import ACCOUNT, REGION, Stage
 from tests.harness.worlds import ONCE, world
 
+pytestmark = pytest.mark.drs_scenario("three_tier", history=False)
+
 START = "wave_1_everything.start_recovery"
 
 
@@ -122,7 +124,7 @@ def test_the_queue_timeout_names_the_blocker_and_what_runs(
     assert run.go() == "failed"
     foreign, own = play.jobs()
     assert foreign.job_id in run.failure(START)
-    record = run.stored
+    record = run.record
     assert record["status"] == "FAILED"
     assert foreign.job_id in record["errorMessage"]
     assert [job["jobId"] for job in run.wave("everything", record)["jobs"]] == [own.job_id]
@@ -139,8 +141,8 @@ def test_stopped_while_part_of_a_wave_waits_the_running_job_is_named(play: Stage
     run.when(START, "scheduled", lambda: run.when(START, "deferred", run.mark_failed))
     assert run.go() == "failed"
     _, own = play.jobs()
-    assert run.stored["status"] == "CANCELLED"
-    assert own.job_id in run.stored["errorMessage"]
+    assert run.record["status"] == "CANCELLED"
+    assert own.job_id in run.record["errorMessage"]
 
 
 @pytest.mark.drs_scenario(world(quotas={"jobs": 1}))
@@ -164,7 +166,7 @@ def test_a_refused_start_fails_the_wave_with_drs_words(play: Stage) -> None:
     )
     run = play.plan_run(plan()).approve_everything()
     assert run.go() == "failed"
-    assert "no launch template" in run.stored["errorMessage"]
+    assert "no launch template" in run.record["errorMessage"]
     assert run.wave("everything")["status"] == "FAILED"
     assert play.jobs() == []
 
@@ -179,7 +181,7 @@ def test_a_missing_right_fails_at_once_and_names_it(play: Stage) -> None:
     )
     run = play.plan_run(plan()).approve_everything()
     assert run.go() == "failed"
-    assert "StartRecovery" in run.stored["errorMessage"]
+    assert "StartRecovery" in run.record["errorMessage"]
     assert run.ran(START) == 1
 
 
@@ -201,11 +203,11 @@ def test_trap_35_only_what_failed_is_launched_again(play: Stage) -> None:
     assert run.go() == "failed"
     assert run.outline().waves == {"first": "COMPLETED", "second": "FAILED"}
     assert run.record["status"] == "PARTIAL"
-    first_end = run.stored["endTime"]
+    first_end = run.record["endTime"]
 
     run.clear("wave_2_second")
     assert run.go() == "success"
-    record = run.stored
+    record = run.record
     assert record["status"] == "COMPLETED"
     assert [row["status"] for row in record["attempts"]] == ["PARTIAL", "COMPLETED"]
     assert record["attempts"][0]["endTime"] == first_end

@@ -19,5 +19,5 @@ def test_an_event_is_one_json_object_on_one_line(caplog: pytest.LogCaptureFixtur
     event = json.loads(message)
     assert (event["executionId"], event["event"], event["jobId"]) == ("exec-1", "jobStarted", "drsjob-1")
     assert datetime.fromisoformat(event["timestampISO"]).timestamp() == pytest.approx(
-        event["timestamp"], abs=0.001
+        event["timestamp"], abs=0.002
     )

@@ -10,6 +10,8 @@ from tests.harness.plan_run import PlanRun
 from tests.harness.plans import plan, recovery_of
 from tests.harness.stage import Stage
 
+pytestmark = pytest.mark.drs_scenario("three_tier", history=False)
+
 ONE = {"name": "everything", "servers": ("s-4444444444444444a",)}
 
 
@@ -25,9 +27,9 @@ def test_the_verdict_and_its_notes_are_kept(play: Stage) -> None:
     run = held(play).answer("hold_drill", "Failed", user="dr-tester", notes="no logins")
     assert run.go() == "success"
     assert run.record["status"] == "COMPLETED"
-    verdict = run.stored["verdict"]
+    verdict = run.record["verdict"]
     assert (verdict["result"], verdict["by"], verdict["notes"]) == ("failed", "dr-tester", "no logins")
-    assert run.stored["hold"]["responses"][0]["respondedBy"] == "dr-tester"
+    assert run.record["hold"]["responses"][0]["respondedBy"] == "dr-tester"
     assert terminated(play)
 
 
