@@ -42,6 +42,7 @@ CLEANUP_TARGETS = "cleanup_targets"
 CLEANUP_SINCE = "cleanup_since"
 EARLIER_ATTEMPTS = "earlier_attempts"
 ENDED_AT = "ended_at"
+OUTAGE_SINCE = "outage_since"  # when AWS was first not reachable, until it is again
 
 _WAVE_GROUP = re.compile(r"wave_(\d+)_(.+)")
 _GATE = re.compile(r"gate_(\d+)")

@@ -75,6 +75,12 @@ OPTIONS: dict[str, Option] = {
     "queue_poll_seconds": Option(
         "float", "30", "How often a wave that waits for busy servers or a full quota looks again."
     ),
+    "outage_minutes": Option(
+        "float",
+        "60",
+        "How long a running wave or cleanup bears that AWS cannot be reached, or answers with faults or throttling, "
+        "before its task fails.",
+    ),
     "pending_grace_seconds": Option(
         "float",
         "300",

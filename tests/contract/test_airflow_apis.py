@@ -175,7 +175,7 @@ def test_a_timeout_reaches_the_gates_own_method(supervisor, make, event):
 
 
 def test_the_scheduler_closes_a_request_whose_time_is_over():
-    """A worker cannot: its supervisor answers the message of ``update_hitl_detail_response`` with "Unhandled request"."""
+    """A worker cannot: its supervisor does not handle the message of ``update_hitl_detail_response``."""
     sweep = inspect.getsource(SchedulerJobRunner.check_awaiting_input_timeouts)
     assert "hitl_detail.defaults" in sweep
     assert "UpdateHITLDetail" not in inspect.getsource(supervisor_module)

@@ -11,6 +11,7 @@ from drs_provider.exceptions import WaveFailedError
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.notifications import notify
+from drs_provider.runtime.outages import rides_out_outages
 from drs_provider.runtime.watching import open_watch
 from drs_provider.runtime.wave_results import push_result
 
@@ -29,8 +30,18 @@ class DrsEnrichOperator(BaseOperator):
         self.wave_number = wave_number
 
     @tells_failure
+    @rides_out_outages
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Enrich and decide the wave."""
+        return self._complete(context)
+
+    @tells_failure
+    @rides_out_outages
+    def look_again(self, context: Mapping[str, Any], event: Any = None) -> dict[str, Any]:
+        """Try again after AWS could not be reached."""
+        return self._complete(context)
+
+    def _complete(self, context: Mapping[str, Any]) -> dict[str, Any]:
         from drs_provider.orchestration.wave_result import completed_wave  # boto3 stays out of DAG parsing
 
         execution = Execution.open(context)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -18,6 +16,7 @@ from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.watch import FollowedJob
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.outages import pause, rides_out_outages
 from drs_provider.runtime.state_store import TaskState
 from drs_provider.runtime.wave_results import push_result
 
@@ -48,11 +47,13 @@ class DrsStartRecoveryOperator(BaseOperator):
         self.link_address: str | None = None
 
     @tells_failure
+    @rides_out_outages
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Start the wave, or adopt what runs already."""
         return self._start(Execution.open(context))
 
     @tells_failure
+    @rides_out_outages
     def look_again(self, context: Mapping[str, Any], event: Any = None) -> dict[str, Any]:
         """Try again after a wait for busy servers or quota."""
         return self._start(Execution.open(context))
@@ -106,10 +107,7 @@ class DrsStartRecoveryOperator(BaseOperator):
             )
         self.log.info("Waiting: %s", started.waiting_text())
         execution.emit("waveQueued", waveNumber=wave.number, waitingServers=len(started.waiting))
-        self.defer(
-            trigger=TimeDeltaTrigger(timedelta(seconds=settings.get_seconds("queue_poll_seconds"))),
-            method_name="look_again",
-        )
+        pause(self, settings.get_seconds("queue_poll_seconds"))
 
     def _tell(
         self, execution: Execution, wave: FrozenWave, state: TaskState, started: Started

@@ -37,3 +37,8 @@ class TaskState:
             self.set(key, value)
             return value
         return stored
+
+    def forget(self, key: str) -> None:
+        """Remove a stored value, if there is one."""
+        if self._store.get(key) is not None:
+            self._store.delete(key)

@@ -45,8 +45,8 @@ class Request:
 class Answers:
     """The answers to one request, in the task's state store, so that a crash or a second question loses none.
 
-    :param attempt: the attempt in which the gate began: a clear of something else meanwhile makes the run's attempt grow,
-        and must not lose what was answered
+    :param attempt: the attempt in which the gate began; a clear of something else meanwhile makes the run's own
+        attempt grow, and must not lose what was answered
     :param asked: the question that was shown last: whose task instance, after how many answers
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.sdk import BaseSensorOperator, Context
 
@@ -13,6 +13,14 @@ from drs_provider.plan.verdict import WaveVerdict
 from drs_provider.plan.watch import WaveWatch
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.outages import (
+    PAUSE_SECONDS,
+    RESUME_METHOD,
+    is_borne,
+    is_over,
+    pause,
+    rides_out_outages,
+)
 from drs_provider.runtime.watching import open_watch
 
 if TYPE_CHECKING:
@@ -44,25 +52,29 @@ class DrsRecoverySensor(BaseSensorOperator):
         """Defer, unless the wave is decided already; without the triggerer, poke until it is."""
         if not self.deferrable:
             return super().execute(cast("Context", context))
-        execution, wave, watch = self._open(context)
-        return self._look(execution, wave, watch)
+        return self.look_again(context)
 
     @tells_failure
-    def look_again(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> Any:
-        """Resume from the trigger: look at DRS, and end or defer again."""
-        execution, wave, watch = self._open(context)
-        if event.get("status") == "error":
-            # The wave is not lost because it could not be watched for a while; its deadline bounds the tries.
-            self.log.warning("The trigger gave up: %s", event.get("message"))
-        watch.remember(event.get("memory", {}))
-        return self._look(execution, wave, watch)
+    @rides_out_outages
+    def look_again(self, context: Mapping[str, Any], event: Any = None) -> Any:
+        """Resume from the trigger, or after a pause: look at DRS, and end or defer again.
+
+        :param event: the trigger's event; after a pause it says nothing
+        """
+        return self._look(context, event if isinstance(event, Mapping) else None)
 
     def poke(self, context: Mapping[str, Any]) -> bool:
         """Look once; the wave's deadline ends the wait."""
         execution, _, watch = self._open(context)
-        verdict = self._verdict(execution, watch)
+        try:
+            verdict = self._verdict(execution, watch)
+        except Exception as error:
+            if not is_borne(context, error):
+                raise
+            return False
+        is_over(context)
         if verdict.decided:
-            self._tell(execution, watch, verdict)
+            self._tell(execution, verdict)
         return verdict.decided
 
     def _open(self, context: Mapping[str, Any]) -> tuple[Execution, FrozenWave, WaveWatch]:
@@ -70,17 +82,35 @@ class DrsRecoverySensor(BaseSensorOperator):
         wave = execution.wave(self.wave_number)
         return execution, wave, open_watch(execution, wave)
 
-    def _look(self, execution: Execution, wave: FrozenWave, watch: WaveWatch) -> Any:
+    def _look(self, context: Mapping[str, Any], event: Mapping[str, Any] | None) -> Any:
+        execution, wave, watch = self._open(context)
+        if event is not None:
+            watch.remember(event.get("memory", {}))
         verdict = self._verdict(execution, watch)
         if verdict.decided:
-            return self._tell(execution, watch, verdict)
-        return self.defer(trigger=self._trigger(execution, wave, watch), method_name="look_again")
+            return self._tell(execution, verdict)
+        if event is not None:
+            self._pause_after(event)
+        return self.defer(trigger=self._trigger(execution, wave, watch), method_name=RESUME_METHOD)
+
+    def _pause_after(self, event: Mapping[str, Any]) -> NoReturn:
+        """Wait before the next trigger: it may say at once what the last one said, because it sees less than we do."""
+        seconds = settings.get_seconds("poll_interval_seconds")
+        if event.get("status") == "error":
+            # The wave is not lost because it could not be watched for a while; its deadline bounds the tries.
+            self.log.warning("The trigger gave up: %s", event.get("message"))
+            seconds = max(seconds, PAUSE_SECONDS)
+        pause(self, seconds)
 
     @staticmethod
     def _verdict(execution: Execution, watch: WaveWatch) -> WaveVerdict:
         from drs_provider.orchestration.wave_result import gather, judge  # boto3 stays out of DAG parsing
 
-        return judge(watch, gather(execution, watch), now=execution.now())
+        try:
+            return judge(watch, gather(execution, watch), now=execution.now())
+        finally:
+            # What grace periods count from: `enrich` asks for it, and so does the next look of ours.
+            execution.view.push(keys.WATCH_MEMORY, watch.memory())
 
     def _trigger(self, execution: Execution, wave: FrozenWave, watch: WaveWatch) -> DrsRecoveryTrigger:
         from drs_provider.triggers.recovery import DrsRecoveryTrigger
@@ -100,8 +130,7 @@ class DrsRecoverySensor(BaseSensorOperator):
             poll_interval_seconds=settings.get_seconds("poll_interval_seconds"),
         )
 
-    def _tell(self, execution: Execution, watch: WaveWatch, verdict: WaveVerdict) -> dict[str, Any]:
-        execution.view.push(keys.WATCH_MEMORY, watch.memory())
+    def _tell(self, execution: Execution, verdict: WaveVerdict) -> dict[str, Any]:
         execution.emit(
             "jobsEnded",
             waveNumber=self.wave_number,

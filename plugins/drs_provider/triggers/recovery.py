@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from drs_provider import keys
@@ -158,13 +159,19 @@ class Publisher:
             "elapsedSeconds": round(polled_at - started_at),
             "lastPolledTime": polled_at,
         }
-        ti = self._trigger.task_instance
-        if ti is not None:
-            place = {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id}
-            for key, chunk in row_chunks(rows).items():
-                await publish_xcom(key, chunk, **place)
-            await publish_xcom(keys.PROGRESS, progress_xcom, **place)
+        await self._publish_xcoms({**row_chunks(rows), keys.PROGRESS: progress_xcom})
         await asyncio.to_thread(self._write_history, rows, polled_at)
+
+    async def _publish_xcoms(self, values: Mapping[str, Any]) -> None:
+        ti = self._trigger.task_instance
+        if ti is None:
+            return
+        try:
+            for key, value in values.items():
+                await publish_xcom(key, value, dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id)
+        except AirflowRuntimeError as error:
+            # The wave goes on; the next poll shows how far it is.
+            log.warning("Progress of wave %s could not be published: %s", self._watch.wave.number, error)
 
     def _write_history(self, rows: list[ServerRow], polled_at: float) -> None:
         if self._history is None:
