@@ -7,6 +7,7 @@
     ├── DrsIncompleteAnswerError             AWS answered without what the operation must return
     ├── DrsTerminateIncompleteError          some instances were handed to a terminate job, others not
     ├── DrsPollError                         jobs could not be read for longer than the error budget
+    ├── TaskStoppedError                     the task was stopped or cleared while its process still runs
     └── DrsFailError (AirflowFailException)  never retried: people must act
         ├── DrsConfigurationError            [drs] settings are missing or wrong
         ├── DrsConnectionMissingError        the Airflow connection does not exist
@@ -66,6 +67,10 @@ class DrsTerminateIncompleteError(DrsError):
 
 class DrsPollError(DrsError):
     """Jobs could not be read for longer than the poller's error budget."""
+
+
+class TaskStoppedError(DrsError):
+    """The task was stopped or cleared meanwhile, although its process still runs."""
 
 
 class DrsFailError(DrsError, AirflowFailException):

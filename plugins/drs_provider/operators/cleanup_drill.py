@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator
 
 from drs_provider import keys, settings
@@ -14,13 +12,14 @@ from drs_provider.exceptions import CleanupIncompleteError
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.runtime.execution import Execution, never_started
 from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.outages import pause
 from drs_provider.runtime.run import RunView
 from drs_provider.runtime.state_store import TaskState
 
 if TYPE_CHECKING:
     from drs_provider.orchestration.drill_cleanup import TargetState
 
-#: A terminate job takes minutes; jobs that still launch are waited for as well.
+#: A terminate job takes minutes. A job that still launches may first use up its wave's time.
 MAX_SECONDS = 2 * 3600
 
 
@@ -58,17 +57,18 @@ class DrsCleanupDrillOperator(BaseOperator):
         state = TaskState(execution.context)
         since = state.once(f"{keys.CLEANUP_SINCE}_{execution.attempt}", execution.now())
         targets = DrillCleanup(execution, state).step()
-        if all(target.step.done for target in targets):
+        unfinished = [target for target in targets if not target.done]
+        if not unfinished:
             return self._tell(execution, self._report(targets))
-        if execution.now() - since > MAX_SECONDS:
-            report = self._tell(execution, self._report(targets))
-            raise CleanupIncompleteError(
-                f"the drill's cleanup is not complete after {MAX_SECONDS // 3600} hours; left: {report['remaining']}. "
-                "Terminate these recovery instances in DRS, or clear this task to try again."
-            )
-        return self.defer(
-            trigger=TimeDeltaTrigger(timedelta(seconds=settings.get_seconds("poll_interval_seconds"))),
-            method_name="look_again",
+        longest = MAX_SECONDS + max(wave.timeout_seconds for wave in execution.waves())
+        waited = execution.now() - since
+        if waited <= longest and not all(target.hopeless for target in unfinished):
+            return pause(self, settings.get_seconds("poll_interval_seconds"))
+        self._tell(execution, {**self._report(targets), "action": "incomplete"})
+        left = ". ".join(target.left() for target in unfinished)
+        raise CleanupIncompleteError(
+            f"the drill's cleanup is not complete after {round(waited / 60)} minutes; left: {left}. Terminate these "
+            "recovery instances in DRS, or mend the cause and clear this task to try again."
         )
 
     @staticmethod

@@ -11,11 +11,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 from drs_provider import keys, settings
 from drs_provider.exceptions import GateClosedError, WaveFailedError
 from drs_provider.links import DrsJobsLink
+from drs_provider.orchestration.wave_place import check_place
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.watch import FollowedJob
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.jobs import publish_intents
 from drs_provider.runtime.outages import pause, rides_out_outages
 from drs_provider.runtime.state_store import TaskState
 from drs_provider.runtime.wave_results import push_result
@@ -35,7 +37,8 @@ class DrsStartRecoveryOperator(BaseOperator):
     :raises EvidenceError: if the frozen plan, an intent or the gate's decision does not verify
     :raises GateClosedError: if the gate was rejected
     :raises WaveFailedError: if the queue timeout passes; the message names the blocker
-    :raises ExecutionRefusedError: if a server's live instance would be destroyed
+    :raises ExecutionRefusedError: if a server's live instance would be destroyed, or if the wave is not where its
+        frozen plan puts it
     """
 
     ui_color = "#bfe3c0"
@@ -61,10 +64,12 @@ class DrsStartRecoveryOperator(BaseOperator):
     def _start(self, execution: Execution) -> dict[str, Any]:
         from drs_provider.orchestration.wave_start import WaveStart  # boto3 stays out of DAG parsing
 
+        state = TaskState(execution.context)
+        publish_intents(execution.view, state)
         wave = execution.wave(self.wave_number)
+        check_place(execution, wave)
         self._check_gate(execution, wave)
         self.link_address = DrsJobsLink.address(wave.target)
-        state = TaskState(execution.context)
         execution.history.wave_launching(wave.number)
         started = WaveStart(execution, wave, state).run()
         if started.waiting:

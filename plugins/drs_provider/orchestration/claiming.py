@@ -17,12 +17,9 @@ from drs_provider.plan.catalog import load_catalog
 from drs_provider.plan.claims import Claim, conflict_text
 from drs_provider.plan.identity import dag_id_of
 from drs_provider.plan.last_good import LastGoodPlans
-from drs_provider.runtime.run import RunView
+from drs_provider.runtime.run import OVER, RunView
 
 log = logging.getLogger(__name__)
-
-#: States of `finalize` in which a run holds nothing any more.
-OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
 def claim_servers(view: RunView, claim: Claim, dag_ids: Collection[str]) -> None:

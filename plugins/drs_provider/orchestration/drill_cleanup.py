@@ -6,17 +6,18 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_provider import keys
+from drs_provider.exceptions import DrsError, DrsTerminateIncompleteError, TaskStoppedError
 from drs_provider.hooks.ec2_rows import instance_exists
-from drs_provider.hooks.errors import is_conflict
+from drs_provider.hooks.errors import is_conflict, is_transient
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.cleanup import CleanupStep, drill_instances, next_step
-from drs_provider.plan.drs_model import JobView, instances_by_server, parse_jobs
+from drs_provider.plan.drs_model import JobView, RecoveryInstanceView, parse_jobs
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, own_job_ids
+from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, unsettled, wave_jobs
 from drs_provider.runtime.state_store import TaskState
 
 log = logging.getLogger(__name__)
@@ -28,12 +29,36 @@ class TargetState:
 
     :param instance_ids: EC2 instances that were found to be the drill's, in this step or before
     :param terminate_jobs: DRS jobs that terminate them
+    :param problem: what kept the last step from being taken, or from being proven
     """
 
     target: AwsTarget
     instance_ids: list[str] = field(default_factory=list)
     terminate_jobs: list[str] = field(default_factory=list)
     step: CleanupStep = field(default_factory=CleanupStep)
+    problem: Exception | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it is proven that nothing of the drill is left."""
+        return self.problem is None and self.step.done
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether looking again will not help unless people act."""
+        return self.problem is not None and not is_transient(self.problem)
+
+    def left(self) -> str:
+        """Tell what is left, or may be left."""
+        step = self.step
+        parts = [
+            f"instances {', '.join(step.remaining)}" if step.remaining else "",
+            f"jobs that still launch: {', '.join(step.wait_for)}" if step.wait_for else "",
+            f"a start whose job never showed, of {', '.join(step.unsettled)}" if step.unsettled else "",
+            str(self.problem) if self.problem else "",
+        ]
+        told = "; ".join(part for part in parts if part) or "instances whose termination is not proven"
+        return f"account {self.target.account_id}, Region {self.target.region}: {told}"
 
 
 class DrillCleanup:
@@ -49,35 +74,65 @@ class DrillCleanup:
         for wave in self._execution.waves():
             if wave.selected and wave.servers:
                 waves.setdefault(wave.target, []).append(wave)
-        return [self._step(target, members) for target, members in waves.items()]
+        return [self._look(target, members) for target, members in waves.items()]
 
-    def _step(self, target: AwsTarget, waves: Sequence[FrozenWave]) -> TargetState:
-        execution = self._execution
-        drs = execution.drs(target)
+    def _look(self, target: AwsTarget, waves: Sequence[FrozenWave]) -> TargetState:
         state = self._load(target)
+        try:
+            self._step(state, waves)
+        except TaskStoppedError:
+            raise
+        except (BotoCoreError, ClientError, DrsError) as error:
+            # What is wrong in one account must not leave the instances of another one alive.
+            log.warning("Cleanup in account %s, Region %s: %s", target.account_id, target.region, error)
+            state.problem = error
+        return state
+
+    def _step(self, state: TargetState, waves: Sequence[FrozenWave]) -> None:
+        execution = self._execution
+        drs = execution.drs(state.target)
         jobs = parse_jobs(drs.jobs_since(execution.plan.started_at - LONGEST_JOB_SECONDS))
-        own = {job_id for wave in waves for job_id in own_job_ids(execution, wave, jobs)}
+        owned = {wave.number: wave_jobs(execution, wave, jobs) for wave in waves}
+        launches = [own.job for of_wave in owned.values() for own in of_wave]
+        own_ids = {job.job_id for job in launches}
         servers = [server for wave in waves for server in wave.server_ids]
-        views = instances_by_server(drs.recovery_instances(source_server_ids=servers)).values()
-        found = {view.instance_id for view in drill_instances(views, own)}
-        if found - set(state.instance_ids):
-            state.instance_ids = sorted(found | set(state.instance_ids))
-            self._save(state)
-        rows = execution.ec2(target).instances(state.instance_ids)
+        rows = drs.recovery_instances(source_server_ids=servers)
+        views = [RecoveryInstanceView.from_api(row) for row in rows]
+        self._remember(state, {view.instance_id for view in drill_instances(views, own_ids)})
+        # A job may name an instance that DRS does not list yet.
+        named = {
+            row.recovery_instance_id for job in launches for row in job.servers if row.recovery_instance_id
+        }
+        existing, unproven = self._existing(state, named)
+        self._remember(state, named & existing)
         state.step = next_step(
             instances=views,
-            own_job_ids=own,
+            own_job_ids=own_ids,
             jobs=jobs,
             known_instance_ids=state.instance_ids,
-            existing_instance_ids={key for key, row in rows.items() if instance_exists(row)},
+            existing_instance_ids=existing,
+            unsettled={server for wave in waves for server in unsettled(execution, wave, owned[wave.number])},
         )
         if state.step.terminate:
             self._terminate(state)
-        return state
+        if unproven is not None:
+            raise unproven
+
+    def _existing(self, state: TargetState, named: set[str]) -> tuple[set[str], Exception | None]:
+        """Return which instances EC2 has, and why it could not be asked: then all that are known may exist."""
+        try:
+            rows = self._execution.ec2(state.target).instances(sorted({*state.instance_ids, *named}))
+        except (BotoCoreError, ClientError, DrsError) as error:
+            return set(state.instance_ids), error
+        return {key for key, row in rows.items() if instance_exists(row)}, None
 
     def _terminate(self, state: TargetState) -> None:
+        self._execution.view.require_running()
         try:
             jobs = self._execution.drs(state.target).terminate_recovery_instances(state.step.terminate)
+        except DrsTerminateIncompleteError as error:
+            log.warning("Trying again later: %s", error)
+            jobs = error.jobs
         except ClientError as error:
             if not is_conflict(error):
                 raise
@@ -86,6 +141,11 @@ class DrillCleanup:
         state.terminate_jobs += [JobView.from_api(job).job_id for job in jobs]
         self._save(state)
         log.info("Terminating %s in jobs %s", state.step.terminate, state.terminate_jobs)
+
+    def _remember(self, state: TargetState, instance_ids: set[str]) -> None:
+        if instance_ids - set(state.instance_ids):
+            state.instance_ids = sorted(instance_ids | set(state.instance_ids))
+            self._save(state)
 
     def _key(self, target: AwsTarget) -> str:
         return f"{keys.CLEANUP_TARGETS}_{target.name}"

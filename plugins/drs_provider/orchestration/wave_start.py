@@ -10,7 +10,12 @@ from dataclasses import dataclass, field, replace
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_provider import keys
-from drs_provider.exceptions import DrsFailError, DrsIncompleteAnswerError, ExecutionRefusedError
+from drs_provider.exceptions import (
+    DrsFailError,
+    DrsIncompleteAnswerError,
+    ExecutionRefusedError,
+    TaskStoppedError,
+)
 from drs_provider.hooks.ec2_rows import instance_exists
 from drs_provider.hooks.errors import is_conflict, is_outcome_unknown, is_quota_exceeded, is_transient
 from drs_provider.plan.drs_model import JobView, instances_by_server, parse_jobs
@@ -20,7 +25,7 @@ from drs_provider.plan.identity import job_tags
 from drs_provider.plan.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
 from drs_provider.plan.reconcile import Quotas, StartDecision, busy_servers, decide_start, quota_usage
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS
+from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, publish_intents
 from drs_provider.runtime.state_store import TaskState
 
 log = logging.getLogger(__name__)
@@ -63,7 +68,6 @@ class WaveStart:
 
         :raises ExecutionRefusedError: if a server must not be launched; then none of the wave is
         """
-        self._publish_intents()
         decision = self._decide()
         for _ in range(MAX_ROUNDS):
             if decision.refused:
@@ -126,6 +130,12 @@ class WaveStart:
 
     def _launch(self, servers: tuple[str, ...]) -> None:
         intent = self._intend(servers)
+        try:
+            # After the intent was published: a cleanup that began before it must not miss the job.
+            self._execution.view.require_running()
+        except TaskStoppedError:
+            self._forget(intent)
+            raise
         plan = self._execution.plan
         snapshots = {server.source_server_id: server.snapshot_id for server in self._wave.servers}
         try:
@@ -194,13 +204,7 @@ class WaveStart:
         payload = {"intents": [intent.to_dict() for intent in intents]}
         sealed = self._execution.seal(payload, START_INTENT, self._wave.number)
         self._state.set(keys.START_INTENTS, sealed)
-        self._publish_intents()
-
-    def _publish_intents(self) -> None:
-        # Cleanup cannot read this task's store, and must know jobs whose tags never came. A retry begins without
-        # XComs, and may find its jobs without storing anything anew.
-        if sealed := self._state.get(keys.START_INTENTS):
-            self._execution.view.push(keys.START_INTENTS, sealed)
+        publish_intents(self._execution.view, self._state)
 
     def _refusal(self, refused: Mapping[str, str]) -> str:
         names = {server.source_server_id: server.name for server in self._wave.servers}

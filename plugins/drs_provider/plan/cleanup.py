@@ -24,18 +24,20 @@ class CleanupStep:
     """What a cleanup does next.
 
     :param wait_for: unfinished jobs that must end first
+    :param unsettled: servers that a job which no list shows yet may hold
     :param terminate: recovery instances to terminate now
     :param remaining: EC2 instances of the drill that are not gone yet
     """
 
     wait_for: tuple[str, ...] = ()
+    unsettled: tuple[str, ...] = ()
     terminate: tuple[str, ...] = ()
     remaining: tuple[str, ...] = ()
 
     @property
     def done(self) -> bool:
         """Whether nothing of the drill is left."""
-        return not (self.wait_for or self.terminate or self.remaining)
+        return not (self.wait_for or self.unsettled or self.terminate or self.remaining)
 
 
 def next_step(
@@ -45,6 +47,7 @@ def next_step(
     jobs: Iterable[JobView],
     known_instance_ids: Collection[str],
     existing_instance_ids: Collection[str],
+    unsettled: Collection[str] = (),
 ) -> CleanupStep:
     """Return the next step of a drill's cleanup in one account and Region.
 
@@ -53,21 +56,21 @@ def next_step(
     :param jobs: all jobs since the execution began, of any type
     :param known_instance_ids: EC2 instances that were found to be the drill's in earlier steps
     :param existing_instance_ids: those of the known and found ones that EC2 still has
+    :param unsettled: servers for which a StartRecovery was called whose job has not shown yet
     """
     by_id: Mapping[str, JobView] = {job.job_id: job for job in jobs}
     launching = sorted(key for key in own_job_ids if key in by_id and not by_id[key].completed)
     mine = drill_instances(instances, own_job_ids)
-    in_termination = {
-        server
-        for job in by_id.values()
-        if job.type == "TERMINATE" and not job.completed
-        for server in job.server_ids
-    }
-    terminate = [view for view in mine if view.source_server_id not in in_termination]
+    # DRS refuses a whole call for one server that is in a job of anybody's.
+    busy = {server for job in by_id.values() if not job.completed for server in job.server_ids}
+    terminate = [view for view in mine if view.source_server_id not in busy]
     remaining = ({view.instance_id for view in mine} | set(known_instance_ids)) & set(existing_instance_ids)
     return CleanupStep(
         wait_for=tuple(launching),
+        unsettled=tuple(sorted(unsettled)),
         # While a job still launches it may add instances, and its servers are busy: DRS would refuse.
-        terminate=() if launching else tuple(sorted(view.recovery_instance_id for view in terminate)),
+        terminate=()
+        if launching or unsettled
+        else tuple(sorted(view.recovery_instance_id for view in terminate)),
         remaining=tuple(sorted(remaining)),
     )

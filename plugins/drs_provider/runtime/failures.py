@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from drs_provider.exceptions import TaskStoppedError
 from drs_provider.keys import FAILURE
 from drs_provider.runtime.run import RunView
 
@@ -24,7 +25,7 @@ def tells_failure(method: Callable[..., R]) -> Callable[..., R]:
     def wrapper(self: Any, context: Mapping[str, Any], *args: Any, **kwargs: Any) -> R:
         try:
             return method(self, context, *args, **kwargs)
-        except AirflowSkipException:
+        except (AirflowSkipException, TaskStoppedError):
             raise
         except Exception as error:
             RunView(context).push(FAILURE, {"errorType": type(error).__name__, "message": str(error)})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from drs_provider import keys
+from drs_provider import keys, settings
 from drs_provider.plan.drs_model import JobView
 from drs_provider.plan.evidence import START_INTENT
 from drs_provider.plan.frozen import FrozenWave
-from drs_provider.plan.ownership import OwnedJob, StartIntent, own_jobs
+from drs_provider.plan.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
 from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.run import RunView
+from drs_provider.runtime.state_store import TaskState
 
 #: No DRS job runs longer: what is unfinished now was created within this time.
 LONGEST_JOB_SECONDS = 86_400
@@ -18,6 +20,16 @@ LONGEST_JOB_SECONDS = 86_400
 def start_task_id(wave: FrozenWave) -> str:
     """Return the task id of the wave's `start_recovery`."""
     return keys.wave_task_id(wave.number, wave.name, keys.START_RECOVERY)
+
+
+def publish_intents(view: RunView, state: TaskState) -> None:
+    """Let cleanup and finalize know what the running `start_recovery` asked for, in whatever attempt.
+
+    They cannot read its store, and must know jobs whose tags never came. A retry begins without XComs, and may find its
+    jobs without storing anything anew.
+    """
+    if sealed := state.get(keys.START_INTENTS):
+        view.push(keys.START_INTENTS, sealed)
 
 
 def published_intents(execution: Execution, wave: FrozenWave) -> list[StartIntent]:
@@ -42,6 +54,12 @@ def wave_jobs(execution: Execution, wave: FrozenWave, jobs: Iterable[JobView]) -
     )
 
 
-def own_job_ids(execution: Execution, wave: FrozenWave, jobs: Iterable[JobView]) -> set[str]:
-    """Return the ids of a wave's LAUNCH jobs."""
-    return {own.job.job_id for own in wave_jobs(execution, wave, jobs)}
+def unsettled(execution: Execution, wave: FrozenWave, owned: Iterable[OwnedJob]) -> set[str]:
+    """Return the servers that a job which DRS does not show yet may hold: StartRecovery was called for them.
+
+    :param owned: from :func:`wave_jobs`
+    """
+    grace = settings.get_seconds("job_visibility_grace_seconds")
+    until = unsettled_servers(published_intents(execution, wave), owned, settle_seconds=grace)
+    now = execution.now()
+    return {server for server, time in until.items() if now < time}

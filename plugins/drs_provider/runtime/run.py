@@ -9,10 +9,14 @@ from typing import Any
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.execution_time.xcom import XCom
 
+from drs_provider.exceptions import TaskStoppedError
+
 AWAITING_INPUT = "awaiting_input"
 #: States of a task that has not begun since it was cleared. Airflow deletes XComs only when a task begins, so what
 #: such a task told is of an earlier attempt.
 NOT_BEGUN = frozenset({None, "scheduled", "queued", "skipped", "upstream_failed"})
+#: States that a task stays in unless somebody clears it.
+OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,20 @@ class RunView:
         """Return the state of every task of the run by task id."""
         states = RuntimeTaskInstance.get_task_states(dag_id=self._ti.dag_id, run_ids=[self._ti.run_id])
         return dict(states.get(self._ti.run_id, {}))
+
+    def require_running(self) -> None:
+        """Go on only if the running task is still meant to run: to be asked just before something irrevocable.
+
+        A person who marks the run failed, or clears the task, changes the database at once; the task's process lives
+        on until its next heartbeat, and other tasks run beside it.
+
+        :raises TaskStoppedError: if the task was stopped or cleared
+        """
+        state = self.task_states().get(self._ti.task_id)
+        if state != "running":
+            raise TaskStoppedError(
+                f"{self._ti.task_id} was stopped meanwhile (it is {state}); it does nothing more"
+            )
 
     @staticmethod
     def states_of(dag_id: str, task_ids: list[str]) -> dict[str, dict[str, str | None]]:

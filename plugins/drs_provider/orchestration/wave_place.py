@@ -1,0 +1,54 @@
+"""Whether a wave may start where it stands in the run: the DAG's edges may have been edited, or cleared in part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from drs_provider import keys
+from drs_provider.exceptions import ExecutionRefusedError
+from drs_provider.plan.frozen import FrozenWave
+from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.jobs import start_task_id
+from drs_provider.runtime.run import OVER
+from drs_provider.runtime.wave_results import pull_result
+
+
+def check_place(execution: Execution, wave: FrozenWave) -> None:
+    """Refuse to start a wave that is not where its frozen plan puts it.
+
+    :raises ExecutionRefusedError: if the plan's waves were edited meanwhile, if a wave before it has not come to its
+        end, or if nothing would clean up and record what it launches
+    """
+    states = execution.view.task_states()
+    problem = _renamed(execution, wave) or _too_early(execution, wave, states) or _too_late(states)
+    if problem:
+        raise ExecutionRefusedError(f"wave {wave.number} ({wave.name}) starts nothing: {problem}")
+
+
+def _renamed(execution: Execution, wave: FrozenWave) -> str | None:
+    task_id = execution.context["ti"].task_id
+    if task_id == start_task_id(wave):
+        return None
+    return f"the plan's waves were edited while the execution runs: {task_id} is not its task"
+
+
+def _too_early(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> str | None:
+    names = {ref.number: ref.name for ref in execution.plan.waves}
+    for number in wave.depends_on:
+        state = states.get(keys.wave_task_id(number, names[number], keys.ENRICH))
+        if state == "success" or (state == "skipped" and _skipped_by_us(execution, number, names[number])):
+            continue
+        return f"wave {number} ({names[number]}), which it depends on, has not come to its end ({state})"
+    return None
+
+
+def _skipped_by_us(execution: Execution, number: int, name: str) -> bool:
+    """Whether a wave was left out: Airflow also skips what has not begun when a run is marked failed."""
+    return pull_result(execution.view, keys.wave_task_id(number, name, keys.START_RECOVERY)) is not None
+
+
+def _too_late(states: Mapping[str, str | None]) -> str | None:
+    for task_id in (keys.CLEANUP_DRILL, keys.FINALIZE):
+        if states.get(task_id) in OVER:
+            return f"{task_id} is over, and would not see what it launches; clear the wave's group with downstream"
+    return None
