@@ -11,11 +11,11 @@ from pathlib import Path
 from airflow.sdk import get_parsing_context
 
 from drs_provider import settings
-from drs_provider.plan.catalog import load_catalog
+from drs_provider.dag_factory.register import plan_problems
 from drs_provider.plan.problems import PlanError
 
 # A task's own process parses files only to find its DAG, and there is none in this one.
 if get_parsing_context().dag_id is None:
-    catalog = load_catalog(Path(settings.get("plans_folder") or Path(__file__).parent / "plans"))
-    if catalog.problems:
-        raise PlanError(catalog.problems)
+    problems = plan_problems(Path(settings.get("plans_folder") or Path(__file__).parent / "plans"))
+    if problems:
+        raise PlanError(problems)

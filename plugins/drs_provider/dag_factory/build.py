@@ -51,6 +51,8 @@ def build_dag(plan: Plan, *, plans_folder: Path | None = None, withdrawn: bool =
         tags=["drs", *(["withdrawn"] if withdrawn else [])],
         default_args=default_args(plan.priority, plan.owner or "airflow"),
         render_template_as_native_obj=False,
+        # The DAG file names its DAGs; a file that only looks whether they can be built has none.
+        auto_register=False,
     ) as dag:
         _tasks(plan, None if withdrawn else plan, plans_folder)
     for task in dag.tasks:

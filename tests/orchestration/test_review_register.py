@@ -1,0 +1,60 @@
+"""A plan that loads but of which Airflow takes no DAG: its fault is shown, and no other plan's."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+
+from drs_provider.dag_factory import register
+from drs_provider.dag_factory.build import build_dag
+from drs_provider.plan.model import Plan
+from tests.harness.stage import SAMPLE_PLANS
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    plans = tmp_path / "plans"
+    shutil.copytree(SAMPLE_PLANS, plans)
+    monkeypatch.setenv("AIRFLOW__DRS__STATE_PATH", str(tmp_path / "state"))
+    logging.getLogger(register.__name__).setLevel(logging.CRITICAL)
+    return plans
+
+
+def refuse_wiki(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(plan: Plan, *, withdrawn: bool = False, **options: Any) -> DAG:
+        if plan.name == "wiki" and not withdrawn:
+            raise ValueError("no such timetable")
+        return build_dag(plan, withdrawn=withdrawn, **options)
+
+    monkeypatch.setattr(register, "build_dag", build)
+
+
+def test_trap_34_it_takes_no_other_plan_along(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_wiki(monkeypatch)
+    assert set(register.recovery_plan_dags(folder)) == {"drs_erp_three_tier", "drs_shop_two_regions"}
+    (problem,) = register.plan_problems(folder)
+    assert problem.file.endswith("wiki.yaml")
+    assert "no such timetable" in problem.message
+
+
+def test_trap_34_its_last_good_form_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = register.recovery_plan_dags(folder)
+    refuse_wiki(monkeypatch)
+    after = register.recovery_plan_dags(folder)
+    assert set(after) == set(before)
+    assert "withdrawn" in after["drs_wiki"].tags
+
+
+def test_trap_34_tasks_of_its_running_executions_go_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_wiki(monkeypatch)
+
+    class Context:
+        dag_id, task_id = "drs_wiki", "gate_1"
+
+    monkeypatch.setattr(register, "get_parsing_context", Context)
+    assert register.recovery_plan_dags(folder)["drs_wiki"].task_ids == ["gate_1"]
