@@ -138,6 +138,12 @@ def test_a_dry_run_that_finds_a_blocker_is_red(play: Stage) -> None:
     assert table.scan(TableName="execution-history")["Count"] == 0
 
 
+def test_a_backfill_drills_nothing(play: Stage) -> None:
+    run = play.plan_run(plan(), run_type="backfill")
+    assert "single run" in refused(run)
+    assert play.jobs() == []
+
+
 def test_a_scheduled_drill_in_an_exclusion_window_is_skipped_green(play: Stage) -> None:
     schedule = {
         "cron": "0 3 * * 6",

@@ -19,6 +19,10 @@ def read_conf(plan: Plan, run: RunFacts) -> RunConf:
 
     :raises ExecutionRefusedError: naming every key that is wrong, and the remedy
     """
+    if run.backfilled:
+        raise ExecutionRefusedError(
+            "a backfill would drill once for every past date of the schedule; trigger a single run instead"
+        )
     try:
         conf = parse_run_conf(run.conf, plan, now=time.time())
     except RunConfError as error:

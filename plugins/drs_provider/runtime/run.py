@@ -36,13 +36,15 @@ class RunFacts:
     started_at: float | None
     initiated_by: str
     scheduled: bool
+    backfilled: bool
     conf: dict[str, Any]
 
     @classmethod
     def of(cls, context: Mapping[str, Any]) -> RunFacts:
         """Read the facts from a task's context."""
         run = context["dag_run"]
-        scheduled = str(getattr(run.run_type, "value", run.run_type)) == "scheduled"
+        run_type = str(getattr(run.run_type, "value", run.run_type))
+        scheduled = run_type == "scheduled"
         fallback = "scheduler" if scheduled else "unknown"
         return cls(
             dag_id=run.dag_id,
@@ -52,6 +54,7 @@ class RunFacts:
             attempt=(run.clear_number or 0) + 1,
             initiated_by=run.triggering_user_name or fallback,
             scheduled=scheduled,
+            backfilled=run_type == "backfill",
             conf=dict(run.conf or {}),
         )
 
