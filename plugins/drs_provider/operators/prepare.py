@@ -54,15 +54,16 @@ class DrsPrepareOperator(BaseOperator):
         """Prepare the execution, or refuse it."""
         run, view = RunFacts.of(context), RunView(context)
         freezer = Freezer(TaskState(context), execution_id_of(run))
+        frozen = freezer.load()
+        if frozen:
+            # Before anything can fail: without it, cleanup and finalize would take the run for one that never started.
+            freezer.publish(view)
         settings.signing_key()
-        if freezer.load():
-            return self._resume(context, run, view, freezer)
+        if frozen:
+            return self._resume(context, run, view)
         return self._begin(context, run, view, freezer)
 
-    def _resume(
-        self, context: Mapping[str, Any], run: RunFacts, view: RunView, freezer: Freezer
-    ) -> dict[str, Any]:
-        freezer.publish(view)
+    def _resume(self, context: Mapping[str, Any], run: RunFacts, view: RunView) -> dict[str, Any]:
         view.push(keys.OUTCOME, STARTED)
         execution = Execution.frozen(context)
         if self._plan is None or self._plan.content_hash != execution.plan.plan_hash:

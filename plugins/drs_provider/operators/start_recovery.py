@@ -14,12 +14,12 @@ from drs_provider.links import DrsJobsLink
 from drs_provider.orchestration.wave_place import check_place
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenWave
-from drs_provider.plan.watch import FollowedJob
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.jobs import publish_intents
 from drs_provider.runtime.outages import pause, rides_out_outages
 from drs_provider.runtime.state_store import TaskState
+from drs_provider.runtime.watching import jobs_to_follow
 from drs_provider.runtime.wave_results import push_result
 
 if TYPE_CHECKING:
@@ -126,15 +126,6 @@ class DrsStartRecoveryOperator(BaseOperator):
     def _publish_jobs(
         execution: Execution, wave: FrozenWave, started: Started, started_at: float
     ) -> dict[str, Any]:
-        followed = [
-            FollowedJob(own.job.job_id, own.attempt, tuple(sorted(own.job.server_ids)))
-            for own in started.jobs
-        ]
-        jobs = {
-            "attempt": execution.attempt,
-            "jobs": [job.to_dict() for job in followed],
-            "startedAt": started_at,
-            "deadline": started_at + wave.timeout_seconds,
-        }
+        jobs = jobs_to_follow(wave, started.jobs, attempt=execution.attempt, started_at=started_at)
         execution.view.push(keys.RECOVERY_JOBS, jobs)
         return jobs

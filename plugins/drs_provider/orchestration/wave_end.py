@@ -12,14 +12,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_provider import keys
 from drs_provider.exceptions import DrsError, EvidenceError, GateClosedError
-from drs_provider.orchestration.wave_result import gather, judge, wave_result
+from drs_provider.orchestration.wave_result import completed_wave, gather, judge, wave_result
+from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.states import WaveOutcome, WaveStatus
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.jobs import start_task_id
+from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, start_task_id, wave_jobs
 from drs_provider.runtime.run import NOT_BEGUN
-from drs_provider.runtime.watching import open_watch
+from drs_provider.runtime.watching import jobs_to_follow, open_watch
 from drs_provider.runtime.wave_results import pull_result
 
 log = logging.getLogger(__name__)
@@ -134,9 +135,9 @@ def _end(
 ) -> WaveEnd:
     result: dict[str, Any] = {"waveNumber": wave.number, "attempt": execution.attempt}
     began = states.get(start_task_id(wave)) not in NOT_BEGUN
-    started = execution.view.pull(start_task_id(wave), keys.RECOVERY_JOBS) if began else None
+    started = _started(execution, wave) if began else None
     if started:
-        result |= _what_runs(execution, wave, status)
+        result |= _what_runs(execution, wave, status, started)
     result["status"] = status.value
     if error:
         result["errorMessage"] = _with_running_jobs(error, started, result)
@@ -153,27 +154,71 @@ def _with_running_jobs(error: str, started: Mapping[str, Any] | None, result: Ma
     return f"{error}; DRS jobs cannot be cancelled, still running: {', '.join(running)}" if running else error
 
 
-def _what_runs(execution: Execution, wave: FrozenWave, status: WaveStatus) -> dict[str, Any]:
+def _started(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
+    """Return the jobs that `start_recovery` told, or else those that it started before it failed or was stopped."""
+    told: dict[str, Any] | None = execution.view.pull(start_task_id(wave), keys.RECOVERY_JOBS)
+    if told:
+        return told
+    attempt = execution.attempt
+    try:
+        found = [
+            own
+            for own in wave_jobs(execution, wave, _recent_jobs(execution, wave))
+            if own.attempt == attempt or not own.job.completed
+        ]
+    except EvidenceError as error:
+        log.warning("The start intents of wave %s do not verify: %s", wave.number, error)
+        return None
+    if not found:
+        return None
+    return jobs_to_follow(wave, found, attempt=attempt, started_at=execution.now())
+
+
+def _recent_jobs(execution: Execution, wave: FrozenWave) -> tuple[JobView, ...]:
+    try:
+        since = execution.plan.started_at - LONGEST_JOB_SECONDS
+        return parse_jobs(execution.drs(wave.target).jobs_since(since))
+    except (BotoCoreError, ClientError, DrsError) as error:
+        log.warning("The jobs of wave %s cannot be read: %s", wave.number, error)
+        return ()
+
+
+def _what_runs(
+    execution: Execution, wave: FrozenWave, status: WaveStatus, started: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return what DRS says now of a wave that started jobs but never came to its end."""
     try:
-        watch = open_watch(execution, wave)
+        watch = open_watch(execution, wave, started)
         evidence = gather(execution, watch)
     except (BotoCoreError, ClientError, DrsError) as error:
         log.warning("The jobs of wave %s cannot be read: %s", wave.number, error)
         return {}
-    verdict = judge(watch, evidence, now=execution.now())
+    verdict = judge(watch, evidence, now=execution.now(), cleaned_up=_cleaned_up(execution))
     return wave_result(execution, watch, evidence, verdict, status=status.value, error=None)
 
 
 def _enriched_again(execution: Execution, wave: FrozenWave, result: dict[str, Any]) -> dict[str, Any]:
-    fresh = _what_runs(execution, wave, WaveStatus(result["status"]))
-    if not fresh or fresh.get("enrichmentIncomplete"):
+    """Complete a result whose instances could not be looked at; a wave that turns out to lack them has failed."""
+    cleaned_up = _cleaned_up(execution)
+    try:
+        fresh = completed_wave(execution, open_watch(execution, wave), cleaned_up=cleaned_up)
+    except (BotoCoreError, ClientError, DrsError) as error:
+        log.warning("The instances of wave %s cannot be read: %s", wave.number, error)
         return result
-    kept: dict[str, Any] = {
-        name: result[name] for name in ("status", "errorMessage", "attempt") if name in result
-    }
-    # Said, not left out: the stored record has the flag, and fields are merged into it.
-    return {**fresh, **kept, "enrichmentIncomplete": False}
+    if fresh.get("enrichmentIncomplete"):
+        return result
+    kept: dict[str, Any] = {"attempt": result["attempt"]}
+    if result["status"] != WaveStatus.COMPLETED:
+        kept |= {name: result[name] for name in ("status", "errorMessage") if name in result}
+    # Said, not left out: the stored record has the flag, and fields are merged into it. What was cleaned up cannot be
+    # known any more.
+    return {**fresh, **kept, "enrichmentIncomplete": bool(cleaned_up)}
+
+
+def _cleaned_up(execution: Execution) -> list[str]:
+    """Return the instances that the drill's cleanup found."""
+    report = execution.view.pull(keys.CLEANUP_DRILL, keys.CLEANUP) or {}
+    return [*report.get("terminated", ()), *report.get("remaining", ())]
 
 
 def _gate(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> dict[str, Any] | None:

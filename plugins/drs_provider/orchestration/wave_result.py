@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -51,16 +52,24 @@ def gather(execution: Execution, watch: WaveWatch) -> Evidence:
     """
     drs = execution.drs(watch.wave.target)
     evidence = Evidence(jobs=parse_jobs(drs.jobs(watch.job_ids)))
-    try:
+    with _noting(evidence, watch):
         evidence.logs = {job.job_id: parse_log(drs.job_log(job.job_id)) for job in evidence.jobs}
-        evidence.instances = instances_by_server(
-            drs.recovery_instances(source_server_ids=watch.wave.server_ids)
-        )
+    with _noting(evidence, watch):
+        rows = drs.recovery_instances(source_server_ids=watch.wave.server_ids)
+        evidence.instances = instances_by_server(rows)
+    with _noting(evidence, watch):
         evidence.ec2 = dict(execution.ec2(watch.wave.target).instances(_instance_ids(evidence)))
+    return evidence
+
+
+@contextmanager
+def _noting(evidence: Evidence, watch: WaveWatch) -> Iterator[None]:
+    """Go on without what cannot be read, so that one missing right does not hide what the others show."""
+    try:
+        yield
     except (BotoCoreError, ClientError, DrsError) as error:
         log.warning("Instance data of wave %s is incomplete: %s", watch.wave.number, error)
-        evidence.incomplete = str(error)
-    return evidence
+        evidence.incomplete = f"{evidence.incomplete}; {error}" if evidence.incomplete else str(error)
 
 
 def _instance_ids(evidence: Evidence) -> list[str]:
@@ -70,16 +79,22 @@ def _instance_ids(evidence: Evidence) -> list[str]:
     return sorted(ids)
 
 
-def judge(watch: WaveWatch, evidence: Evidence, *, now: float) -> WaveVerdict:
-    """Return the verdict on a wave from everything that is known."""
+def judge(
+    watch: WaveWatch, evidence: Evidence, *, now: float, cleaned_up: Collection[str] = ()
+) -> WaveVerdict:
+    """Return the verdict on a wave from everything that is known.
+
+    :param cleaned_up: instances that existed until the drill's cleanup, which count as existing
+    """
     existing = None
     if evidence.ec2 is not None:
-        existing = {key for key, row in evidence.ec2.items() if instance_exists(row)}
+        existing = {key for key, row in evidence.ec2.items() if instance_exists(row)} | set(cleaned_up)
     return watch.judge(
         evidence.jobs,
         now=now,
         log_events=[event for events in evidence.logs.values() for event in events],
-        instances=evidence.instances,
+        # DRS forgets an instance that was cleaned up.
+        instances=None if cleaned_up else evidence.instances,
         ec2_existing=existing,
     )
 
@@ -117,11 +132,16 @@ def wave_result(
     return {name: value for name, value in result.items() if value is not None}
 
 
-def completed_wave(execution: Execution, watch: WaveWatch) -> dict[str, Any]:
-    """Return the result of a wave whose jobs have ended: COMPLETED or FAILED, with its instance data."""
+def completed_wave(
+    execution: Execution, watch: WaveWatch, *, cleaned_up: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the result of a wave whose jobs have ended: COMPLETED or FAILED, with its instance data.
+
+    :param cleaned_up: instances that existed until the drill's cleanup
+    """
     wave = watch.wave
     evidence = gather(execution, watch)
-    verdict = judge(watch, evidence, now=execution.now())
+    verdict = judge(watch, evidence, now=execution.now(), cleaned_up=cleaned_up)
     status, error = "COMPLETED", None
     if not verdict.decided:
         # Only a sensor that was marked as success by hand leads here: the state is evidence, the colour is not.

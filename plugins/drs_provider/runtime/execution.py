@@ -42,10 +42,10 @@ def execution_id_of(run: RunFacts) -> str:
 def only_looked(view: RunView) -> str | None:
     """Return DRY_RUN or EXCLUDED if `prepare` ended so.
 
-    A run with a frozen plan has started, whatever its outcome says: XComs can be edited.
+    A run that left traces has started, whatever its outcome says: XComs can be edited.
     """
     outcome = view.pull(keys.PREPARE, keys.OUTCOME)
-    if outcome not in (DRY_RUN, EXCLUDED) or view.pull(keys.PREPARE, keys.FROZEN_PLAN) is not None:
+    if outcome not in (DRY_RUN, EXCLUDED) or _left_traces(view):
         return None
     return str(outcome)
 
@@ -55,9 +55,17 @@ def never_started(view: RunView) -> bool:
 
     If `prepare` succeeded and its frozen plan is missing, somebody removed it, or marked the task as success.
     """
-    if view.pull(keys.PREPARE, keys.FROZEN_PLAN) is not None:
+    if _left_traces(view):
         return False
     return only_looked(view) is not None or view.task_states().get(keys.PREPARE) != "success"
+
+
+def _left_traces(view: RunView) -> bool:
+    """Whether there is a frozen plan, or a wave that asked for launches in whatever attempt."""
+    if view.pull(keys.PREPARE, keys.FROZEN_PLAN) is not None:
+        return True
+    starts = [task_id for task_id in view.task_states() if task_id.endswith(f".{keys.START_RECOVERY}")]
+    return any(view.pull(task_id, keys.START_INTENTS) is not None for task_id in starts)
 
 
 @dataclass

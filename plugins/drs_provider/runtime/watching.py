@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drs_provider import keys, settings
 from drs_provider.exceptions import EvidenceError
 from drs_provider.plan.frozen import FrozenWave
+from drs_provider.plan.ownership import OwnedJob
 from drs_provider.plan.verdict import WaveRules
 from drs_provider.plan.watch import FollowedJob, WaveWatch
 from drs_provider.runtime.execution import Execution
@@ -22,18 +23,33 @@ def wave_rules(wave: FrozenWave) -> WaveRules:
     )
 
 
+def jobs_to_follow(
+    wave: FrozenWave, jobs: Iterable[OwnedJob], *, attempt: int, started_at: float
+) -> dict[str, Any]:
+    """Return what `start_recovery` tells of the jobs that it started or adopted.
+
+    :param started_at: epoch seconds from which the wave's timeout counts
+    """
+    followed = [
+        FollowedJob(own.job.job_id, own.attempt, tuple(sorted(own.job.server_ids))).to_dict() for own in jobs
+    ]
+    deadline = started_at + wave.timeout_seconds
+    return {"attempt": attempt, "jobs": followed, "startedAt": started_at, "deadline": deadline}
+
+
 def make_watch(wave: FrozenWave, started: Mapping[str, Any]) -> WaveWatch:
     """Return the watch over the jobs that `start_recovery` told."""
     jobs = tuple(FollowedJob.from_dict(job) for job in started["jobs"])
     return WaveWatch(wave=wave, jobs=jobs, rules=wave_rules(wave), deadline=started["deadline"])
 
 
-def open_watch(execution: Execution, wave: FrozenWave) -> WaveWatch:
+def open_watch(execution: Execution, wave: FrozenWave, started: Mapping[str, Any] | None = None) -> WaveWatch:
     """Return the watch over a wave, with the memory of `wait_for_recovery`.
 
+    :param started: the jobs to watch; default: those that `start_recovery` told
     :raises EvidenceError: if `start_recovery` left no jobs: it did not run, whatever its colour says
     """
-    started = execution.view.pull(_task_id(wave, keys.START_RECOVERY), keys.RECOVERY_JOBS)
+    started = started or execution.view.pull(_task_id(wave, keys.START_RECOVERY), keys.RECOVERY_JOBS)
     if started is None:
         raise EvidenceError(
             f"wave {wave.number} ({wave.name}): start_recovery told no jobs, so it did not run; clear the wave's group"

@@ -1,0 +1,127 @@
+"""Ends that tell the truth: what runs although a start failed, what was not there although nobody could look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from drs_provider.hooks.drs_api import DrsApi
+from drs_provider.orchestration.freezer import Freezer
+from tests.harness.plan_run import PlanRun
+from tests.harness.plans import WIKI, plan, recovery_of
+from tests.harness.stage import Stage
+from tests.harness.worlds import world
+
+START = "wave_1_everything.start_recovery"
+WAIT = "wave_1_everything.wait_for_recovery"
+ENRICH = "wave_1_everything.enrich"
+
+
+def without_ec2_in_enrich(play: Stage, run: PlanRun) -> None:
+    def break_ec2() -> None:
+        play.simulator.inject(
+            "DescribeInstances", service="ec2", kind="error", code="InternalError", status=500
+        )
+
+    run.when(WAIT, "success", break_ec2)
+    run.when(ENRICH, "success", play.simulator.clear_faults)
+
+
+def test_trap_23_a_drill_whose_instances_were_cleaned_up_since_is_completed(play: Stage) -> None:
+    run = play.plan_run(plan()).approve_everything()
+    without_ec2_in_enrich(play, run)
+    assert run.go() == "success"
+    assert set(play.instances().values()) == {"terminated"}
+    assert run.stored["status"] == "COMPLETED"
+    assert not [row for row in run.wave("everything", run.stored)["serverStatuses"] if "error" in row]
+
+
+@pytest.mark.drs_scenario(world({WIKI[0]: {"no_instance": True}}))
+def test_trap_36_a_wave_that_turns_out_to_lack_an_instance_has_failed(play: Stage) -> None:
+    run = play.plan_run(plan(), {"cleanup": "keep"}).approve_everything()
+
+    def nobody_can_look() -> None:
+        for service, operation in (("ec2", "DescribeInstances"), ("drs", "DescribeRecoveryInstances")):
+            play.simulator.inject(operation, service=service, kind="error", code="InternalError", status=500)
+
+    run.when(WAIT, "deferred", nobody_can_look)
+    run.when(ENRICH, "success", play.simulator.clear_faults)
+    assert run.go() == "failed"
+    assert run.states[ENRICH] == "success"
+    assert run.wave("everything", run.stored)["status"] == "FAILED"
+    assert "EC2 has no instance" in run.stored["errorMessage"]
+    assert run.stored["status"] == "FAILED"
+
+
+@pytest.mark.drs_scenario(world({WIKI[0]: {"no_instance": True}}))
+def test_trap_36_a_missing_right_to_read_logs_hides_no_missing_instance(play: Stage) -> None:
+    play.simulator.inject(
+        "DescribeJobLogItems", kind="error", code="AccessDeniedException", message="no", status=403
+    )
+    run = play.plan_run(plan()).approve_everything()
+    assert run.go() == "failed"
+    assert "EC2 has no instance" in run.stored["errorMessage"]
+
+
+@pytest.mark.drs_scenario(world(quotas={"servers_per_job": 1}, visibility_delay_seconds=0))
+def test_trap_15_a_start_that_fails_half_way_names_what_runs(
+    play: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = plan(recovery={"initiators": ["dr-lead"], "approvers": ["dr-approver-1"]})
+    run = play.plan_run(made, recovery_of(made), user="dr-lead").answer("gate_1", "Approve")
+    start = DrsApi.start_recovery
+
+    def refused_twice(api: DrsApi, servers: dict[str, str | None], **arguments: Any) -> Any:
+        if play.jobs():
+            error = {"Error": {"Code": "ValidationException", "Message": "no launch template"}}
+            raise ClientError(error, "StartRecovery")
+        return start(api, servers, **arguments)
+
+    monkeypatch.setattr(DrsApi, "start_recovery", refused_twice)
+    assert run.go() == "failed"
+    (job,) = play.jobs()
+    wave = run.wave("everything", run.stored)
+    assert "no launch template" in run.stored["errorMessage"]
+    assert job.job_id in run.stored["errorMessage"]
+    assert [row["jobId"] for row in wave["jobs"]] == [job.job_id]
+
+
+def test_a_drill_whose_frozen_plan_is_lost_does_not_end_its_cleanup_green(
+    play: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = play.plan_run(plan()).approve_everything()
+
+    def lost(freezer: Freezer) -> bool:
+        raise ConnectionError("the database is down")
+
+    def clear_everything() -> None:
+        monkeypatch.setattr(Freezer, "load", lost)
+        run.clear("prepare")
+
+    run.when(WAIT, "deferred", clear_everything)
+    assert run.go() == "failed"
+    assert run.states["prepare"] == "failed"
+    assert run.states["cleanup_drill"] == "failed"
+    assert "may still exist" in run.record["errorMessage"]
+
+
+def test_a_frozen_plan_is_there_again_before_prepare_can_fail(
+    play: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = play.plan_run(plan()).approve_everything()
+
+    def clear_everything() -> None:
+        play.simulator.inject(service="dynamodb", kind="error", status=500)
+        monkeypatch.setattr("drs_provider.operators.prepare.DrsPrepareOperator._resume", fail)
+        run.clear("prepare")
+
+    def fail(*_: Any) -> Any:
+        raise ConnectionError("whatever")
+
+    run.when(WAIT, "deferred", clear_everything)
+    assert run.go() == "failed"
+    assert run.states["prepare"] == "failed"
+    assert run.states["cleanup_drill"] == "success"
+    assert set(play.instances().values()) == {"terminated"}
