@@ -3,7 +3,6 @@
 ::
 
     DrsError (AirflowException)              may be retried by Airflow
-    ├── DrsJobError                          a job vanished, or a wave's verdict is failure
     ├── DrsIncompleteAnswerError             AWS answered without what the operation must return
     ├── DrsTerminateIncompleteError          some instances were handed to a terminate job, others not
     ├── DrsPollError                         jobs could not be read for longer than the error budget
@@ -33,10 +32,6 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 class DrsError(AirflowException):
     """Base of every error of this provider that Airflow may retry."""
-
-
-class DrsJobError(DrsError):
-    """A DRS job cannot be followed (not found after its grace period, or without servers)."""
 
 
 class DrsIncompleteAnswerError(DrsError):

@@ -117,7 +117,7 @@ def test_a_clock_behind_drs_shows_the_start_of_the_phase():
 def test_post_launch_actions_are_a_phase_where_they_are_waited_for():
     launch = Phase(PhaseName.LAUNCH, 250.0, 533.0)
     before = progress((SNAPSHOT, CONVERSION, launch), "LAUNCHED", 533.0, post_launch=True)
-    assert (before.phase, before.remaining_seconds) == ("post_launch", pytest.approx(600))
+    assert (before.phase, before.remaining_seconds) == ("post-launch", pytest.approx(600))
     running = Phase(PhaseName.POST_LAUNCH, 533.0)
     found = progress((SNAPSHOT, CONVERSION, launch, running), "LAUNCHED", 833.0, post_launch=True)
     assert found.remaining_seconds == pytest.approx(300)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drs_provider.plan.drs_model import LogEvent
-from drs_provider.plan.phases import PHASE_EVENTS, Phase, PhaseName, server_phases
+from drs_provider.plan.phases import PHASE_EVENTS, Phase, PhaseName, phases_by_server
 
 # The public sample of a two-server drill, in seconds from the job's creation.
 SAMPLE = [
@@ -23,8 +23,12 @@ def log(lines=SAMPLE):
     return [LogEvent(name, at, server) for name, at, server in lines]
 
 
-def spans(events, **changes):
-    return [(phase.name.value, phase.start, phase.end) for phase in server_phases(events, "s-1", **changes)]
+def phases_of(events, server="s-1"):
+    return phases_by_server(events).get(server, ())
+
+
+def spans(events):
+    return [(phase.name.value, phase.start, phase.end) for phase in phases_of(events)]
 
 
 def test_the_phases_of_a_launch():
@@ -34,7 +38,7 @@ def test_the_phases_of_a_launch():
 
 
 def test_events_of_other_servers_do_not_count():
-    assert server_phases(log(), "s-2") == ()
+    assert phases_of(log(), "s-2") == ()
 
 
 def test_a_phase_goes_on_until_its_end_is_logged():
@@ -67,18 +71,13 @@ def test_a_phase_tried_again_goes_on():
         ("CONVERSION_START", 3.0, "s-1"),
     ]
     assert spans(log(lines)) == [("conversion", 1.0, None)]
-    assert spans(log([*lines, ("CONVERSION_END", 9.0, "s-1")])) == [("conversion", 1.0, 9.0)]
-
-
-def test_post_launch_times_come_from_the_caller():
-    assert spans(log(), post_launch_start=530.0)[-1] == ("post_launch", 530.0, None)
-    assert spans(log(), post_launch_start=530.0, post_launch_end=800.0)[-1] == ("post_launch", 530.0, 800.0)
-    assert spans(log(SAMPLE[:6]), post_launch_start=530.0)[-2] == ("launch", 250.0, 530.0)
-    assert spans(log(SAMPLE[:6]), post_launch_start=200.0)[-2] == ("launch", 250.0, 250.0)
+    assert phases_of(log(lines[:2]))[0].error == "CONVERSION_FAIL"
+    (ended,) = phases_of(log([*lines, ("CONVERSION_END", 9.0, "s-1")]))
+    assert (ended.start, ended.end, ended.error) == (1.0, 9.0, None)
 
 
 def test_events_without_a_time_are_left_out():
-    assert server_phases([LogEvent("SNAPSHOT_START", None, "s-1")], "s-1") == ()
+    assert phases_of([LogEvent("SNAPSHOT_START", None, "s-1")]) == ()
 
 
 events = st.builds(
@@ -92,7 +91,7 @@ events = st.builds(
 @settings(deadline=None)
 @given(st.lists(events, max_size=15))
 def test_phases_are_ordered_single_and_never_end_before_they_start(lines):
-    phases = server_phases(lines, "s-1")
+    phases = phases_of(lines)
     names = [phase.name for phase in phases]
     assert names == [name for name in PhaseName if name in names]
     assert all(phase.end is None or phase.end >= phase.start for phase in phases)

@@ -17,7 +17,6 @@ from drs_provider.plan.record import (
     job_row,
     merge_wave,
     new_attempt,
-    post_launch_status,
     recovered,
     server_phases,
     server_row,
@@ -25,6 +24,7 @@ from drs_provider.plan.record import (
     waiting_seconds,
     with_report,
 )
+from drs_provider.plan.server_verdict import post_launch_status
 from drs_provider.plan.states import ExecutionStatus, ExecutionType, WaveStatus
 from tests.history.world import T0, frozen_plan, frozen_wave, launched_rows, record_of
 

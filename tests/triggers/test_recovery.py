@@ -143,7 +143,7 @@ def test_throttled_polls_only_delay(play: Stage) -> None:
 
 def test_a_trigger_that_gives_up_does_not_lose_the_wave(play: Stage) -> None:
     """Rights that are missing while the trigger begins: the sensor looks for itself and waits on."""
-    run = play.plan_run(plan()).approve_everything()
+    run = play.plan_run(plan(), step_seconds=30).approve_everything()
 
     def deny() -> None:
         play.simulator.inject(

@@ -102,7 +102,7 @@ def server_progress(
 ) -> Progress:
     """Return how far a server has come.
 
-    :param phases: from :func:`drs_provider.plan.phases.server_phases`
+    :param phases: from :func:`drs_provider.plan.phases.phases_by_server`
     :param launch_status: DRS's word; None while no job holds the server
     :param now: epoch seconds by DRS's clock; a time before the last phase's start counts as that
     :param expected_launch_seconds: from :func:`launch_seconds` for the server's job

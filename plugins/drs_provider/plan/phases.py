@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ class PhaseName(StrEnum):
     SNAPSHOT = "snapshot"
     CONVERSION = "conversion"
     LAUNCH = "launch"
-    POST_LAUNCH = "post_launch"
+    POST_LAUNCH = "post-launch"
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,13 @@ class Phase:
 
     :param start: when it first began
     :param end: when it was over, well or badly; None while it goes on
+    :param error: DRS's words if it failed, and was not tried again
     """
 
     name: PhaseName
     start: float
     end: float | None = None
+    error: str | None = None
 
 
 _STARTS = {
@@ -49,43 +51,38 @@ _ENDS = {
 PHASE_EVENTS = frozenset(_STARTS) | frozenset(_ENDS)
 
 
-def server_phases(
-    events: Iterable[LogEvent],
-    source_server_id: str,
-    *,
-    post_launch_start: float | None = None,
-    post_launch_end: float | None = None,
-) -> tuple[Phase, ...]:
-    """Return the phases that a server has entered, in their order.
+def phases_by_server(events: Iterable[LogEvent]) -> dict[str, tuple[Phase, ...]]:
+    """Return the phases that each server has entered, in their order, by source server id.
 
     A phase whose end the log leaves out ends where the next one starts, or with the job. DRS may try a
     phase again: it keeps its first start and takes its last end.
 
-    :param events: log of the one job that holds the server
-    :param post_launch_start: when its post-launch actions began; the job log does not tell
-    :param post_launch_end: when they were over
+    :param events: log of one job, in any order
     """
-    phases: dict[PhaseName, Phase] = {}
+    found: dict[str, dict[PhaseName, Phase]] = {}
     timed = [(event.at, event) for event in events if event.at is not None]
     for at, event in sorted(timed, key=lambda item: item[0]):
         if event.event == "JOB_END":
-            _close(phases, at)
-        elif event.source_server_id == source_server_id:
-            _apply(phases, event.event, at)
-    if post_launch_start is not None:
-        _close(phases, post_launch_start)
-        phases[PhaseName.POST_LAUNCH] = Phase(PhaseName.POST_LAUNCH, post_launch_start, post_launch_end)
+            for phases in found.values():
+                _close(phases, at)
+        elif event.event in PHASE_EVENTS and event.source_server_id is not None:
+            _apply(found.setdefault(event.source_server_id, {}), event, at)
+    return {server_id: _in_order(phases) for server_id, phases in found.items()}
+
+
+def _in_order(phases: Mapping[PhaseName, Phase]) -> tuple[Phase, ...]:
     return tuple(phases[name] for name in PhaseName if name in phases)
 
 
-def _apply(phases: dict[PhaseName, Phase], event: str, at: float) -> None:
-    if event in _STARTS:
-        name = _STARTS[event]
+def _apply(phases: dict[PhaseName, Phase], event: LogEvent, at: float) -> None:
+    if event.event in _STARTS:
+        name = _STARTS[event.event]
         _close(phases, at, besides=name)
         phases[name] = Phase(name, phases[name].start if name in phases else at)
-    elif event in _ENDS:
-        name = _ENDS[event]
-        phases[name] = replace(phases.get(name, Phase(name, at)), end=at)
+        return
+    name = _ENDS[event.event]
+    error = (event.raw_error or event.event) if event.event.endswith(("_FAIL", "_FAILED")) else None
+    phases[name] = replace(phases.get(name, Phase(name, at)), end=at, error=error)
 
 
 def _close(phases: dict[PhaseName, Phase], at: float, *, besides: PhaseName | None = None) -> None:

@@ -9,9 +9,8 @@ from typing import Any
 from drs_provider.plan.drs_model import JobView, LogEvent
 from drs_provider.plan.estimates import launch_seconds, server_progress, wave_progress
 from drs_provider.plan.frozen import FrozenWave
-from drs_provider.plan.phases import server_phases
-from drs_provider.plan.record import ServerRow, server_row
-from drs_provider.plan.record import server_phases as record_phases
+from drs_provider.plan.phases import phases_by_server
+from drs_provider.plan.record import ServerRow, server_phases, server_row
 from drs_provider.plan.states import ExecutionType, LaunchStatus
 from drs_provider.plan.verdict import WaveVerdict
 
@@ -32,7 +31,7 @@ def polled_rows(
     :param logs: log lines by job id
     :param previous: the rows of the poll before, by source server
     """
-    phases = {job_id: record_phases(events) for job_id, events in logs.items()}
+    phases = {job_id: server_phases(events) for job_id, events in logs.items()}
     judged = {server.source_server_id: server for server in verdict.servers}
     rows = []
     for server in wave.servers:
@@ -65,9 +64,10 @@ def progress(
     :param now: epoch seconds by DRS's clock, as near as it is known
     """
     expected = launch_seconds(execution_type, len(wave.servers))
+    phases = {job_id: phases_by_server(events) for job_id, events in logs.items()}
     each = [
         server_progress(
-            server_phases(logs.get(row.get("recoveryJobId", ""), ()), row["sourceServerId"]),
+            phases.get(row.get("recoveryJobId", ""), {}).get(row["sourceServerId"], ()),
             row["launchStatus"],
             now=now,
             expected_launch_seconds=expected,

@@ -23,7 +23,7 @@ from drs_provider.plan.record_merge import (
     with_counters,
     with_report,
 )
-from drs_provider.plan.record_servers import post_launch_status, server_phases, server_row
+from drs_provider.plan.record_servers import server_phases, server_row
 from drs_provider.plan.record_types import (
     AttemptRow,
     EarlierWave,
@@ -58,7 +58,6 @@ __all__ = [
     "job_row",
     "merge_wave",
     "new_attempt",
-    "post_launch_status",
     "recovered",
     "server_phases",
     "server_row",

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, cast
+from dataclasses import asdict
+from typing import Any, cast
 
-from drs_provider.plan.drs_model import JobServerView, JobView, LaunchActionRun, LogEvent
+from drs_provider.plan.drs_model import JobServerView, JobView, LogEvent
 from drs_provider.plan.frozen import FrozenServer
+from drs_provider.plan.phases import Phase as JobPhase
+from drs_provider.plan.phases import PhaseName, phases_by_server
 from drs_provider.plan.record_types import Phase, ServerRow, Transition, without_empty
+from drs_provider.plan.server_verdict import PostLaunchStatus, post_launch_status
 from drs_provider.plan.states import LaunchStatus
 
-# Job log event -> (phase, what it says of the phase). LAUNCH_END is sent by the real service although it
-# is missing from the model's enum.
-_PHASE_EVENTS: Mapping[str, tuple[str, Literal["start", "end", "fail"]]] = {
-    "SNAPSHOT_START": ("snapshot", "start"),
-    "SNAPSHOT_END": ("snapshot", "end"),
-    "SNAPSHOT_FAIL": ("snapshot", "fail"),
-    "USING_PREVIOUS_SNAPSHOT": ("snapshot", "end"),
-    "USING_PREVIOUS_SNAPSHOT_FAILED": ("snapshot", "fail"),
-    "CONVERSION_START": ("conversion", "start"),
-    "CONVERSION_END": ("conversion", "end"),
-    "CONVERSION_FAIL": ("conversion", "fail"),
-    "LAUNCH_START": ("launch", "start"),
-    "LAUNCH_END": ("launch", "end"),
-    "LAUNCH_FAILED": ("launch", "fail"),
-}
 _WRITTEN_ONCE = ("launchTime", "launchedTime", "postLaunchActionsCompleted")
 _KEPT_WHEN_UNKNOWN = (
     "recoveryInstanceId",
@@ -38,38 +27,16 @@ _KEPT_WHEN_UNKNOWN = (
 )
 
 
-def post_launch_status(runs: Sequence[LaunchActionRun]) -> str:
-    """Return NOT_STARTED, IN_PROGRESS, COMPLETED or FAILED; a failed optional action counts as done."""
-    if not runs:
-        return "NOT_STARTED"
-    if any(run.status == "FAILED" and not run.optional for run in runs):
-        return "FAILED"
-    if all(run.status in {"SUCCEEDED", "FAILED"} for run in runs):
-        return "COMPLETED"
-    return "IN_PROGRESS"
-
-
 def server_phases(events: Iterable[LogEvent]) -> dict[str, list[Phase]]:
-    """Return each server's phases, by source server id, from one job's log in any order.
+    """Return each server's phases as records carry them, by source server id, from one job's log in any order."""
+    return {
+        server_id: [_phase_row(phase) for phase in phases]
+        for server_id, phases in phases_by_server(events).items()
+    }
 
-    A phase's first start counts, and its last end.
-    """
-    found: dict[str, dict[str, Phase]] = {}
-    for event in sorted(events, key=lambda event: event.at or 0.0):
-        known = _PHASE_EVENTS.get(event.event)
-        if known is None or event.source_server_id is None:
-            continue
-        name, meaning = known
-        phase = found.setdefault(event.source_server_id, {}).setdefault(name, Phase(name=name))
-        if meaning == "start":
-            if event.at is not None:
-                phase.setdefault("start", event.at)
-            continue
-        if event.at is not None:
-            phase["end"] = event.at
-        if meaning == "fail":
-            phase["error"] = event.raw_error or event.event
-    return {server_id: list(phases.values()) for server_id, phases in found.items()}
+
+def _phase_row(phase: JobPhase) -> Phase:
+    return cast("Phase", without_empty({**asdict(phase), "name": phase.name.value}))
 
 
 def server_row(
@@ -130,11 +97,13 @@ def _job_fields(
     if in_job.launch_actions:
         status = post_launch_status(in_job.launch_actions)
         # DRS tells no time of it: the poll that saw it first is the nearest.
-        done = (polled_at or job.ended_at) if status == "COMPLETED" else None
-        fields["postLaunchActionsStatus"] = status
+        done = (polled_at or job.ended_at) if status is PostLaunchStatus.COMPLETED else None
+        fields["postLaunchActionsStatus"] = status.value
         fields["postLaunchActionsCompleted"] = done
         if phases and launch_end is not None:
-            post_launch = without_empty({"name": "post-launch", "start": launch_end, "end": done})
+            post_launch = without_empty(
+                {"name": PhaseName.POST_LAUNCH.value, "start": launch_end, "end": done}
+            )
             fields["phases"] = [*(phase.copy() for phase in phases), post_launch]
     return fields
 
