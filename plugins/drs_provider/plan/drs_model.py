@@ -245,12 +245,13 @@ def parse_log(items: Iterable[Mapping[str, Any]], *, job_id: str | None = None) 
 def instances_by_server(items: Iterable[Mapping[str, Any]]) -> dict[str, RecoveryInstanceView]:
     """Read the ``items`` of DescribeRecoveryInstances, by source server.
 
-    DRS keeps one recovery instance per server; should it list more, one that exists wins.
+    DRS keeps one recovery instance per server. Should it list more, one that exists wins, and among those one that is
+    no drill's: it is the one that a launch must not destroy.
     """
     found: dict[str, RecoveryInstanceView] = {}
     for item in items:
         view = RecoveryInstanceView.from_api(item)
         known = found.get(view.source_server_id)
-        if known is None or (view.exists and not known.exists):
+        if known is None or (view.exists, not view.is_drill) > (known.exists, not known.is_drill):
             found[view.source_server_id] = view
     return found
