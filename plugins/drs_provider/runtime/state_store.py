@@ -40,5 +40,4 @@ class TaskState:
 
     def forget(self, key: str) -> None:
         """Remove a stored value, if there is one."""
-        if self._store.get(key) is not None:
-            self._store.delete(key)
+        self._store.delete(key)
