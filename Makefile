@@ -7,7 +7,8 @@
 
 PLAN ?= erp_three_tier
 SPEED ?= 60
-PYTEST_ARGS ?=
+# End-to-end tests share one stack, so they stay together on one of the processes.
+PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadgroup
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
