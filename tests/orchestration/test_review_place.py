@@ -65,3 +65,16 @@ def test_waves_behind_one_that_was_left_out_start(play: Stage) -> None:
     run = play.drill(two_waves(), {"waves": ["second"]})
     assert run.record["status"] == "COMPLETED"
     assert play.launched_servers() == [WIKI[1]]
+
+
+def test_trap_37_a_failed_wave_that_is_marked_as_success_does_not_open_the_next_one(play: Stage) -> None:
+    run = play.plan_run(two_waves(), KEEP).approve_everything()
+    run.when("wave_1_first.start_recovery", "success", lambda: run.mark_success("wave_1_first.enrich"))
+    run.when(
+        "wave_1_first.wait_for_recovery",
+        "deferred",
+        lambda: run.mark_success("wave_1_first.wait_for_recovery"),
+    )
+    assert run.go() == "failed"
+    assert play.launched_servers() == [WIKI[0]]
+    assert "marked as success" in run.failure(SECOND)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from drs_provider import keys
 from drs_provider.exceptions import ExecutionRefusedError
 from drs_provider.plan.frozen import FrozenWave
+from drs_provider.plan.states import WaveStatus
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import start_task_id
 from drs_provider.runtime.run import OVER
@@ -35,9 +36,18 @@ def _renamed(execution: Execution, wave: FrozenWave) -> str | None:
 def _too_early(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> str | None:
     names = {ref.number: ref.name for ref in execution.plan.waves}
     for number in wave.depends_on:
-        state = states.get(keys.wave_task_id(number, names[number], keys.ENRICH))
-        if state == "success" or (state == "skipped" and _skipped_by_us(execution, number, names[number])):
+        enrich = keys.wave_task_id(number, names[number], keys.ENRICH)
+        state = states.get(enrich)
+        if state == "skipped" and _skipped_by_us(execution, number, names[number]):
             continue
+        if state == "success":
+            result = pull_result(execution.view, enrich)
+            if result is not None and result["status"] == WaveStatus.COMPLETED:
+                continue
+            return (
+                f"wave {number} ({names[number]}), which it depends on, has not completed, although its task "
+                "was marked as success: what happened counts, not the colour. Clear that wave's group"
+            )
         return f"wave {number} ({names[number]}), which it depends on, has not come to its end ({state})"
     return None
 
