@@ -68,10 +68,12 @@ def test_a_failed_wave_is_told(play: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", ["BrokenNotifier", "NoSuchNotifier"])
-def test_trap_30_notifications_never_change_the_outcome(play: Stage, name: str) -> None:
+def test_trap_30_notifications_never_change_the_outcome(
+    play: Stage, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     events = ["start", "gate", "wave_failed", "finished"]
     made = plan(notifications=[notification(name, events)])
-    logging.getLogger("drs_provider.runtime.notifications").setLevel(logging.CRITICAL)
+    caplog.set_level(logging.CRITICAL, "drs_provider.runtime.notifications")
     run = play.drill(made)
     assert set(run.states.values()) == {"success"}
     assert run.record["status"] == "COMPLETED"

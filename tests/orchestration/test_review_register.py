@@ -17,11 +17,11 @@ from tests.harness.stage import SAMPLE_PLANS
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Path:
     plans = tmp_path / "plans"
     shutil.copytree(SAMPLE_PLANS, plans)
     monkeypatch.setenv("AIRFLOW__DRS__STATE_PATH", str(tmp_path / "state"))
-    logging.getLogger(register.__name__).setLevel(logging.CRITICAL)
+    caplog.set_level(logging.CRITICAL, register.__name__)
     return plans
 
 
