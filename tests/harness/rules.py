@@ -34,7 +34,7 @@ def verdict(task: Any, states: Mapping[str, str | None]) -> str | None:
         return READY if counts["success"] + counts["skipped"] == total else None
     if rule == "all_done_setup_success":  # of a teardown; there are no setups in our DAGs
         return READY if sum(counts[state] for state in FINISHED) == total else None
-    raise NotImplementedError(f"{task.task_id}: trigger rule {rule}")
+    raise ValueError(f"{task.task_id}: the harness knows no trigger rule {rule}")
 
 
 def colour(dag: Any, states: Mapping[str, str | None]) -> str:
