@@ -101,25 +101,9 @@ class AirflowApi:
         """Return a run."""
         return dict(self.request("GET", _run_path(dag_id, run_id)))
 
-    def set_run_state(self, dag_id: str, run_id: str, state: str, note: str | None = None) -> dict[str, Any]:
-        """Set a run's state; "failed" is how a person cancels an execution."""
-        return dict(self.request("PATCH", _run_path(dag_id, run_id), json={"state": state, "note": note}))
-
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Return a run's task instances."""
         return self._pages(f"{_run_path(dag_id, run_id)}/taskInstances", "task_instances")
-
-    def clear_tasks(self, dag_id: str, run_id: str, task_ids: list[str], *, downstream: bool = True) -> Any:
-        """Run tasks again, with everything behind them."""
-        body = {
-            "dry_run": False,
-            "dag_run_id": run_id,
-            "task_ids": task_ids,
-            "include_downstream": downstream,
-            "only_failed": False,
-            "reset_dag_runs": True,
-        }
-        return self.request("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
         """Return an XCom's value, or None if there is none."""
