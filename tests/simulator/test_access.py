@@ -200,3 +200,15 @@ def test_a_request_without_a_signature_is_refused(drs_simulator):
     answer = httpx.post(f"{drs_simulator.url}/DescribeJobs", json={})
     assert answer.status_code == 403
     assert "Missing Authentication Token" in answer.text
+
+
+@TWO_ACCOUNTS
+def test_open_sessions_can_be_ended(drs_simulator):
+    first = drs_simulator.client_in_role("drs", ROLE, CENTRAL, external_id=EXTERNAL_ID)
+    first.describe_jobs()
+    assert httpx.delete(f"{drs_simulator.url}/moto-api/drs/sessions").json() == {"ended": 1}
+    with refused("ExpiredTokenException"):
+        first.describe_jobs()
+    second = drs_simulator.client_in_role("drs", ROLE, CENTRAL, external_id=EXTERNAL_ID)
+    assert second.describe_jobs()["items"] == []
+    drs_simulator.client("sts").get_caller_identity()  # a user's key is no session

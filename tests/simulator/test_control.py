@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.simulator.support import ACCOUNT, DB_1, start
+from tests.simulator.support import ACCOUNT, DB_1, DB_2, start
 
 
 @pytest.fixture
@@ -103,3 +103,51 @@ def test_what_is_wrong_is_told(control, path, body, words):
 def test_a_body_that_is_no_json_and_an_unknown_path(control):
     assert control.post("clock", content=b"{").status_code == 400
     assert control.get("moon").status_code == 404
+
+
+LATE_REGION = {
+    "accounts": {
+        ACCOUNT: {
+            "regions": {
+                "eu-west-1": {"servers": ["one"]},
+                "eu-north-1": {
+                    "servers": ["two"],
+                    "visibility_delay_seconds": 20,
+                    "tags_delay_seconds": "never",
+                },
+            }
+        }
+    },
+    "servers": {"one": [{"id": DB_1, "name": "db-1"}], "two": [{"id": DB_2, "name": "db-2"}]},
+    "profile": "quick",
+}
+
+
+@pytest.mark.drs_scenario(LATE_REGION)
+def test_jobs_are_told_as_they_are_also_where_a_region_shows_them_late_and_without_tags(
+    control, drs_simulator
+):
+    start(drs_simulator.client(), DB_1, tags={"ExecutionId": "e-1"})
+    late = drs_simulator.client(region="eu-north-1")
+    start(late, DB_2, tags={"ExecutionId": "e-2"}, drill=False)
+
+    assert len(drs_simulator.client().describe_jobs()["items"]) == 1
+    assert late.describe_jobs()["items"] == []
+    jobs = control.get("jobs").json()["jobs"]
+    assert [(job["region"], job["tags"]) for job in jobs] == [
+        ("eu-west-1", {"ExecutionId": "e-1"}),
+        ("eu-north-1", {"ExecutionId": "e-2"}),
+    ]
+    assert jobs[1]["initiated_by"] == "START_RECOVERY"
+    assert jobs[1]["ended_at"] is None
+
+    drs_simulator.finish()
+    (shown,) = late.describe_jobs()["items"]
+    assert not shown.get("tags")
+    told = control.get("jobs").json()["jobs"][1]
+    (instance,) = late.describe_recovery_instances()["items"]
+    assert told["servers"] == [
+        {"server_id": DB_2, "launch_status": "LAUNCHED", "instance_id": instance["ec2InstanceID"]}
+    ]
+    assert (told["status"], told["kind"]) == ("COMPLETED", "LAUNCH")
+    assert told["ended_at"] > told["created_at"]

@@ -88,6 +88,10 @@ class RegionSpec(Strict):
         default_factory=dict, description="the first is the default for all servers"
     )
     recovery_plans: tuple[RecoveryPlanSpec, ...] = ()
+    visibility_delay_seconds: Seconds | None = Field(None, description="instead of the scenario's")
+    tags_delay_seconds: Seconds | Literal["never"] | None = Field(
+        None, description="instead of the scenario's"
+    )
 
 
 class RoleSpec(Strict):
@@ -156,6 +160,16 @@ class Scenario(Strict):
             if server.network is not None and server.network not in region.networks:
                 msg = f"{path}: server {server.id} names the network {server.network!r}, which is not listed"
                 raise ValueError(msg)
+
+    def delays_of(self, account_id: str, region_name: str) -> tuple[float, float | Literal["never"]]:
+        """After how many seconds a job and its tags are visible in a Region."""
+        account = self.accounts.get(account_id)
+        region = account.regions.get(region_name, RegionSpec()) if account else RegionSpec()
+        job, tags = region.visibility_delay_seconds, region.tags_delay_seconds
+        return (
+            self.visibility_delay_seconds if job is None else job,
+            self.tags_delay_seconds if tags is None else tags,
+        )
 
     def servers_of(self, region: RegionSpec) -> list[ServerSpec]:
         """All servers of a Region, generated groups expanded."""

@@ -1,4 +1,4 @@
-"""The control interface under /moto-api/drs/: clock, faults, calls, state, reset. JSON in and out."""
+"""The control interface under /moto-api/drs/: clock, faults, calls, jobs, sessions, state, reset. JSON in and out."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from drs_provider.simulator.adapter.simulation import Simulation
 from drs_provider.simulator.adapter.wire import WireResponse
 from drs_provider.simulator.engine.faults import FaultSpec
 from drs_provider.simulator.engine.times import stamp
+from drs_provider.simulator.engine.truth import all_jobs
 from drs_provider.simulator.launch_profile import Strict
 from drs_provider.simulator.scenario import ScenarioError, load_scenario, parse_scenario
 
@@ -73,6 +74,10 @@ class Control:
             ("GET", "calls"): self._calls,
             ("DELETE", "calls"): self._clear_calls,
             ("GET", "state"): lambda _: self._state(),
+            ("GET", "jobs"): lambda _: {"jobs": all_jobs(self._simulation.world.regions())},
+            ("DELETE", "sessions"): lambda _: {
+                "ended": self._simulation.identities.end_sessions(time.time())
+            },
             ("GET", "process"): lambda _: _process(),
             ("POST", "reset"): lambda order: self._reset(order["data"]),
         }

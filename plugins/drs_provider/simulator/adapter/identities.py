@@ -6,7 +6,7 @@ Every account has one user, ``simulator``, whose access key id is ``AKIA<account
 from __future__ import annotations
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime
 
 from moto.iam.models import AccessKey, iam_backends
 from moto.sts.models import sts_backends
@@ -48,6 +48,18 @@ class Identities:
                 return None
             self._callers[key] = caller
         return self._callers[key]
+
+    def end_sessions(self, now: float) -> int:
+        """End all sessions of assumed roles that were given out so far; returns how many.
+
+        :param now: wall time, epoch seconds
+        """
+        roles = [role for backends in sts_backends.values() for role in backends[_PARTITION].assumed_roles]
+        open_ones = [role for role in roles if role.expiration.replace(tzinfo=UTC).timestamp() > now]
+        for role in open_ones:
+            role.expiration = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
+            self._callers.pop(role.access_key_id, None)
+        return len(open_ones)
 
     def caller(self, key: str | None) -> Caller:
         """As :meth:`find`; UnrecognizedClientException for an unknown key."""

@@ -14,12 +14,12 @@ def new_job(
 ) -> Job:
     """A new PENDING job in an account and Region, visible and tagged when the scenario says so."""
     # No finer than the answers are, or a filter by the answered time would miss the job.
-    scenario, now = call.world.scenario, math.floor(call.now * 1e6) / 1e6
+    now = math.floor(call.now * 1e6) / 1e6
     state: RegionState = call.world.region(place)
     state.job_count += 1
     rng = call.world.rng("job", place.account_id, place.region, state.job_count)
     job_id = random_id("drsjob-", rng)
-    delay = scenario.tags_delay_seconds
+    job_delay, tags_delay = call.world.scenario.delays_of(place.account_id, place.region)
     job = Job(
         job_id=job_id,
         number=state.job_count,
@@ -29,8 +29,8 @@ def new_job(
         created_at=now,
         servers=parts,
         tags=tags,
-        visible_at=now + scenario.visibility_delay_seconds,
-        tags_visible_at=None if isinstance(delay, str) else now + delay,
+        visible_at=now + job_delay,
+        tags_visible_at=None if isinstance(tags_delay, str) else now + tags_delay,
     )
     state.jobs[job_id] = job
     return job
