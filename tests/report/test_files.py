@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from drs_provider.history.values import from_item, to_item
 from drs_provider.plan.record import new_attempt, with_report
 from drs_provider.report.build import build_report, report_json
 from drs_provider.report.files import ReportNotWrittenError, write_report
@@ -119,3 +120,11 @@ def test_equal_records_make_equal_files() -> None:
     assert report_json(build_report(shuffled)) == one  # type: ignore[arg-type]
     assert one.endswith("}\n")
     assert json.loads(one)["previousReport"] == {"attempt": 1, "sha256": "5e" * 32}
+
+
+def test_a_record_that_was_stored_and_read_gives_the_same_file() -> None:
+    record = failed_recovery()
+    stored = from_item(to_item(record))
+    made = {**record, "endTime": float(record["endTime"])}
+    assert isinstance(stored["endTime"], int)
+    assert report_json(build_report(stored)) == report_json(build_report(made))  # type: ignore[arg-type]

@@ -65,4 +65,16 @@ def report_json(report: Mapping[str, Any]) -> str:
 
     :raises ValueError: if the report holds NaN or an infinity
     """
-    return json.dumps(report, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    plain = _plain_numbers(report)
+    return json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain_numbers(value: Any) -> Any:
+    """Return the same data with whole numbers as integers, as they come back from the history table."""
+    if isinstance(value, Mapping):
+        return {key: _plain_numbers(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain_numbers(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
