@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -133,10 +133,14 @@ class XComs:
 
 
 class StateStore:
-    """``context["task_state_store"]`` of one task: survives retries and clears."""
+    """``context["task_state_store"]`` of one task: survives retries and clears.
 
-    def __init__(self, values: dict[str, Any]) -> None:
+    :param about_to: told of every change before it happens
+    """
+
+    def __init__(self, values: dict[str, Any], about_to: Callable[[str], None]) -> None:
         self._values = values
+        self._about_to = about_to
 
     def get(self, key: str, default: Any = None) -> Any:
         return copy.deepcopy(self._values.get(key, default))
@@ -145,7 +149,10 @@ class StateStore:
         if value is None:
             raise ValueError("Cannot set value as None")
         assert retention is not None, "a default retention would forget the value while the run lives"
+        self._about_to(f"state {key}")
         self._values[key] = as_json(value)
 
     def delete(self, key: str) -> None:
+        if key in self._values:
+            self._about_to(f"state {key} deleted")
         self._values.pop(key, None)

@@ -27,10 +27,11 @@ from drs_provider.history.writer import HistoryWriter
 from drs_provider.hooks.clients import forget_clients
 from drs_provider.plan.catalog import load_plan
 from drs_provider.plan.model import Plan
+from drs_provider.report import files
 from drs_provider.runtime import hitl
 from drs_provider.simulator.testing import Simulator, simulator
+from tests.harness.effects import Effects, WorkerKilled, changes_something
 from tests.harness.plan_run import PlanRun
-from tests.harness.worker import WorkerKilled
 
 SAMPLE_PLANS = Path(__file__).parents[2] / "dags" / "plans"
 ACCOUNT = "111122223333"
@@ -42,6 +43,8 @@ class Stage:
     """A simulated world in which plans are run.
 
     :param reports: folder of the reports
+    :param effects: what workers do; a test says there where one dies
+    :param has_history: whether there is a history table
     """
 
     def __init__(self, running: Simulator, reports: Path) -> None:
@@ -49,6 +52,8 @@ class Stage:
         self.reports = reports
         self.runs: list[PlanRun] = []
         self.timeline: list[dict[str, Any]] = []
+        self.effects = Effects()
+        self.has_history = True
         self._before_call: list[Callable[[str], None]] = []
         self._after_call: list[Callable[[str], None]] = []
 
@@ -122,7 +127,13 @@ class Stage:
     def _run(self) -> PlanRun:
         return next(run for run in self.runs if run.running)
 
+    def _about_to(self, what: str) -> None:
+        """Note an effect, unless it is the triggerer's."""
+        if run := next((run for run in self.runs if run.running), None):
+            self.effects.about_to(str(run.running), what)
+
     def upsert(self, **arguments: Any) -> None:
+        self._about_to("request to people")
         self._run.people.upsert(**arguments)
         self._run.opened(arguments["ti_id"])
 
@@ -156,12 +167,23 @@ class Stage:
         def made(client: Any, operation: str, params: dict[str, Any]) -> Any:
             for hook in self._before_call:
                 hook(operation)
+            if changes_something(operation):
+                self._about_to(operation)
             answer = original(client, operation, params)
             for hook in self._after_call:
                 hook(operation)
             return answer
 
         return made
+
+    def write_file(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the report's way of writing a file, noted as an effect."""
+
+        def write(folder: Any, path: Any, content: bytes) -> Any:
+            self._about_to(f"file {path.suffix}")
+            return original(folder, path, content)
+
+        return write
 
 
 class _Timeline(logging.Handler):
@@ -180,6 +202,7 @@ def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stag
     begin = float(int(time.time()))
     with simulator(scenario, start=begin) as running, pytest.MonkeyPatch.context() as patch:
         made = Stage(running, folder / "reports")
+        made.has_history = history
         _environment(patch, made, history=history)
         patch.setattr(time, "time", made.now)
         patch.setitem(HistoryWriter.__init__.__kwdefaults__, "clock", made.now)
@@ -194,6 +217,7 @@ def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stag
             "_make_api_call",
             made.call(botocore.client.BaseClient._make_api_call),
         )
+        patch.setattr(files, "_write_once", made.write_file(files._write_once))
         handler = _Timeline(made.timeline)
         logger = logging.getLogger("drs.timeline")
         level = logger.level

@@ -16,15 +16,12 @@ from airflow.sdk.exceptions import (
 )
 
 from tests.harness.airflow_side import StateStore
+from tests.harness.effects import THE_END, WorkerKilled
 
 if TYPE_CHECKING:
     from tests.harness.plan_run import PlanRun
 
 log = logging.getLogger(__name__)
-
-
-class WorkerKilled(BaseException):
-    """The worker's process is gone in the middle of a task: nothing of the task's own runs any more."""
 
 
 class TaskInstance:
@@ -51,6 +48,7 @@ class TaskInstance:
         return run.xcoms.get(task_ids or self.task_id, key) if run else None
 
     def xcom_push(self, key: str, value: Any) -> None:
+        self._run.stage.effects.about_to(self.task_id, f"XCom {key}")
         self._run.xcoms.set(self.task_id, key, value)
 
 
@@ -65,7 +63,10 @@ def context_of(run: PlanRun, task: Any) -> dict[str, Any]:
         "dag_run": run.dag_run,
         "run_id": ti.run_id,
         "params": {},
-        "task_state_store": StateStore(run.stores.setdefault(task.task_id, {})),
+        "task_state_store": StateStore(
+            run.stores.setdefault(task.task_id, {}),
+            lambda what: run.stage.effects.about_to(task.task_id, what),
+        ),
     }
 
 
@@ -97,6 +98,7 @@ def _execute(run: PlanRun, task: Any) -> None:
     task_id = task.task_id
     row = run.rows[task_id]
     context = context_of(run, task)
+    effects = run.stage.effects
     try:
         if row.next_method is None:
             sentinel = {f"{type(task).__name__}__sentinel": ExecutorSafeguard.sentinel_value}
@@ -104,12 +106,15 @@ def _execute(run: PlanRun, task: Any) -> None:
         else:
             result = task.resume_execution(row.next_method, row.next_kwargs, context)
     except TaskDeferred as deferral:
+        effects.about_to(task_id, f"{THE_END}: defer")
         row.next_method, row.next_kwargs = deferral.method_name, dict(deferral.kwargs or {})
         run.defer(task_id, deferral)
     except TaskAwaitingInput as parked:
+        effects.about_to(task_id, f"{THE_END}: park")
         row.next_method, row.next_kwargs = parked.method_name, dict(parked.kwargs or {})
         run.park(task_id, parked.timeout)
     else:
+        effects.about_to(task_id, THE_END)
         if result is not None:
             run.xcoms.set(task_id, "return_value", result)
         run.set_state(task_id, "success")

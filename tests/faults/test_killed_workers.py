@@ -1,0 +1,151 @@
+"""A worker that dies, wherever that is: each task of a drill is killed before each thing that it does to the world.
+
+Between two such effects a worker only reads, so these are all the places at which its death can matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.invariants import check_everything, ended_as_if_nothing_had_happened
+from tests.harness.plan_run import PlanRun
+from tests.harness.plans import DATABASES, WIKI, plan, two_waves
+from tests.harness.stage import Stage, stage
+from tests.harness.worlds import world
+
+WAVE = "wave_1_everything"
+START = f"{WAVE}.start_recovery"
+#: Somebody else's drill instance is there all the time.
+FOREIGN = {DATABASES[0]: {"live_instance": {"is_drill": True}}}
+WORLD = world(FOREIGN)
+#: DRS shows a job late, and never its tags.
+VEILED = world(FOREIGN, visibility_delay_seconds=20, tags_delay_seconds="never")
+GATE = {"approvers": ["dr-approver-1"], "timeout_minutes": 30}
+PLAN = plan({"name": "everything", "servers": WIKI, "gate": GATE})
+TASKS = (
+    "prepare",
+    "gate_1",
+    START,
+    f"{WAVE}.wait_for_recovery",
+    f"{WAVE}.enrich",
+    "hold_drill",
+    "cleanup_drill",
+    "finalize",
+)
+#: More than any task does; a task that did more would never be killed at its end.
+MOST_EFFECTS = 60
+
+
+@contextmanager
+def drill(folder: Path, scenario: dict[str, Any], *, history: bool = True) -> Iterator[tuple[Stage, PlanRun]]:
+    """Give a stage of its own with a drill; what goes wrong with it says where its worker died."""
+    with stage(scenario, folder, history=history) as play:
+        try:
+            yield play, play.plan_run(PLAN).approve_everything()
+        except Exception as error:
+            error.add_note(f"killed before: {play.effects.died}")
+            raise
+
+
+def kill_everywhere(folder: Path, task_id: str, once: Callable[[Path, int], bool]) -> int:
+    """Play a drill for each effect of a task; return how many there are.
+
+    :param once: plays it, and tells whether the worker was killed
+    """
+    for number in range(1, MOST_EFFECTS):
+        if not once(folder / str(number), number):
+            return number - 1
+    raise AssertionError(f"{task_id} does more than {MOST_EFFECTS} things")
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_trap_16_a_worker_that_dies_anywhere_loses_nothing(task_id: str, tmp_path: Path) -> None:
+    def once(folder: Path, number: int) -> bool:
+        with drill(folder, WORLD) as (play, run):
+            play.effects.kill_before(task_id, number)
+            assert run.go() == "success", run.states
+            ended_as_if_nothing_had_happened(play, run, servers=WIKI)
+            return bool(play.effects.died)
+
+    assert kill_everywhere(tmp_path, task_id, once) >= 3
+
+
+def test_trap_16_nor_if_the_job_shows_late_and_never_its_tags(tmp_path: Path) -> None:
+    def once(folder: Path, number: int) -> bool:
+        with drill(folder, VEILED, history=False) as (play, run):
+            play.effects.kill_before(START, number)
+            assert run.go() == "success", run.states
+            ended_as_if_nothing_had_happened(play, run, servers=WIKI)
+            return bool(play.effects.died)
+
+    assert kill_everywhere(tmp_path, START, once) >= 3
+
+
+@pytest.mark.parametrize("scenario", [WORLD, VEILED], ids=["visible", "veiled"])
+def test_trap_16_a_start_that_dies_for_good_is_cleaned_up_and_can_be_cleared(
+    tmp_path: Path, scenario: dict[str, Any]
+) -> None:
+    """No retry is left: what was launched is terminated all the same, and a new attempt starts afresh."""
+
+    def once(folder: Path, number: int) -> bool:
+        with drill(folder, scenario, history=False) as (play, run):
+            run.rows[START].tries_left = 0
+            play.effects.kill_before(START, number)
+            colour = run.go()
+            if not play.effects.died:
+                return False
+            assert colour == "failed"
+            assert run.record["status"] in ("FAILED", "CANCELLED")
+            check_everything(play, run)
+            assert_only_the_foreign_one_runs(play)
+            run.clear(WAVE)
+            assert run.go() == "success", run.states
+            assert run.record["status"] == "COMPLETED"
+            check_everything(play, run)
+            assert_only_the_foreign_one_runs(play)
+            return True
+
+    assert kill_everywhere(tmp_path, START, once) >= 3
+
+
+def assert_only_the_foreign_one_runs(play: Stage) -> None:
+    own = {server.instance_id for job in play.jobs() for server in job.servers} - {None}
+    alive = {instance for instance, state in play.instances().items() if state != "terminated"}
+    assert len(alive) == 1
+    assert not alive & own
+
+
+def test_trap_15_a_cleanup_that_dies_for_good_is_told_and_done_when_cleared(tmp_path: Path) -> None:
+    def once(folder: Path, number: int) -> bool:
+        with drill(folder, WORLD, history=False) as (play, run):
+            run.rows["cleanup_drill"].tries_left = 0
+            play.effects.kill_before("cleanup_drill", number)
+            colour = run.go()
+            if not play.effects.died:
+                return False
+            told = play.effects.died[0][2].startswith("end of")  # the worker died behind its last word
+            assert colour == "failed" or told
+            run.clear("cleanup_drill")
+            assert run.go() == "success", run.states
+            check_everything(play, run)
+            assert_only_the_foreign_one_runs(play)
+            return True
+
+    assert kill_everywhere(tmp_path, "cleanup_drill", once) >= 3
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_trap_16_workers_that_die_again_and_again_lose_nothing(seed: int, tmp_path: Path) -> None:
+    with stage(WORLD, tmp_path) as play:
+        run = play.plan_run(two_waves(second={"gate": GATE})).approve_everything()
+        for row in run.rows.values():
+            row.tries_left = 100
+        play.effects.kill_at_random(seed, chance=0.25, most=60)
+        assert run.go() == "success", play.effects.died
+        assert len(play.effects.died) > 5
+        ended_as_if_nothing_had_happened(play, run, servers=WIKI)
