@@ -116,6 +116,16 @@ class DrsApi:
         required_member(answer, "sourceServerID", "GetLaunchConfiguration")
         return answer
 
+    def recovery_plans(self) -> list[Row]:
+        """Return DRS's own (native) recovery plans, with description and tags."""
+        plans = self._all("list_recovery_plans", [{}], "recoveryPlans")
+        return [self._recovery_plan(plan["recoveryPlanArn"]) for plan in plans]
+
+    def recovery_plan_steps(self, recovery_plan_arn: str) -> list[Row]:
+        """Return the steps of a native recovery plan, in their order."""
+        request = {"recoveryPlanArn": recovery_plan_arn}
+        return self._all("list_recovery_plan_steps", [request], "recoveryPlanSteps")
+
     def quotas(self) -> DrsQuotas:
         """Return the account's DRS quotas, or the defaults with a warning in the log."""
         return read_quotas(self._clients)
@@ -169,13 +179,20 @@ class DrsApi:
                 raise DrsTerminateIncompleteError(jobs, remaining) from error
         return jobs
 
-    def _all(self, operation: str, requests: Iterable[Mapping[str, Any]]) -> list[Row]:
+    def _recovery_plan(self, arn: str) -> Row:
+        client = self._clients.client("drs")
+        with self._explained():
+            answer: Row = client.get_recovery_plan(recoveryPlanArn=arn)
+        plan: Row = required_member(answer, "recoveryPlan", "GetRecoveryPlan")
+        return plan
+
+    def _all(self, operation: str, requests: Iterable[Mapping[str, Any]], member: str = "items") -> list[Row]:
         rows: list[Row] = []
         for request in requests:
             paginator = self._clients.client("drs").get_paginator(operation)
             with self._explained():
                 for page in paginator.paginate(**request):
-                    rows.extend(required_member(page, "items", operation))
+                    rows.extend(required_member(page, member, operation))
         return rows
 
     def _explained(self) -> Any:
