@@ -18,7 +18,9 @@ ENRICH = "enrich"
 FROZEN_PLAN = "frozen_plan"
 OUTCOME = "outcome"  # "started", "dry_run", "excluded" or "refused"
 PREFLIGHT = "preflight"
+PREPARED = "prepared"  # signed: the attempt in which `prepare` ran last
 CLAIM = "claim"  # which servers the run holds until its end
+PREEMPTION = "preemption"  # written by another run's `prepare`: a RECOVERY cancels this drill
 RUN_RECORD = "run_record"  # what is known of a run that was refused before it was frozen
 
 # XComs of a wave's tasks
@@ -26,6 +28,9 @@ RECOVERY_JOBS = "recovery_jobs"
 PROGRESS = "progress"
 WATCH_MEMORY = "watch_memory"
 WAVE_RESULT = "wave_result"
+OVERRIDES = "overrides"  # what a later attempt overrode; the first one's are in the frozen plan
+QUEUE_TICKET = "queue_ticket"  # the wave waits for quota, and with which right to go first
+NOTIFICATION_FAILURES = "notification_failures"  # of any task that sends messages
 FAILURE = "failure"  # why a task of ours failed: its absence tells that the task was killed
 
 # XComs of gates, cleanup and finalize
@@ -33,7 +38,13 @@ GATE_DECISION = "gate_decision"
 CLEANUP = "cleanup"
 EXECUTION_RECORD = "execution_record"
 
+# The sweeper's task, its XCom, and what it keeps while it watches terminations
+SWEEP = "sweep"
+SWEEP_REPORT = "sweep_report"
+SWEEP_UNDER_WAY = "sweep_under_way"
+
 # Task state store
+PREEMPTED_DRILLS = "preempted_drills"
 START_INTENTS = "start_intents"
 FIRST_STARTED = "first_started"
 QUEUED_SINCE = "queued_since"

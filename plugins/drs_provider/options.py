@@ -95,6 +95,31 @@ OPTIONS: dict[str, Option] = {
         "A scheduled drill that could not begin for longer than this (Airflow was down, say) is skipped: it would "
         "run at a time that nobody chose.",
     ),
+    "quotas": Option(
+        "string",
+        "",
+        "DRS quotas that hold instead of what Service Quotas says, as JSON: name → number (concurrent_jobs, "
+        "servers_per_job, servers_in_jobs, jobs_per_server, replicating_servers, source_servers), for all accounts, "
+        "or below an account, or below account/Region.",
+        example='{"servers_per_job": 100, "222233334444/eu-central-1": {"concurrent_jobs": 10}}',
+    ),
+    "sweep_schedule": Option(
+        "string",
+        "*/15 * * * *",
+        "When the sweeper looks for orphaned records and for drill instances that have outlived their time: a cron "
+        "expression (UTC), or `off`: only when somebody triggers it.",
+    ),
+    "sweep_terminate": Option(
+        "boolean",
+        "False",
+        "Whether the sweeper terminates drill instances of this Airflow that have outlived their time, except those "
+        "that were kept on purpose. Otherwise it only reports them.",
+    ),
+    "notification_timeout_seconds": Option(
+        "float",
+        "30",
+        "How long a task waits for one notifier. A message that takes longer counts as failed; the execution goes on.",
+    ),
     "queue": Option("string", "", "Executor queue for this provider's tasks; empty: Airflow's default."),
     "pool": Option("string", "default_pool", "Pool of this provider's tasks."),
     "priority_weight": Option(

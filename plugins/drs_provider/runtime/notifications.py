@@ -1,12 +1,16 @@
-"""Messages through the notifiers that providers ship. They never alter a result; a failure is logged and told."""
+"""Messages through the notifiers that providers ship. They never alter a result, and never hold one up for long."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import pkgutil
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from drs_provider import keys, settings
 
 if TYPE_CHECKING:
     from drs_provider.runtime.execution import Execution
@@ -18,7 +22,8 @@ def notify(execution: Execution, event: str, summary: str, **facts: Any) -> None
     """Send the plan's notifications for an event.
 
     Templates of the notifier's arguments see Airflow's context and ``drs`` (``event``, ``summary``, ``executionId``,
-    ``planName``, ``executionType`` and the event's own facts).
+    ``planName``, ``executionType``, ``ticket`` … and the event's own facts). What fails is logged, told in the
+    timeline, and kept for the record.
     """
     plan = execution.plan
     drs = {
@@ -32,8 +37,12 @@ def notify(execution: Execution, event: str, summary: str, **facts: Any) -> None
         "reason": plan.reason,
         **facts,
     }
-    for notifier, error in send(plan.notifications, {**execution.context, "drs": drs}).items():
+    failed = send(plan.notifications, {**execution.context, "drs": drs})
+    for notifier, error in failed.items():
         execution.emit("notificationFailed", notifier=notifier, error=error)
+    if failed:
+        rows = [{"event": event, "notifier": path, "error": error} for path, error in failed.items()]
+        execution.view.push(keys.NOTIFICATION_FAILURES, rows)
 
 
 def send(notifications: Sequence[Mapping[str, Any]], context: Mapping[str, Any]) -> dict[str, str]:
@@ -43,12 +52,30 @@ def send(notifications: Sequence[Mapping[str, Any]], context: Mapping[str, Any])
         if context["drs"]["event"] not in notification["events"]:
             continue
         path = notification["notifier"]
-        try:
-            pkgutil.resolve_name(path)(**notification["args"])(dict(context))
-        except Exception as error:  # whatever a notifier raises must not change a recovery's outcome
-            log.exception("Notification through %s failed", path)
-            failed[path] = str(error)
+        if error := _call(path, notification["args"], context):
+            log.error("Notification through %s failed", path, exc_info=error)
+            failed[path] = f"{type(error).__name__}: {error}"
     return failed
+
+
+def _call(path: str, args: Mapping[str, Any], context: Mapping[str, Any]) -> Exception | None:
+    """Call a notifier, and give up on it when it takes too long: a recovery does not wait for a mail server."""
+    limit = settings.get_seconds("notification_timeout_seconds")
+    # Until it is proven otherwise: it may still be on its way when the time is over.
+    outcome: list[Exception | None] = [TimeoutError(f"no answer within {limit:g} seconds")]
+
+    def call() -> None:
+        try:
+            pkgutil.resolve_name(path)(**args)(dict(context))
+            outcome.append(None)
+        except Exception as error:  # whatever a notifier raises must not change a recovery's outcome
+            outcome.append(error)
+
+    # A daemon: a notifier that hangs for good must not keep the task's process from ending.
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(call,), daemon=True, name=path)
+    thread.start()
+    thread.join(limit)
+    return outcome[-1]
 
 
 async def rto_missed(
