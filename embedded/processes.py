@@ -180,6 +180,24 @@ class ProcessSet:
             if process.poll() is not None:
                 raise StackError(f"{name} ended with exit code {process.returncode}.\n{self.tail(name)}")
 
+    def kill(self, name: str, *, whole_session: bool = False) -> None:
+        """Kill a process without a warning (SIGKILL), so that it can be started again.
+
+        :param whole_session: everything that it started dies too; else that lives on, until the stack is stopped
+        """
+        leader = [each for each in self.started if each.name == name][-1]
+        with self.interrupts.held():
+            doomed = [each for each in leader.members() if whole_session or each.pid == leader.pid]
+            _signal(doomed, signal.SIGKILL)
+            self._popen.pop(name).wait()
+
+    def ended(self) -> dict[str, int]:
+        """Return the exit codes of processes that have ended though they should run; they are then forgotten."""
+        codes = {name: code for name, process in self._popen.items() if (code := process.poll()) is not None}
+        for name in codes:
+            del self._popen[name]
+        return codes
+
     def wait(self, name: str, timeout_seconds: float) -> None:
         """Wait until a process that is meant to end has ended well, and forget it.
 

@@ -131,9 +131,8 @@ class Stack:
         self._airflow("migrate", "db", "migrate")
         self.processes.wait("migrate", BOOT_TIMEOUT_SECONDS)
         self.report(f"starting Airflow: {', '.join(COMPONENTS)}")
-        for name, arguments in COMPONENTS.items():
-            extra = ("--port", str(self.ports.api)) if name == "api-server" else ()
-            self._airflow(name, *arguments, *extra)
+        for name in COMPONENTS:
+            self.start_component(name)
         self._until("the simulator", "simulator", self._simulator_answers)
         simulated_aws.create_history_table(self.simulator_url, self.needs.connections[CONNECTION])
         self._until("the API server", "api-server", self._execution_api_answers)
@@ -149,6 +148,18 @@ class Stack:
         if self._has_state:
             self.paths.state.unlink(missing_ok=True)
             self._has_state = False
+
+    def start_component(self, name: str) -> None:
+        """Start one of Airflow's components, at first or after it was killed; does not wait until it is healthy."""
+        extra = ("--port", str(self.ports.api)) if name == "api-server" else ()
+        self._airflow(name, *COMPONENTS[name], *extra)
+
+    def kill_component(self, name: str, *, whole_session: bool = False) -> None:
+        """Kill one of Airflow's components without a warning (SIGKILL).
+
+        :param whole_session: what it started dies too, such as the scheduler's workers and their tasks
+        """
+        self.processes.kill(name, whole_session=whole_session)
 
     def leave_running(self) -> None:
         """Note that the stack goes on without its launcher; :func:`stop_running` ends it."""

@@ -118,6 +118,41 @@ def test_a_process_that_ended_well_is_forgotten(processes: ProcessSet, tmp_path:
     processes.check()
 
 
+def test_a_killed_process_leaves_its_children_and_can_be_started_again(
+    processes: ProcessSet, family: tuple[int, int], tmp_path: Path
+) -> None:
+    parent, child = family
+
+    processes.kill("family")
+    assert not lives(parent)
+    assert lives(child)
+    processes.check()
+
+    processes.start("family", [sys.executable, "-c", "import time; time.sleep(600)"], inherited(), tmp_path)
+    again = processes.started[-1].pid
+    assert lives(again)
+    processes.stop()
+    assert not lives(again)
+    assert not lives(child)
+
+
+def test_a_process_can_be_killed_with_all_that_it_started(
+    processes: ProcessSet, family: tuple[int, int]
+) -> None:
+    processes.kill("family", whole_session=True)
+
+    assert wait_until(lambda: not any(lives(pid) for pid in family))
+
+
+def test_what_ended_by_itself_is_told_once(processes: ProcessSet, tmp_path: Path) -> None:
+    processes.start("brief", [sys.executable, "-c", "raise SystemExit(3)"], inherited(), tmp_path)
+    assert wait_until(lambda: processes.exit_code("brief") is not None)
+
+    assert processes.ended() == {"brief": 3}
+    assert processes.ended() == {}
+    processes.check()
+
+
 def _interrupt_while_held(interrupts: Interrupts, reached: list[str]) -> None:
     with interrupts.held():
         os.kill(os.getpid(), signal.SIGTERM)

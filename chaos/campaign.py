@@ -1,0 +1,145 @@
+"""A campaign: its executions on a few lanes, and the check of everything at the end."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from chaos.aws import SimulatedAws
+from chaos.components import Components, TaskScanner
+from chaos.facts import RunFacts, Violation, World
+from chaos.follow import Follower
+from chaos.invariants import check
+from chaos.spec import PLACES, Fault, RunSpec
+from chaos.stack import Plans
+from chaos.strikes import Tools
+from chaos.tally import Outages, Tally
+from embedded.processes import StackError
+from embedded.stack import Stack
+
+REVIVE_SECONDS = 1.0
+#: A task's slowest honest way: an answer is lost, its job invisible, its worker killed, and all of that again.
+BOUND_SECONDS = 420.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a campaign came to.
+
+    :param deaths: components that ended without having been killed
+    """
+
+    seed: int
+    runs: tuple[RunFacts, ...]
+    world: World
+    violations: tuple[Violation, ...]
+    tally: Tally
+    deaths: dict[str, int]
+    elapsed_seconds: float
+
+
+@dataclass
+class Campaign:
+    """Runs executions on a stack that is started.
+
+    :param lanes: how many run side by side
+    :param ended: told of each execution that has ended
+    :param moving: told now and then what runs: plan -> what it does
+    """
+
+    stack: Stack
+    plans: Plans
+    specs: Sequence[RunSpec]
+    seed: int
+    lanes: int = 4
+    bound_seconds: float = BOUND_SECONDS
+    say: Callable[[str], None] = print
+    ended: Callable[[RunFacts], None] = lambda _facts: None
+    moving: Callable[[dict[str, str]], None] = lambda _doing: None
+    _runs: list[RunFacts] = field(default_factory=list)
+    _errors: list[Exception] = field(default_factory=list)
+    _under_way: dict[str, Follower] = field(default_factory=dict)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> Result:
+        """Run every execution, then check what must hold.
+
+        :raises StackError: if the harness itself cannot go on
+        """
+        began = time.monotonic()
+        aws = SimulatedAws(self.stack.simulator_url)
+        tools = Tools(aws, Components(self.stack, self.say), TaskScanner(), self.plans, Tally(), Outages())
+        waiting: queue.SimpleQueue[RunSpec] = queue.SimpleQueue()
+        for spec in self.specs:
+            waiting.put(spec)
+        ahead = iter(self.specs)
+        for _ in range(2 * self.lanes):
+            self._announce(ahead)
+        lanes = [
+            threading.Thread(target=self._lane, args=(waiting, ahead, tools), daemon=True)
+            for _ in range(self.lanes)
+        ]
+        tools.scanner.start()
+        for lane in lanes:
+            lane.start()
+        try:
+            while any(lane.is_alive() for lane in lanes):
+                tools.components.revive()
+                self.moving({plan: follower.doing for plan, follower in dict(self._under_way).items()})
+                time.sleep(REVIVE_SECONDS)
+        finally:
+            self._over.set()
+            tools.scanner.stop()
+        if self._errors:
+            raise StackError(f"the harness failed: {self._errors[0]!r}") from self._errors[0]
+        return self._result(tools, began)
+
+    def _announce(self, ahead: Iterator[RunSpec]) -> None:
+        spec = next(ahead, None)
+        if spec is not None:
+            self.plans.write(spec)
+
+    def _lane(self, waiting: queue.SimpleQueue[RunSpec], ahead: Iterator[RunSpec], tools: Tools) -> None:
+        while not self._over.is_set():
+            try:
+                spec = waiting.get_nowait()
+            except queue.Empty:
+                return
+            follower = Follower(self.stack, spec, tools, bound_seconds=self.bound_seconds)
+            self._under_way[spec.plan] = follower
+            try:
+                facts = follower.run()
+            except Exception as error:  # told by the campaign's own thread, which raises it
+                self._errors.append(error)
+                self._over.set()
+                return
+            finally:
+                follower.close()
+                del self._under_way[spec.plan]
+            self._runs.append(facts)
+            self.ended(facts)
+            self.plans.retire(spec)
+            self._announce(ahead)
+
+    def _result(self, tools: Tools, began: float) -> Result:
+        world = tools.aws.world()
+        late = {(place.account, place.region) for place in PLACES.values() if place.late}
+        hidden = sum((job.account, job.region) in late for job in world.launches())
+        tools.tally.strike(Fault.LATE_JOBS, hidden)
+        lost = [call for call in world.calls if call.fault == "reset"]
+        tools.tally.struck[Fault.LOST_START] = sum(call.operation == "StartRecovery" for call in lost)
+        tools.tally.struck[Fault.LOST_TERMINATE] = len(lost) - tools.tally.struck[Fault.LOST_START]
+        tools.aws.close()
+        runs = tuple(sorted(self._runs, key=lambda run: run.spec.seed))
+        return Result(
+            seed=self.seed,
+            runs=runs,
+            world=world,
+            violations=tuple(check(runs, world)),
+            tally=tools.tally,
+            deaths=dict(tools.components.deaths),
+            elapsed_seconds=time.monotonic() - began,
+        )
