@@ -230,6 +230,13 @@ def test_terminate_in_chunks(aws, api):
     assert sizes == [200, 1]
 
 
+def test_terminate_keeps_to_the_quota_of_a_job(aws, api):
+    aws.answer("TerminateRecoveryInstances", {"job": job(1)}, {"job": job(2)})
+    api.terminate_recovery_instances((instance_id(number) for number in range(101)), most=100)
+    sizes = [len(call.body["recoveryInstanceIDs"]) for call in aws.calls_of("TerminateRecoveryInstances")]
+    assert sizes == [100, 1]
+
+
 def test_terminate_that_fails_at_once_raises_the_error_itself(aws, api):
     aws.answer("TerminateRecoveryInstances", Refusal("ConflictException", 409))
     with pytest.raises(ClientError) as caught:

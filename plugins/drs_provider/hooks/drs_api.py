@@ -157,15 +157,16 @@ class DrsApi:
             answer = client.start_recovery(sourceServers=request, isDrill=is_drill, tags=dict(tags))
         return _job_of(answer, "StartRecovery")
 
-    def terminate_recovery_instances(self, ids: Iterable[str]) -> list[Row]:
+    def terminate_recovery_instances(self, ids: Iterable[str], *, most: int = MAX_INSTANCE_IDS) -> list[Row]:
         """Start the jobs that terminate recovery instances, and return them; none for no ids.
 
         Each call is made exactly once, for the reason given at :meth:`start_recovery`.
 
+        :param most: how many instances a job may hold
         :raises DrsTerminateIncompleteError: if a call fails after another has created its job
         """
         client = self._clients.single_attempt_client("drs")
-        batches = list(chunks(ids, MAX_INSTANCE_IDS))
+        batches = list(chunks(ids, min(most, MAX_INSTANCE_IDS)))
         jobs: list[Row] = []
         for number, batch in enumerate(batches):
             try:

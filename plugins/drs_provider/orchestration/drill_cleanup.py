@@ -11,10 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drs_provider import keys
 from drs_provider.exceptions import DrsError, DrsTerminateIncompleteError, TaskStoppedError
 from drs_provider.hooks.ec2_rows import instance_exists
-from drs_provider.hooks.errors import is_conflict, is_transient
+from drs_provider.hooks.errors import is_conflict, is_quota_exceeded, is_transient
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.cleanup import CleanupStep, drill_instances, next_step
 from drs_provider.plan.drs_model import JobView, RecoveryInstanceView, parse_jobs
+from drs_provider.plan.events import Event
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, unsettled, wave_jobs
@@ -128,18 +129,30 @@ class DrillCleanup:
 
     def _terminate(self, state: TargetState) -> None:
         self._execution.view.require_running()
+        drs = self._execution.drs(state.target)
         try:
-            jobs = self._execution.drs(state.target).terminate_recovery_instances(state.step.terminate)
+            # A terminate job takes of the same quotas as a job that launches.
+            jobs = drs.terminate_recovery_instances(state.step.terminate, most=drs.quotas().batch_size)
         except DrsTerminateIncompleteError as error:
             log.warning("Trying again later: %s", error)
             jobs = error.jobs
         except ClientError as error:
-            if not is_conflict(error):
+            if not (is_conflict(error) or is_quota_exceeded(error)):
                 raise
-            log.warning("The drill's instances are busy in another job; trying again later: %s", error)
+            log.warning(
+                "DRS takes no terminate job for the drill's instances now; trying again later: %s", error
+            )
             return
-        state.terminate_jobs += [JobView.from_api(job).job_id for job in jobs]
+        new = [JobView.from_api(job).job_id for job in jobs]
+        state.terminate_jobs += new
         self._save(state)
+        self._execution.emit(
+            Event.INSTANCES_TERMINATING,
+            accountId=state.target.account_id,
+            region=state.target.region,
+            instances=sorted(state.step.terminate),
+            jobs=new,
+        )
         log.info("Terminating %s in jobs %s", state.step.terminate, state.terminate_jobs)
 
     def _remember(self, state: TargetState, instance_ids: set[str]) -> None:
