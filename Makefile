@@ -1,12 +1,15 @@
 # make drill [PLAN=erp_three_tier] [SPEED=60]   a drill of a plan through real Airflow processes and simulated AWS
 # make up / make down                           the same stack in the background, for the browser
 # make test / make lint                         tests; ruff, mypy and the check of import directions
+# make chaos [N=10] [SEED=7]                    executions with faults drawn from a seed, and what must hold
 # make bench                                    figures of speed and memory, with their limits
 #
 # Needs Python 3.11 or newer with venv, and a package index. Everything goes to .venv/ and build/.
 
 PLAN ?= erp_three_tier
 SPEED ?= 60
+N ?= 10
+SEED ?=
 # End-to-end tests share one stack, so they stay together on one of the processes.
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4 --dist loadgroup
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -17,10 +20,10 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install drill up down status test bench lint format lock clean distclean
+.PHONY: help install drill up down status test chaos bench lint format lock clean distclean
 
 help:
-	@sed -n '1,7s/^# \{0,1\}//p' Makefile
+	@sed -n '1,8s/^# \{0,1\}//p' Makefile
 
 install: $(READY)
 
@@ -48,13 +51,16 @@ down status: $(READY)
 test: $(READY)
 	$(PY) -m pytest $(PYTEST_ARGS)
 
+chaos: $(READY)
+	@exec $(PY) -m chaos --runs "$(N)" $(if $(SEED),--seed "$(SEED)")
+
 bench: $(READY)
 	@AIRFLOW_HOME="$(CURDIR)/build/bench" PYTHONPATH=plugins:. $(PY) -W ignore -m benchmarks
 
 lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy plugins/drs_provider embedded
+	$(PY) -m mypy plugins/drs_provider embedded chaos
 	PYTHONPATH=plugins:. $(VENV)/bin/lint-imports --no-cache
 
 format: $(READY)
@@ -67,7 +73,7 @@ lock: $(READY)
 clean:
 	@test ! -x $(PY) || $(PY) -m embedded down
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find dags embedded plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find chaos dags embedded plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
 	rm -rf $(VENV)

@@ -21,8 +21,8 @@ from embedded.processes import StackError
 from embedded.stack import Stack
 
 REVIVE_SECONDS = 1.0
-#: A task's slowest honest way: an answer is lost, its job invisible, its worker killed, and all of that again.
-BOUND_SECONDS = 420.0
+#: Far more than the slowest honest way, on a machine that has other work to do: an attempt that takes longer hangs.
+BOUND_SECONDS = 1200.0
 
 
 @dataclass(frozen=True)

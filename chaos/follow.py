@@ -59,6 +59,7 @@ class Follower:
         self._end_times: dict[int, set[float]] = defaultdict(set)
         self._execution_id = ""
         self._looks = 0
+        self._stop_sent = False
         self.doing = "waits for its DAG"
 
     def run(self) -> RunFacts:
@@ -189,13 +190,21 @@ class Follower:
         if any(each["state"] == "awaiting_input" for each in tasks):
             self._answer(progress)
         stops_at = self._spec.people.stops_at_wave
-        if stops_at and not progress.stopped:
+        if stops_at and not self._stop_sent:
             wait = self._spec.task_id(keys.WAIT_FOR_RECOVERY, stops_at)
-            if self._seen.states.get(wait) in WAITING:
-                self._api.mark_failed()
-                # It never fails by itself: that it has, proves that the stop came in time.
-                states = {each["task_id"]: each["state"] for each in self._api.tasks()}
-                progress.stopped = states.get(wait) == "failed"
+            if self._seen.states.get(wait) in ("running", *WAITING):
+                self._stop(progress)
+
+    def _stop(self, progress: _Progress) -> None:
+        self._stop_sent = True
+        self._api.mark_failed()
+        after = {each["task_id"]: each["state"] for each in self._api.tasks()}
+        # Whatever was open is failed or skipped at once; if nothing was, the stop came too late to matter.
+        progress.stopped = any(
+            after.get(task_id) in ("failed", "skipped")
+            for task_id, state in self._seen.states.items()
+            if state not in FINISHED and task_id not in (keys.CLEANUP_DRILL, keys.FINALIZE)
+        )
 
     def _answer(self, progress: _Progress) -> None:
         for question in self._api.questions():

@@ -112,7 +112,8 @@ class Moment:
 
     :param task: a task's name without its wave: ``prepare``, ``gate``, ``start_recovery``, ``finalize`` …
     :param wave: the wave of that task, 0 for tasks without one
-    :param waiting: count from when the task is deferred or asks people, instead of from its process's start
+    :param waiting: count from when the task was seen at work, also deferred or asking people, instead of from the
+        start of its process
     """
 
     task: str

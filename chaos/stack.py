@@ -15,20 +15,21 @@ from embedded.environment import DAGS
 from embedded.processes import Interrupts
 from embedded.stack import Stack
 
-# Defaults suit a cluster in which nothing is killed on purpose: minutes.
+# Defaults suit a cluster in which nothing is killed on purpose: minutes. Not much shorter than these: a component that
+# is only slow, on a machine with other work, must not be taken for dead all the time.
 _AIRFLOW = {
     "scheduler": {
         "scheduler_heartbeat_sec": 1,
         "job_heartbeat_sec": 1,
-        "scheduler_health_check_threshold": 10,
+        "scheduler_health_check_threshold": 20,
         "orphaned_tasks_check_interval": 5,
-        "task_instance_heartbeat_timeout": 15,
+        "task_instance_heartbeat_timeout": 25,
         "task_instance_heartbeat_timeout_detection_interval": 3,
-        "task_queued_timeout": 30,
+        "task_queued_timeout": 60,
         "task_queued_timeout_check_interval": 5,
         "trigger_timeout_check_interval": 3,
     },
-    "triggerer": {"job_heartbeat_sec": 1, "triggerer_health_check_threshold": 10},
+    "triggerer": {"job_heartbeat_sec": 1, "triggerer_health_check_threshold": 20},
     # A worker may bear that the API server is killed and started again.
     "workers": {
         "min_heartbeat_interval": 2,

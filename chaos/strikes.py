@@ -141,7 +141,7 @@ class Strikes:
         moment, task_id = strike.moment, self._task_of(strike)
         while not self._seen.over:
             if moment is not None and moment.waiting:
-                there = self._seen.states.get(task_id) in WAITING
+                there = self._seen.states.get(task_id) in ("running", *WAITING)
             else:
                 there = self._tools.scanner.find(self._seen.ids.get(task_id, "")) is not None
             if there:

@@ -369,7 +369,7 @@ def test_every_rule_is_checked_and_described() -> None:
 
     assert len(names) == len(set(names)) == 12
     assert all(rule.__doc__ for rule in RULES)
-    assert EXECUTION_ID == LAUNCHES[0].execution_id
+    assert LAUNCHES[0].execution_id == EXECUTION_ID
 
 
 def test_refused_executions_need_no_waves() -> None:
