@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from chaos.campaign import BOUND_SECONDS, Campaign, Result
 from chaos.draw import draw
-from chaos.facts import RunFacts
+from chaos.facts import RunFacts, Violation
 from chaos.stack import chaos_stack
 from chaos.summary import line, show, to_dict
 from embedded.environment import REPOSITORY
@@ -62,8 +62,10 @@ def _campaign(options: argparse.Namespace, output: Console) -> int:
             with stack, bar:
                 task = bar.add_task("executions", total=len(specs))
 
-                def ended(run: RunFacts) -> None:
+                def ended(run: RunFacts, violations: list[Violation]) -> None:
                     say(line(run))
+                    for violation in violations:
+                        say(f"    VIOLATION of {violation.rule}: {violation.message}")
                     bar.advance(task)
 
                 campaign = Campaign(

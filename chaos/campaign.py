@@ -46,7 +46,7 @@ class Campaign:
     """Runs executions on a stack that is started.
 
     :param lanes: how many run side by side
-    :param ended: told of each execution that has ended
+    :param ended: told of each execution that has ended, with what is wrong as far as it can be seen by then
     :param moving: told now and then what runs: plan -> what it does
     """
 
@@ -57,7 +57,7 @@ class Campaign:
     lanes: int = 4
     bound_seconds: float = BOUND_SECONDS
     say: Callable[[str], None] = print
-    ended: Callable[[RunFacts], None] = lambda _facts: None
+    ended: Callable[[RunFacts, list[Violation]], None] = lambda _facts, _violations: None
     moving: Callable[[dict[str, str]], None] = lambda _doing: None
     _runs: list[RunFacts] = field(default_factory=list)
     _errors: list[Exception] = field(default_factory=list)
@@ -120,9 +120,14 @@ class Campaign:
                 follower.close()
                 del self._under_way[spec.plan]
             self._runs.append(facts)
-            self.ended(facts)
+            self.ended(facts, self._seen_so_far(facts, tools))
             self.plans.retire(spec)
             self._announce(ahead)
+
+    @staticmethod
+    def _seen_so_far(facts: RunFacts, tools: Tools) -> list[Violation]:
+        # The others have not ended: what concerns them is checked at the end.
+        return [each for each in check([facts], tools.aws.world()) if each.plan == facts.spec.plan]
 
     def _result(self, tools: Tools, began: float) -> Result:
         world = tools.aws.world()

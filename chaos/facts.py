@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -172,6 +172,11 @@ class Violation:
     def to_dict(self) -> dict[str, str]:
         """Return plain data."""
         return {"plan": self.plan, "rule": self.rule, "message": self.message}
+
+
+def violation(run: RunFacts, rule: Callable[..., Any], message: str) -> Violation:
+    """Return a violation of a rule by an execution."""
+    return Violation(run.spec.plan, rule.__name__, message)
 
 
 def by_execution(runs: Iterable[RunFacts]) -> dict[str, RunFacts]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from chaos.facts import Attempt, Job, RunFacts, Violation, World, by_execution, owners_of_servers
+from chaos.facts import Job, RunFacts, Violation, World, by_execution, owners_of_servers, violation
+from chaos.record_rules import (
+    history_equals_record,
+    one_end_per_attempt,
+    rows_are_true,
+    terminal_status_is_true,
+)
 from chaos.spec import Behaviour
-from chaos.truth import MET, NOT_MET, NOT_STARTED, Expected, expected, latest_parts, wave_outcome
+from chaos.truth import MET, latest_parts, wave_outcome
 
 Found = Iterator[Violation]
 Rule = Callable[[Sequence[RunFacts], World], Found]
@@ -20,7 +25,7 @@ _CLOCK_STEP_SECONDS = 1e-5
 
 def check(runs: Sequence[RunFacts], world: World) -> list[Violation]:
     """Return everything that is wrong."""
-    return [violation for rule in RULES for violation in rule(runs, world)]
+    return [found for rule in RULES for found in rule(runs, world)]
 
 
 def every_run_ends(runs: Sequence[RunFacts], world: World) -> Found:
@@ -28,10 +33,10 @@ def every_run_ends(runs: Sequence[RunFacts], world: World) -> Found:
     del world
     for run in runs:
         if run.hangs:
-            yield _violation(run, every_run_ends, f"it never ended: {run.hangs}")
+            yield violation(run, every_run_ends, f"it never ended: {run.hangs}")
         for attempt in run.attempts:
             if attempt.record is None:
-                yield _violation(run, every_run_ends, f"attempt {attempt.number} left no record")
+                yield violation(run, every_run_ends, f"attempt {attempt.number} left no record")
 
 
 def every_job_has_an_owner(runs: Sequence[RunFacts], world: World) -> Found:
@@ -45,7 +50,7 @@ def every_job_has_an_owner(runs: Sequence[RunFacts], world: World) -> Found:
                 yield Violation(owner.spec.plan if owner else "", every_job_has_an_owner.__name__, text)
             elif owner.spec.is_drill != job.is_drill:
                 text = f"job {job.job_id} of a {owner.spec.execution_type} has isDrill {job.is_drill}"
-                yield _violation(owner, every_job_has_an_owner, text)
+                yield violation(owner, every_job_has_an_owner, text)
 
 
 def one_launch_per_server(runs: Sequence[RunFacts], world: World) -> Found:
@@ -60,7 +65,7 @@ def one_launch_per_server(runs: Sequence[RunFacts], world: World) -> Found:
             for earlier, later in pairwise(jobs):
                 if not _failed_before(earlier, later, server_id, server_id in ghosts):
                     text = f"{server_id} was launched twice in attempt {attempt}: {earlier.job_id}, {later.job_id}"
-                    yield _violation(run, one_launch_per_server, text)
+                    yield violation(run, one_launch_per_server, text)
 
 
 def _failed_before(earlier: Job, later: Job, server_id: str, ghost: bool) -> bool:
@@ -82,7 +87,7 @@ def no_live_instance_replaced(runs: Sequence[RunFacts], world: World) -> Found:
             for part in job.parts:
                 if part.server_id in alive:
                     text = f"job {job.job_id} replaced {alive[part.server_id]} of {part.server_id}"
-                    yield _violation(run, no_live_instance_replaced, text)
+                    yield violation(run, no_live_instance_replaced, text)
                 if not job.is_drill and part.status == "LAUNCHED" and part.server_id not in ghosts:
                     alive[part.server_id] = f"live instance {part.instance_id}"
 
@@ -145,7 +150,7 @@ def wave_order_kept(runs: Sequence[RunFacts], world: World) -> Found:
         launches = world.launches(run.execution_id)
         for job in launches:
             if not 1 <= job.wave <= len(run.spec.waves):
-                yield _violation(run, wave_order_kept, f"job {job.job_id} is of a wave {job.wave}")
+                yield violation(run, wave_order_kept, f"job {job.job_id} is of a wave {job.wave}")
                 continue
             for number in run.spec.wave(job.wave).depends_on:
                 before = [other for other in launches if other.created_at < job.created_at]
@@ -159,7 +164,7 @@ def wave_order_kept(runs: Sequence[RunFacts], world: World) -> Found:
                 if open_jobs or outcome != MET:
                     state = f"still in {', '.join(open_jobs)}" if open_jobs else outcome
                     text = f"wave {job.wave} started ({job.job_id}) while wave {number} was {state}"
-                    yield _violation(run, wave_order_kept, text)
+                    yield violation(run, wave_order_kept, text)
 
 
 def rejected_gates_stay_closed(runs: Sequence[RunFacts], world: World) -> Found:
@@ -168,116 +173,10 @@ def rejected_gates_stay_closed(runs: Sequence[RunFacts], world: World) -> Found:
         for job in world.launches(run.execution_id):
             if run.spec.refused:
                 text = f"a refused execution started {job.job_id}"
-                yield _violation(run, rejected_gates_stay_closed, text)
+                yield violation(run, rejected_gates_stay_closed, text)
             elif job.wave == run.spec.people.rejects_gate:
                 text = f"wave {job.wave} started ({job.job_id}) although its gate was rejected"
-                yield _violation(run, rejected_gates_stay_closed, text)
-
-
-def terminal_status_is_true(runs: Sequence[RunFacts], world: World) -> Found:
-    """Status of execution and waves are what jobs and instances say, and the run's colour agrees."""
-    for run in runs:
-        for attempt in run.attempts:
-            if attempt.record is None:
-                continue
-            launches = [job for job in world.launches(run.execution_id) if job.attempt <= attempt.number]
-            should = expected(run.spec, launches, stopped=attempt.stopped)
-            for problem in _untrue(run, attempt, should):
-                yield _violation(run, terminal_status_is_true, f"attempt {attempt.number}: {problem}")
-
-
-def _untrue(run: RunFacts, attempt: Attempt, should: Expected) -> Iterator[str]:
-    record = attempt.record or {}
-    if record["status"] != should.status:
-        reason = record.get("errorMessage")
-        yield f"status {record['status']}, but {should.status} is true: {should.waves} ({reason})"
-    if (attempt.run_state == "success") != should.green:
-        yield f"the run is {attempt.run_state}, but {should.status} with {should.waves} is true"
-    if run.spec.refused:
-        return
-    waves = {wave["waveNumber"]: wave["status"] for wave in record["waves"]}
-    for number, outcome in should.waves.items():
-        if waves.get(number) not in _statuses(run, number, should, stopped=attempt.stopped):
-            yield f"wave {number} is {waves.get(number)}, but it was {outcome}"
-
-
-def _statuses(run: RunFacts, number: int, should: Expected, *, stopped: bool) -> tuple[str, ...]:
-    outcome = should.waves[number]
-    if stopped:
-        # A stopped wave may tell its own end, if that is true, or that it was stopped.
-        return {MET: ("COMPLETED", "CANCELLED"), NOT_MET: ("FAILED", "CANCELLED")}.get(
-            outcome, ("CANCELLED",)
-        )
-    if outcome == NOT_STARTED:
-        before = run.spec.wave(number).depends_on
-        blocked = any(should.waves[earlier] != MET for earlier in before)
-        # A wave that nothing kept from starting was lost.
-        return ("CANCELLED",) if blocked else ()
-    return ("COMPLETED",) if outcome == MET else ("FAILED",)
-
-
-def rows_are_true(runs: Sequence[RunFacts], world: World) -> Found:
-    """Server rows name the state and instance that the server's latest launch has."""
-    for run in runs:
-        for attempt in run.attempts:
-            launches = [job for job in world.launches(run.execution_id) if job.attempt <= attempt.number]
-            for wave in (attempt.record or {}).get("waves", ()):
-                latest = latest_parts(launches, run.spec.wave(wave["waveNumber"]))
-                for row in wave.get("serverStatuses", ()):
-                    problem = _wrong_row(wave, row, latest)
-                    if problem:
-                        text = f"attempt {attempt.number}, wave {wave['waveNumber']}: {problem}"
-                        yield _violation(run, rows_are_true, text)
-
-
-def _wrong_row(wave: Mapping[str, Any], row: Mapping[str, Any], latest: Mapping[str, Any]) -> str:
-    server_id = row["sourceServerId"]
-    if server_id not in latest or wave["status"] == "CANCELLED":
-        return ""
-    job, part = latest[server_id]
-    if row.get("launchStatus") != part.status:
-        return f"{server_id} is {row.get('launchStatus')}, but {part.status} in {job.job_id}"
-    known = row.get("instanceId") or row.get("recoveryInstanceId")
-    if part.status == "LAUNCHED" and known != part.instance_id:
-        unknown_allowed = known is None and wave.get("enrichmentIncomplete")
-        return "" if unknown_allowed else f"{server_id} has instance {known}, but {part.instance_id} is true"
-    return ""
-
-
-def one_end_per_attempt(runs: Sequence[RunFacts], world: World) -> Found:
-    """Every attempt ends once: one row, one end time, one report; what it said before stays."""
-    del world
-    for run in runs:
-        for problem in (*_ends(run), *_reports(run)):
-            yield _violation(run, one_end_per_attempt, problem)
-
-
-def _ends(run: RunFacts) -> Iterator[str]:
-    told: dict[int, Any] = {}
-    for attempt in run.attempts:
-        rows = (attempt.record or {}).get("attempts", ())
-        numbers = [row["attempt"] for row in rows]
-        if attempt.record is not None and numbers != list(range(1, attempt.number + 1)):
-            yield f"attempt {attempt.number} lists attempts {numbers}"
-        for row in rows:
-            end = {key: row.get(key) for key in ("status", "startTime", "endTime", "reportSha256")}
-            if end["endTime"] is None:
-                yield f"attempt {row['attempt']} has no end time"
-            if told.setdefault(row["attempt"], end) != end:
-                yield f"attempt {row['attempt']} was {told[row['attempt']]}, now {end}"
-    for number, times in run.end_times.items():
-        if len(times) > 1:
-            yield f"the end time of attempt {number} was written {len(times)} times: {sorted(times)}"
-        own = told.get(number, {}).get("endTime")
-        if times and own is not None and own not in times:
-            yield f"attempt {number} ended at {own}, but the history table said {sorted(times)}"
-
-
-def _reports(run: RunFacts) -> Iterator[str]:
-    ended = [attempt.number for attempt in run.attempts if attempt.record is not None]
-    should = {f"report-{number}.{suffix}" for number in ended for suffix in ("json", "html")}
-    if run.reports != should:
-        yield f"reports are {sorted(run.reports)}, not {sorted(should)}"
+                yield violation(run, rejected_gates_stay_closed, text)
 
 
 def nothing_of_a_drill_left(runs: Sequence[RunFacts], world: World) -> Found:
@@ -289,7 +188,7 @@ def nothing_of_a_drill_left(runs: Sequence[RunFacts], world: World) -> Found:
         ids = {part.instance_id for job in launches for part in job.parts if part.instance_id}
         left = sorted(each for each in ids if world.instances.get(each, "terminated") != "terminated")
         if run.spec.is_drill and left:
-            yield _violation(run, nothing_of_a_drill_left, f"left over: {', '.join(left)}")
+            yield violation(run, nothing_of_a_drill_left, f"left over: {', '.join(left)}")
         if run.spec.is_drill:
             continue
         ghosts = {server.id for server in run.spec.servers if server.behaviour is Behaviour.NO_INSTANCE}
@@ -297,54 +196,7 @@ def nothing_of_a_drill_left(runs: Sequence[RunFacts], world: World) -> Found:
             for server_id, (_, part) in latest_parts(launches, wave).items():
                 if part.status == "LAUNCHED" and part.instance_id not in left and server_id not in ghosts:
                     text = f"the recovered {server_id} ({part.instance_id}) is gone"
-                    yield _violation(run, nothing_of_a_drill_left, text)
-
-
-def history_equals_record(runs: Sequence[RunFacts], world: World) -> Found:
-    """Where the table could be reached at the end, it holds the record that `finalize` published."""
-    del world
-    for run in runs:
-        last = run.last
-        if last is None or last.record is None or last.table_down:
-            continue
-        if run.stored is None:
-            yield _violation(run, history_equals_record, "the history table has no record of it")
-            continue
-        differing = _differences(_plain(last.record), _plain(run.stored))
-        if differing:
-            yield _violation(run, history_equals_record, f"differs in {'; '.join(differing[:5])}")
-
-
-def _plain(record: Mapping[str, Any]) -> Any:
-    def number(value: Any) -> Any:
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-    def walk(value: Any) -> Any:
-        if isinstance(value, dict):
-            # An empty value is one that DynamoDB's record leaves out.
-            return {key: walk(item) for key, item in value.items() if item is not None}
-        return [walk(item) for item in value] if isinstance(value, list) else number(value)
-
-    return walk(json.loads(json.dumps(record, default=float)))
-
-
-def _differences(one: Any, other: Any, path: str = "") -> list[str]:
-    if isinstance(one, dict) and isinstance(other, dict):
-        found = []
-        for key in sorted(one.keys() | other.keys()):
-            found += _differences(one.get(key), other.get(key), f"{path}.{key}" if path else key)
-        return found
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return [
-            text
-            for index, (left, right) in enumerate(zip(one, other, strict=True))
-            for text in _differences(left, right, f"{path}[{index}]")
-        ]
-    return [] if one == other else [f"{path}: told {one!r}, stored {other!r}"]
-
-
-def _violation(run: RunFacts, rule: Callable[..., Any], message: str) -> Violation:
-    return Violation(run.spec.plan, rule.__name__, message)
+                    yield violation(run, nothing_of_a_drill_left, text)
 
 
 RULES: tuple[Rule, ...] = (
