@@ -7,6 +7,7 @@
     ├── DrsTerminateIncompleteError          some instances were handed to a terminate job, others not
     ├── DrsPollError                         jobs could not be read for longer than the error budget
     ├── TaskStoppedError                     the task was stopped or cleared while its process still runs
+    ├── RunUnknownError                      Airflow does not tell what became of another run
     └── DrsFailError (AirflowFailException)  never retried: people must act
         ├── DrsConfigurationError            [drs] settings are missing or wrong
         ├── DrsConnectionMissingError        the Airflow connection does not exist
@@ -16,10 +17,12 @@
         ├── DrsNotInitializedError           DRS was never initialized in the Region
         ├── PlanUnavailableError             the plan's file does not load, or is gone
         ├── ExecutionRefusedError            conf, preflight or another execution forbids the start
+        ├── PreemptedError                   a RECOVERY has cancelled the drill, because it needs its servers
         ├── EvidenceError                    signed evidence does not verify
         ├── GateClosedError                  a gate was rejected or timed out
         ├── WaveFailedError                  the wave's criteria are not met
         ├── CleanupIncompleteError           instances of a drill are left
+        ├── SweepIncompleteError             something could not be swept
         └── ExecutionFailedError             raised at the end of finalize, so that the run is red
 """
 
@@ -68,6 +71,10 @@ class TaskStoppedError(DrsError):
     """The task was stopped or cleared meanwhile, although its process still runs."""
 
 
+class RunUnknownError(DrsError):
+    """Airflow does not tell whether another run exists, or what state it is in."""
+
+
 class DrsFailError(DrsError, AirflowFailException):
     """Base of the errors that a retry cannot mend."""
 
@@ -104,6 +111,10 @@ class ExecutionRefusedError(DrsFailError):
     """The execution must not start: conf, preflight findings or another execution forbid it."""
 
 
+class PreemptedError(DrsFailError):
+    """A RECOVERY has cancelled this drill, because it needs its servers."""
+
+
 class EvidenceError(DrsFailError):
     """Signed evidence (frozen plan, intent, gate decision) does not verify."""
 
@@ -118,6 +129,10 @@ class WaveFailedError(DrsFailError):
 
 class CleanupIncompleteError(DrsFailError):
     """Instances of a drill are left after its cleanup; the message names them."""
+
+
+class SweepIncompleteError(DrsFailError):
+    """A sweep could not look at everything, or did not bring to an end what it began; the message names it."""
 
 
 class ExecutionFailedError(DrsFailError):

@@ -33,6 +33,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.enrich",
                 "operators.cleanup_drill",
                 "operators.finalize",
+                "operators.sweep",
             )
         ],
         "sensors": [_modules("sensors.recovery", "sensors.gate", "sensors.hold")],

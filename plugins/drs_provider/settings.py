@@ -6,8 +6,10 @@ defaults are taken from :mod:`drs_provider.options` either way.
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,17 @@ from drs_provider.options import OPTIONS
 from drs_provider.plan.account import AwsTarget
 
 SECTION = "drs"
+_TRUTH = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
+_PLACE = re.compile(r"[0-9]{12}(/[a-z0-9-]+)?")
 
 
 def get(option: str) -> str:
@@ -50,6 +63,50 @@ def get_int(option: str) -> int:
     :raises DrsConfigurationError: if it is no positive number
     """
     return int(_number(option))
+
+
+def quota_overrides(account_id: str, region: str) -> dict[str, int]:
+    """Return the DRS quotas that ``[drs] quotas`` sets for an account and Region, by name.
+
+    What is said for ``account/Region`` goes before what is said for the account, and that before what is
+    said for all.
+
+    :raises DrsConfigurationError: if the option is no JSON object of that form
+    """
+    text = get("quotas")
+    if not text:
+        return {}
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise DrsConfigurationError(f"[drs] quotas is no JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise DrsConfigurationError("[drs] quotas must be a JSON object: quota name → number")
+    chosen = {name: value for name, value in data.items() if not _is_place(name)}
+    for place in (account_id, f"{account_id}/{region}"):
+        values = data.get(place, {})
+        if not isinstance(values, dict):
+            raise DrsConfigurationError(f"[drs] quotas, {place}: an object is needed, quota name → number")
+        chosen.update(values)
+    for name, value in chosen.items():
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise DrsConfigurationError(f"[drs] quotas, {name}: {value!r} is no whole number")
+    return chosen
+
+
+def _is_place(name: str) -> bool:
+    return bool(_PLACE.fullmatch(name))
+
+
+def get_bool(option: str) -> bool:
+    """Return an option as true or false.
+
+    :raises DrsConfigurationError: if it is neither
+    """
+    text = get(option).strip().lower()
+    if text not in _TRUTH:
+        raise DrsConfigurationError(f"[drs] {option} must be True or False, not {get(option)!r}")
+    return _TRUTH[text]
 
 
 def signing_key() -> bytes:
@@ -87,19 +144,32 @@ def history_target() -> AwsTarget | None:
 
     :raises DrsConfigurationError: if the history is switched on with incomplete settings
     """
-    if not get("history_connection"):
+    return _target("history")
+
+
+def metrics_target() -> AwsTarget | None:
+    """Return the account context that metrics are sent in, or None if none are sent.
+
+    :raises DrsConfigurationError: if metrics are switched on with incomplete settings
+    """
+    return _target("metrics")
+
+
+def _target(what: str) -> AwsTarget | None:
+    """Return the account context of the options ``<what>_connection``, ``<what>_account_id`` and so on."""
+    if not get(f"{what}_connection"):
         return None
-    role = get("history_role") or None
+    role = get(f"{what}_role") or None
     values: dict[str, Any] = {
-        "name": "history",
-        "connection": get("history_connection"),
-        "account_id": get("history_account_id"),
-        "region": get("history_region"),
+        "name": what,
+        "connection": get(f"{what}_connection"),
+        "account_id": get(f"{what}_account_id"),
+        "region": get(f"{what}_region"),
         "own_account": role is None,
         "role": role,
-        "external_id": get("history_external_id") or None,
+        "external_id": get(f"{what}_external_id") or None,
     }
     try:
         return AwsTarget(**values)
     except ValueError as error:
-        raise DrsConfigurationError(f"[drs] history_* settings: {error}") from error
+        raise DrsConfigurationError(f"[drs] {what}_* settings: {error}") from error

@@ -13,8 +13,8 @@ from tests.contract.repository import DAGS, PACKAGE, REPOSITORY, calls, imported
 
 pytestmark = pytest.mark.contract
 
-READERS = {"get", "get_int", "get_seconds", "_number"}
-TYPES = {"string": str, "integer": int, "float": float}
+READERS = {"get", "get_bool", "get_int", "get_seconds", "_number"}
+TYPES = {"string": str, "integer": int, "float": float, "boolean": {"True": True, "False": False}.__getitem__}
 
 
 def options_read() -> dict[str, set[str]]:

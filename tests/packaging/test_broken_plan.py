@@ -15,6 +15,7 @@ from tests.packaging.support import Installation
 pytestmark = pytest.mark.contract
 
 SAMPLES = ["drs_erp_three_tier", "drs_shop_two_regions", "drs_wiki"]
+SWEEPER = {"drs_sweeper": ["drs-maintenance"]}
 PARSE = """
 import os, shutil
 from pathlib import Path
@@ -58,7 +59,7 @@ def test_trap_34_broken_and_deleted_plans_stop_no_dag(parses):
         "(plans / 'wiki.yaml').unlink(); result += [parse()]"
     )
     assert whole["errors"] == {}
-    assert whole["dags"] == {dag_id: ["drs"] for dag_id in SAMPLES}
+    assert whole["dags"] == {dag_id: ["drs"] for dag_id in SAMPLES} | SWEEPER
 
     assert list(broken["errors"]) == ["recovery_plan_errors.py"]
     (text,) = broken["errors"].values()
@@ -86,4 +87,4 @@ def test_trap_34_a_task_of_a_broken_plan_finds_its_operator(parses):
 def test_a_missing_plans_folder_is_an_error_of_the_other_file_only(parses):
     missing = parses("shutil.rmtree(plans); result = parse()")
     assert list(missing["errors"]) == ["recovery_plan_errors.py"]
-    assert missing["dags"] == {}
+    assert missing["dags"] == SWEEPER

@@ -13,6 +13,7 @@ from datetime import datetime
 _NAMESPACE = uuid.UUID("6d5b2c1e-6f0a-5c58-9a3d-1f2f7f3f9b52")
 
 DAG_ID_PREFIX = "drs_"
+SWEEPER_DAG_ID = DAG_ID_PREFIX + "sweeper"
 
 TAG_EXECUTION_ID = "ExecutionId"
 TAG_EXECUTION_TYPE = "ExecutionType"
@@ -23,6 +24,7 @@ RESERVED_TAG_KEYS = frozenset(
     {TAG_EXECUTION_ID, TAG_EXECUTION_TYPE, TAG_PLAN_NAME, TAG_WAVE_NUMBER, TAG_ATTEMPT}
 )
 
+_SESSION_PREFIX = "drs-"
 _SESSION_NAME_MAX_LENGTH = 64
 _NOT_IN_SESSION_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
 
@@ -101,4 +103,12 @@ def role_session_name(execution_id: str) -> str:
     """
     if not execution_id:
         raise ValueError("role session name: the execution id is empty")
-    return _shorten("drs-" + _NOT_IN_SESSION_NAME.sub("-", execution_id), _SESSION_NAME_MAX_LENGTH)
+    return _shorten(_SESSION_PREFIX + _NOT_IN_SESSION_NAME.sub("-", execution_id), _SESSION_NAME_MAX_LENGTH)
+
+
+def execution_of_session(session_name: str) -> str | None:
+    """Return the execution whose role session has this name; None for sessions that executions share."""
+    try:
+        return str(uuid.UUID(session_name.removeprefix(_SESSION_PREFIX)))
+    except ValueError:
+        return None

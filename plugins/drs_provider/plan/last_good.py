@@ -62,6 +62,11 @@ class LastGoodPlans:
         """Return the names of all kept plans."""
         return [file.stem for file in self._files()]
 
+    def kept(self) -> list[Plan]:
+        """Return all kept plans that can be used, and change nothing."""
+        plans = (self._usable(self._read(name), name) for name in sorted(self.names()))
+        return [plan for plan in plans if plan is not None]
+
     def _withdraw(self, name: str, keep_days: int) -> WithdrawnPlan | None:
         stored = self._read(name)
         if stored is None:
@@ -72,8 +77,13 @@ class LastGoodPlans:
         if stored["withdrawn_at"] + keep_days * SECONDS_PER_DAY < time.time():
             self._path(name).unlink(missing_ok=True)
             return None
+        plan = self._usable(stored, name)
+        return None if plan is None else WithdrawnPlan(plan, stored["withdrawn_at"])
+
+    @staticmethod
+    def _usable(stored: dict[str, Any] | None, name: str) -> Plan | None:
         try:
-            return WithdrawnPlan(Plan.model_validate(stored["plan"]), stored["withdrawn_at"])
+            return None if stored is None else Plan.model_validate(stored.get("plan"))
         except ValidationError as error:
             log.warning(
                 "The last good form of plan %s is of another version and is not used: %s", name, error

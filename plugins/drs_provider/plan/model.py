@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.canonical import content_hash
-from drs_provider.plan.identity import dag_id_of
+from drs_provider.plan.identity import SWEEPER_DAG_ID, dag_id_of
 from drs_provider.plan.model_fields import (
     MAX_PLAN_TAGS,
     Key,
@@ -20,6 +20,7 @@ from drs_provider.plan.model_fields import (
     PlanTagKey,
     PlanTagValue,
     Slug,
+    refusal,
 )
 from drs_provider.plan.model_operations import DrillRules, Exclusion, Hold, Notification, Schedule
 from drs_provider.plan.model_outline import Outline
@@ -100,6 +101,13 @@ class Plan(Library):
     schedule: Schedule | None = Field(default=None, description="When drills run by themselves.")
     drill: DrillRules = Field(default=DrillRules(), description="What happens to a drill's instances.")
     notifications: tuple[Notification, ...] = Field(default=(), description="Who is told what.")
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if dag_id_of(name) == SWEEPER_DAG_ID:
+            raise refusal(f"`{name}` is taken: {SWEEPER_DAG_ID} is the sweeper's DAG", "choose another name")
+        return name
 
     @model_validator(mode="after")
     def _references(self) -> Self:

@@ -1,0 +1,100 @@
+"""Close orphaned records, find drill instances that have outlived their time, and terminate them if wanted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from drs_provider import keys, settings
+from drs_provider.exceptions import DrsConfigurationError, SweepIncompleteError
+from drs_provider.plan.sweep_conf import SweepConf, SweepConfError, parse_sweep_conf
+from drs_provider.plan.sweep_report import report_text
+from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.outages import pause
+from drs_provider.runtime.run import RunFacts, RunView
+from drs_provider.runtime.state_store import TaskState
+
+if TYPE_CHECKING:
+    from drs_provider.orchestration.sweep import Sweep, Swept
+
+#: A terminate job takes minutes; the next sweep looks again anyway.
+MAX_SECONDS = 2 * 3600
+
+
+class DrsSweepOperator(BaseOperator):
+    """Sweeps behind executions that nobody ends any more; its report is the XCom ``sweep_report``.
+
+    It is safe to run at any time and beside itself: records are closed by conditional writes, instances are terminated
+    by the rules of their own drill's cleanup.
+
+    :param plans_folder: where the plan files are
+    :raises SweepIncompleteError: if something could not be looked at, or was begun and is not done
+    """
+
+    ui_color = "#e6e0d4"
+
+    def __init__(self, *, plans_folder: Path, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._plans_folder = plans_folder
+
+    @tells_failure
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Sweep; a retry goes on with the terminations that were begun."""
+        if self._under_way(context) is None:
+            swept = self._sweep(context).look(time.time())
+            self._keep(context, swept, since=time.time())
+        return self._go_on(context)
+
+    @tells_failure
+    def look_again(self, context: Mapping[str, Any], event: Any = None) -> dict[str, Any]:
+        """Go on after a wait for terminations."""
+        return self._go_on(context)
+
+    def _go_on(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        from drs_provider.orchestration.sweep import Swept  # boto3 stays out of DAG parsing
+
+        stored = self._under_way(context) or {}
+        swept, since = Swept.from_dict(stored["swept"]), stored["since"]
+        if swept.doomed:
+            self._sweep(context).step(swept, last=time.time() - since > MAX_SECONDS)
+            self._keep(context, swept, since=since)
+        report = swept.report.to_dict()
+        RunView(context).push(keys.SWEEP_REPORT, report)
+        if swept.doomed:
+            pause(self, settings.get_seconds("poll_interval_seconds"))
+        TaskState(context).forget(keys.SWEEP_UNDER_WAY)
+        self.log.info("%s", report_text(report))
+        if not report["ok"]:
+            raise SweepIncompleteError(
+                "the sweep is not complete; its other findings stand in its report:\n"
+                + "\n".join(report["failures"])
+            )
+        return {"ok": True, "findings": len(report["findings"]) + report["findingsLeftOut"]}
+
+    def _sweep(self, context: Mapping[str, Any]) -> Sweep:
+        from drs_provider.orchestration.sweep import Sweep  # boto3 stays out of DAG parsing
+
+        return Sweep(context, self._plans_folder, _conf(context))
+
+    @staticmethod
+    def _under_way(context: Mapping[str, Any]) -> dict[str, Any] | None:
+        stored: dict[str, Any] | None = TaskState(context).get(keys.SWEEP_UNDER_WAY)
+        # One that was cleared begins anew.
+        return stored if stored and stored["attempt"] == RunFacts.of(context).attempt else None
+
+    @staticmethod
+    def _keep(context: Mapping[str, Any], swept: Swept, *, since: float) -> None:
+        swept.report.complete = not swept.doomed
+        stored = {"attempt": RunFacts.of(context).attempt, "since": since, "swept": swept.to_dict()}
+        TaskState(context).set(keys.SWEEP_UNDER_WAY, stored)
+
+
+def _conf(context: Mapping[str, Any]) -> SweepConf:
+    try:
+        return parse_sweep_conf(RunFacts.of(context).conf)
+    except SweepConfError as error:
+        raise DrsConfigurationError(f"run configuration of the sweep: {error}") from error

@@ -1,0 +1,138 @@
+"""What Airflow tells a worker of other runs, through its own task runner and its own Execution API."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import airflow
+import pytest
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time import comms, task_runner
+from airflow.sdk.execution_time.supervisor import ActivitySubprocess
+
+from drs_provider.exceptions import DrsFailError, RunUnknownError, TaskStoppedError
+from drs_provider.runtime.other_runs import OtherRunView, dag_is_paused, find_run, task_states
+from tests.contract.task_process import RUN_AFTER, Supervisor, dag_run, run_probe
+
+pytestmark = pytest.mark.contract
+
+
+class Runs(Supervisor):
+    """A supervisor that also tells of other runs."""
+
+    known: dict[tuple[str, str], Any]
+    count: Any = None
+    error: AirflowRuntimeError | None = None
+
+    def send(self, msg: Any = None) -> Any:
+        if isinstance(msg, comms.GetDRCount | comms.GetDagRun | comms.GetDag):
+            self.sent.append(msg)
+            if self.error:
+                raise self.error
+        match msg:
+            case comms.GetDRCount():
+                found = sum((msg.dag_id, run_id) in self.known for run_id in msg.run_ids or ())
+                return comms.DRCount(count=found) if self.count is None else self.count
+            case comms.GetDagRun():
+                return comms.DagRunResult.from_api_response(self.known[msg.dag_id, msg.run_id])
+            case comms.GetDag():
+                return comms.DagResult(
+                    dag_id=msg.dag_id,
+                    is_paused=True,
+                    bundle_name=None,
+                    bundle_version=None,
+                    relative_fileloc=None,
+                    owners=None,
+                    tags=[],
+                    next_dagrun=None,
+                )
+        return super().send(msg)
+
+
+@pytest.fixture
+def runs(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    made = Runs()
+    made.known = {}
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", made, raising=False)
+    return made
+
+
+def unreachable() -> AirflowRuntimeError:
+    detail = {"status_code": 502, "message": "Bad Gateway"}
+    return AirflowRuntimeError(comms.ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=detail))
+
+
+def test_a_run_is_told_with_all_that_identifies_it(runs: Runs) -> None:
+    runs.known["drs_wiki", "CHG-1"] = dag_run(
+        dag_id="drs_wiki", run_id="CHG-1", state="failed", end_date=RUN_AFTER, clear_number=1
+    )
+    found = find_run("drs_wiki", "CHG-1")
+    assert found is not None
+    assert (found.facts.dag_id, found.facts.run_id, found.facts.attempt) == ("drs_wiki", "CHG-1", 2)
+    assert found.facts.run_after == found.ended_at == RUN_AFTER.timestamp()
+    assert found.state == "failed"
+
+
+def test_a_run_that_is_gone_is_a_plain_no(runs: Runs) -> None:
+    assert find_run("drs_wiki", "CHG-1") is None
+    (asked,) = runs.sent
+    assert asked.run_ids == ["CHG-1"], "without it, all runs would be counted"
+
+
+@pytest.mark.parametrize(
+    "answer", [None, comms.OKResponse(ok=True), unreachable()], ids=["none", "odd", "error"]
+)
+def test_no_answer_is_no_answer(runs: Runs, answer: Any) -> None:
+    runs.error = answer if isinstance(answer, AirflowRuntimeError) else None
+    runs.count = answer if runs.error is None else None
+    if answer is None:
+        runs.error, runs.count = None, False
+    with pytest.raises(RunUnknownError):
+        find_run("drs_wiki", "CHG-1")
+
+
+def test_a_dag_that_airflow_does_not_tell_of_is_not_known_to_be_paused(runs: Runs) -> None:
+    assert dag_is_paused("drs_wiki") is True
+    runs.error = unreachable()
+    assert dag_is_paused("drs_wiki") is None
+
+
+@pytest.mark.parametrize("message", [comms.GetDagRun, comms.GetDRCount, comms.GetDag, comms.GetTaskStates])
+def test_a_workers_supervisor_answers_what_is_asked(message: type) -> None:
+    assert message.__name__ in inspect.getsource(ActivitySubprocess._handle_request)
+
+
+def test_the_execution_api_counts_only_the_runs_that_are_named() -> None:
+    routes = Path(airflow.__file__).parent / "api_fastapi" / "execution_api" / "routes" / "dag_runs.py"
+    assert "DagRunModel.run_id.in_(run_ids)" in routes.read_text(encoding="utf-8")
+
+
+def test_another_runs_view_reads_there_and_writes_nothing(runs: Runs) -> None:
+    runs.xcoms["prepare", "frozen_plan"] = {"payload": 1}
+    runs.task_states = {"CHG-1": {"prepare": "success"}, "manual__1": {"probe": "running"}}
+    seen: dict[str, Any] = {}
+
+    def action(context: Any) -> None:
+        view = OtherRunView(context, "drs_wiki", "CHG-1", lambda: seen.get("still", True))
+        seen["plan"] = view.pull("prepare", "frozen_plan")
+        seen["states"] = view.task_states()
+        view.require_running()
+        with pytest.raises(TypeError, match="is not written"):
+            view.push("frozen_plan", {})
+        seen["still"] = False
+        with pytest.raises(DrsFailError, match="has changed meanwhile"):
+            view.require_running()
+        runs.task_states["manual__1"]["probe"] = "failed"
+        with pytest.raises(TaskStoppedError):
+            view.require_running()
+
+    assert run_probe(action).error is None
+    assert seen == {"plan": {"payload": 1}, "states": {"prepare": "success"}, "still": False}
+    asked = runs.messages(comms.GetXComSequenceSlice)
+    assert [(msg.dag_id, msg.run_id) for msg in asked] == [("drs_wiki", "CHG-1")]
+
+
+def test_a_run_that_is_gone_has_no_tasks(runs: Runs) -> None:
+    assert task_states("drs_wiki", "CHG-1") == {}
