@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.client
@@ -29,6 +30,7 @@ from drs_provider.plan.catalog import load_plan
 from drs_provider.plan.model import Plan
 from drs_provider.report import files
 from drs_provider.runtime import hitl
+from drs_provider.simulator.adapter import gate
 from drs_provider.simulator.testing import Simulator, simulator
 from tests.harness.effects import Effects, WorkerKilled, changes_something
 from tests.harness.plan_run import PlanRun
@@ -204,6 +206,8 @@ def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stag
         made = Stage(running, folder / "reports")
         made.has_history = history
         _environment(patch, made, history=history)
+        # Sessions of roles end by real time, which botocore renews them by.
+        patch.setattr(gate, "time", SimpleNamespace(time=time.time, sleep=time.sleep))
         patch.setattr(time, "time", made.now)
         patch.setitem(HistoryWriter.__init__.__kwdefaults__, "clock", made.now)
         # botocore paces its retries by the clock: that one must not stand still.
