@@ -109,7 +109,7 @@ class ScriptedAws:
             request.close_connection = True
             request.connection.shutdown(2)
             return
-        _send(request, answer, xml=call.service in ("sts", "ec2"))
+        _send(request, answer, xml=call.service in ("sts", "ec2", "iam"))
 
     def _queued(self, operation: str) -> Answer:
         answers = self._answers[operation]
@@ -132,7 +132,8 @@ class ScriptedAws:
         account, role = re.fullmatch(r"arn:[\w-]+:iam::(\d+):role/(.+)", role_arn).groups()
         key = f"ASIA{len(self.identities):016d}"
         session = call.body["RoleSessionName"]
-        self.identities[key] = (account, f"arn:aws:sts::{account}:assumed-role/{role}/{session}")
+        name = role.rpartition("/")[2]  # STS tells a role without its path
+        self.identities[key] = (account, f"arn:aws:sts::{account}:assumed-role/{name}/{session}")
         expires = (datetime.now(UTC) + timedelta(seconds=self.session_seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
         return Raw(
             "<AssumeRoleResponse><AssumeRoleResult><Credentials>"

@@ -180,10 +180,29 @@ def test_denied_right_names_operation_and_role(drs_simulator, central):
 def test_launch_settings_lead_to_the_drill_network(west, own):
     ec2 = Ec2Api(AwsClients(own, SESSION_NAME))
     configuration = west.launch_configuration("s-5555555555555555a")
-    networks = ec2.launch_template_networks(configuration["ec2LaunchTemplateID"])
+    template = configuration["ec2LaunchTemplateID"]
+    networks = ec2.launch_templates([template])[template]
     assert networks.subnet_ids == ("subnet-0d5111a1",)
     assert networks.security_group_ids == ("sg-0d5111aa",)
     assert ec2.subnets(networks.subnet_ids)["subnet-0d5111a1"].vpc_id == "vpc-0d5111aa"
+
+
+@pytest.mark.parametrize("count", [8, 9, 201])
+def test_trap_05_launch_templates_are_read_in_bulk_and_in_pages(drs_simulator, own, count):
+    client = drs_simulator.client("ec2")
+    made = [
+        client.create_launch_template(
+            LaunchTemplateName=f"bulk-{number}", LaunchTemplateData={"InstanceType": "t3.large"}
+        )["LaunchTemplate"]["LaunchTemplateId"]
+        for number in range(count)
+    ]
+    unknown = "lt-0123456789abcdef0"
+    drs_simulator.clear_calls()
+    found = Ec2Api(AwsClients(own, SESSION_NAME)).launch_templates([*made, unknown])
+    assert found.keys() == set(made)
+    assert {template.instance_type for template in found.values()} == {"t3.large"}
+    calls = drs_simulator.calls("DescribeLaunchTemplateVersions", service="ec2")
+    assert len(calls) <= 4, "one or two pages, and the template that they lack"
 
 
 def test_points_in_time_newest_first_and_within_limits(west):

@@ -7,7 +7,8 @@ from moto.server import ThreadedMotoServer
 
 from drs_provider.exceptions import DrsAccessDeniedError
 from drs_provider.hooks.clients import AwsClients
-from drs_provider.hooks.ec2_api import Ec2Api, LaunchNetworks
+from drs_provider.hooks.ec2_api import Ec2Api
+from drs_provider.hooks.launch_templates import LaunchInterface
 from drs_provider.plan.account import AwsTarget
 from tests.hooks.conftest import SESSION_NAME
 from tests.hooks.scripted_aws import Refusal
@@ -104,7 +105,7 @@ def test_subnets(ec2, ec2_clients):
     assert found[subnet].availability_zone.startswith("eu-central-1")
 
 
-def test_launch_template_networks_of_the_default_version(ec2, ec2_clients):
+def test_launch_template_of_the_default_version(ec2, ec2_clients):
     client = ec2_clients.client("ec2")
     interfaces = [
         {
@@ -112,20 +113,37 @@ def test_launch_template_networks_of_the_default_version(ec2, ec2_clients):
             "SubnetId": "subnet-0d5222b1",
             "Groups": ["sg-0d5222bb"],
             "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.7", "Primary": True}],
+            "SecondaryPrivateIpAddressCount": 2,
         }
     ]
     template = client.create_launch_template(
-        LaunchTemplateName="drs-1", LaunchTemplateData={"NetworkInterfaces": interfaces}
+        LaunchTemplateName="drs-1",
+        LaunchTemplateData={"NetworkInterfaces": interfaces, "InstanceType": "m6i.large"},
     )["LaunchTemplate"]["LaunchTemplateId"]
     client.create_launch_template_version(
         LaunchTemplateId=template, LaunchTemplateData={"SecurityGroupIds": ["sg-0000000a"]}
     )
-    assert ec2.launch_template_networks(template) == LaunchNetworks(
-        template, 1, ("subnet-0d5222b1",), ("sg-0d5222bb",), ("10.0.0.7",)
-    )
-    assert ec2.launch_template_networks(template, "2") == LaunchNetworks(
-        template, 2, (), ("sg-0000000a",), ()
-    )
+    found = ec2.launch_templates([template])[template]
+    assert (found.version, found.instance_type) == (1, "m6i.large")
+    assert found.subnet_ids == ("subnet-0d5222b1",)
+    assert found.security_group_ids == ("sg-0d5222bb",)
+    assert found.private_ips == ("10.0.0.7",)
+    assert found.interfaces[0].address_count == 3
+
+
+@pytest.mark.parametrize(
+    ("interface", "count"),
+    [
+        ({}, 1),
+        ({"PrivateIpAddress": "10.0.0.7"}, 1),
+        ({"PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.7"}, {"PrivateIpAddress": "10.0.0.8"}]}, 2),
+        ({"SecondaryPrivateIpAddressCount": 3}, 4),
+        ({"Ipv4PrefixCount": 1}, 17),
+        ({"NetworkInterfaceId": "eni-1"}, 0),
+    ],
+)
+def test_addresses_that_an_interface_takes(interface, count):
+    assert LaunchInterface.from_api(interface).address_count == count
 
 
 @pytest.mark.parametrize(
@@ -146,9 +164,34 @@ def test_trap_39_what_a_launch_template_leaves_open_is_told(ec2, ec2_clients, da
     created = ec2_clients.client("ec2").create_launch_template(
         LaunchTemplateName=f"open-{told[:3]}-{len(told)}", LaunchTemplateData=data
     )
-    assert ec2.launch_template_networks(created["LaunchTemplate"]["LaunchTemplateId"]).unresolved == (told,)
+    template = created["LaunchTemplate"]["LaunchTemplateId"]
+    assert ec2.launch_templates([template])[template].unresolved == (told,)
 
 
-def test_launch_template_that_does_not_exist_is_an_error(ec2):
-    with pytest.raises(ClientError):
-        ec2.launch_template_networks("lt-0123456789abcdef0")
+def test_launch_template_that_does_not_exist_is_absent(ec2):
+    assert ec2.launch_templates(["lt-0123456789abcdef0"]) == {}
+
+
+def test_launch_templates_that_cannot_be_read_are_an_error(aws, own_clients):
+    aws.answer("DescribeLaunchTemplateVersions", Refusal("UnauthorizedOperation", 403))
+    with pytest.raises(DrsAccessDeniedError, match="DescribeLaunchTemplateVersions was denied"):
+        Ec2Api(own_clients).launch_templates(["lt-0123456789abcdef0"])
+
+
+def test_running_instances_are_all_that_run(ec2, ec2_clients):
+    ids = launched(ec2_clients, 3)
+    ec2_clients.client("ec2").stop_instances(InstanceIds=ids[:1])
+    assert {row["InstanceId"] for row in ec2.running_instances()}.issuperset(ids[1:])
+    assert ids[0] not in {row["InstanceId"] for row in ec2.running_instances()}
+
+
+def test_vcpus_of_types_that_the_region_offers(ec2):
+    assert ec2.default_vcpus(["t3.medium", "r6i.large", "no.such"]) == {"t3.medium": 2, "r6i.large": 2}
+    assert ec2.default_vcpus([]) == {}
+
+
+def test_network_interfaces_by_address(ec2, ec2_clients):
+    (instance,) = launched(ec2_clients, 1)
+    address = ec2.instances([instance])[instance]["PrivateIpAddress"]
+    (found,) = ec2.network_interfaces_with([address, "192.0.2.99"])
+    assert found["Attachment"]["InstanceId"] == instance

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
 
+from drs_provider.exceptions import DrsAccessDeniedError, DrsConfigurationError
 from drs_provider.hooks.drs_api import DrsApi
+from drs_provider.hooks.ec2_api import Ec2Api
 from drs_provider.hooks.quotas import DrsQuotas
 from tests.hooks.scripted_aws import Raw, Refusal
 
@@ -67,3 +70,56 @@ def test_overrides_are_checked():
         DrsQuotas().overridden({"jobs": 5})
     with pytest.raises(ValueError, match="positive number: concurrent_jobs"):
         DrsQuotas().overridden({"concurrent_jobs": 0})
+
+
+def test_ec2_quotas_by_code(aws, own_clients):
+    rows = [quota("L-1216C47A", 64.0), {"QuotaCode": "L-00000000", "ErrorReason": {}}]
+    aws.answer("ListServiceQuotas", {"Quotas": rows})
+    assert Ec2Api(own_clients).vcpu_quotas() == {"L-1216C47A": 64.0}
+    assert aws.calls[-1].body["ServiceCode"] == "ec2"
+
+
+def test_ec2_quotas_that_cannot_be_read_are_an_error(aws, own_clients):
+    aws.answer("ListServiceQuotas", Refusal("AccessDeniedException", 400))
+    with pytest.raises(DrsAccessDeniedError, match="ListServiceQuotas was denied"):
+        Ec2Api(own_clients).vcpu_quotas()
+
+
+def test_unreadable_quotas_tell_why(aws, own_clients):
+    aws.answer("ListServiceQuotas", Refusal("AccessDeniedException", 400))
+    assert "ListServiceQuotas" in DrsApi(own_clients).quotas().problem
+
+
+@pytest.mark.parametrize(
+    ("configured", "jobs"),
+    [
+        ({"concurrent_jobs": 7}, 7),
+        ({"concurrent_jobs": 7, "111122223333": {"concurrent_jobs": 8}}, 8),
+        ({"111122223333": {"concurrent_jobs": 8}, "111122223333/eu-west-1": {"concurrent_jobs": 9}}, 9),
+        ({"222233334444": {"concurrent_jobs": 8}, "111122223333/eu-north-1": {"concurrent_jobs": 9}}, 40),
+    ],
+)
+def test_configured_quotas_hold_for_their_place(aws, own_clients, monkeypatch, configured, jobs):
+    monkeypatch.setenv("AIRFLOW__DRS__QUOTAS", json.dumps(configured))
+    aws.answer("ListServiceQuotas", {"Quotas": [quota("L-D88FAC3A", 40.0), quota("L-B827C881", 50.0)]})
+    quotas = DrsApi(own_clients).quotas()
+    assert (quotas.concurrent_jobs, quotas.servers_per_job) == (jobs, 50)
+
+
+@pytest.mark.parametrize(
+    ("configured", "told"),
+    [
+        ("{", "no JSON"),
+        ("[]", "JSON object"),
+        ('{"jobs": 5}', "no such DRS quota: jobs"),
+        ('{"concurrent_jobs": "5"}', "no whole number"),
+        ('{"concurrent_jobs": true}', "no whole number"),
+        ('{"concurrent_jobs": 0}', "positive number"),
+        ('{"111122223333": 5}', "an object is needed"),
+    ],
+)
+def test_configured_quotas_that_make_no_sense_are_refused(aws, own_clients, monkeypatch, configured, told):
+    monkeypatch.setenv("AIRFLOW__DRS__QUOTAS", configured)
+    aws.answer("ListServiceQuotas", {"Quotas": []})
+    with pytest.raises(DrsConfigurationError, match=told):
+        DrsApi(own_clients).quotas()

@@ -60,7 +60,7 @@ def test_waves_that_need_more_than_the_quotas_warn() -> None:
 
 def _launched(days_ago: float, kind: str = "DRILL", status: str = "LAUNCHED") -> dict[str, object]:
     initiated = {"apiCallDateTime": ago(days_ago * 86_400), "type": kind}
-    return {"lastLaunch": {"initiated": initiated, "status": status}}
+    return {"lastLaunch": {"initiated": initiated, "status": status}, "lastSeenByServiceDateTime": ago(30)}
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_age_of_the_last_drill(life_cycle: dict[str, object], detail: str | None
     aws = healthy()
     for position, row in enumerate(aws.servers):
         aws.servers[position] = {**row, "lifeCycle": _launched(5)}
-    aws.servers[0] = server(DB_1, lifeCycle=life_cycle)
+    aws.servers[0] = server(DB_1, lifeCycle={"lastSeenByServiceDateTime": ago(30), **life_cycle})
     of_plan = plan(objectives={"drill_every_days": 90})
     drill = check(aws, of_plan).report
     recovery = check(aws, of_plan, execution_type="RECOVERY", source_state="lost").report

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from drs_provider.hooks.launch_templates import LaunchInterface
 from drs_provider.preflight.findings import Severity
 from tests.preflight.world import (
     DB_1,
@@ -41,7 +42,7 @@ def test_trap_39_a_launch_template_outside_the_drill_network_blocks(
 ) -> None:
     aws = healthy()
     aws.known_subnets[PRODUCTION_SUBNET] = VPC
-    aws.networks[TEMPLATE] = networks(TEMPLATE, subnets, groups)
+    aws.templates[TEMPLATE] = networks(TEMPLATE, subnets, groups)
     (finding,) = check(aws).report.blocking
     assert finding.code == "outside_drill_network"
     assert finding.server_ids == (DB_1,)
@@ -60,7 +61,7 @@ def test_trap_39_a_launch_template_outside_the_drill_network_blocks(
 def test_trap_39_every_list_of_the_plan_must_hold(allowed: dict[str, Any], code: str | None) -> None:
     aws = healthy()
     aws.known_subnets[PRODUCTION_SUBNET] = PRODUCTION_VPC
-    aws.networks[TEMPLATE] = networks(TEMPLATE, [PRODUCTION_SUBNET])
+    aws.templates[TEMPLATE] = networks(TEMPLATE, [PRODUCTION_SUBNET])
     of_plan = plan(
         network={"drill": allowed},
         protection_groups={"db": {"target": "main", "servers": [DB_1]}},
@@ -72,7 +73,8 @@ def test_trap_39_every_list_of_the_plan_must_hold(allowed: dict[str, Any], code:
 
 def test_trap_39_a_launch_template_that_leaves_the_network_open_blocks() -> None:
     aws = healthy()
-    aws.networks[TEMPLATE] = replace(networks(TEMPLATE), unresolved=("existing network interface eni-1",))
+    extra = LaunchInterface(existing_id="eni-1", address_count=0)
+    aws.templates[TEMPLATE] = replace(networks(TEMPLATE), interfaces=(LaunchInterface(SUBNET), extra))
     (finding,) = check(aws).report.blocking
     assert finding.code == "outside_drill_network"
     assert "eni-1" in finding.servers[0].detail
@@ -83,6 +85,7 @@ def test_trap_39_a_subnet_that_ec2_does_not_know_blocks() -> None:
     aws.known_subnets = {}
     report = check(aws, plan(network={"drill": {"allowed_vpcs": [VPC]}})).report
     (finding,) = report.blocking
+    assert finding.code == "subnet_unknown"
     assert "EC2 does not know" in finding.message
     assert len(finding.servers) == 4
 
@@ -116,34 +119,32 @@ def test_trap_39_launch_settings_that_cannot_be_read_block() -> None:
     assert "GetLaunchConfiguration" in finding.message
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        aws_error("DescribeLaunchTemplateVersions", "InvalidLaunchTemplateId.NotFound"),
-        ValueError("launch template has 0 versions"),
-    ],
-)
-def test_trap_39_a_launch_template_without_a_default_version_blocks(error: Exception) -> None:
+def test_trap_39_a_launch_template_that_ec2_does_not_know_blocks() -> None:
     aws = healthy()
-    aws.networks[TEMPLATE] = error
+    aws.templates[TEMPLATE] = None
     (finding,) = check(aws).report.blocking
-    assert (finding.code, finding.server_ids) == ("drill_network_unknown", (DB_1,))
+    assert (finding.code, finding.server_ids) == ("launch_template_unusable", (DB_1,))
+    assert TEMPLATE in finding.servers[0].detail
 
 
-def test_trap_39_no_launch_template_blocks() -> None:
+def test_trap_39_no_launch_template_blocks_a_drill_and_warns_a_recovery() -> None:
     aws = healthy()
     aws.settings[DB_1] = {"ec2LaunchTemplateID": ""}
     (finding,) = check(aws).report.blocking
-    assert (finding.code, finding.server_ids) == ("drill_network_unknown", (DB_1,))
+    assert (finding.code, finding.server_ids) == ("launch_template_unusable", (DB_1,))
+    recovery = check(aws, execution_type="RECOVERY", source_state="lost").report
+    assert recovery.ok
+    assert codes(recovery.warnings) == ["launch_template_unusable"]
 
 
-@pytest.mark.parametrize("call", ["launch_template_networks", "subnets"])
+@pytest.mark.parametrize("call", ["launch_templates", "subnets"])
 def test_trap_39_ec2_that_does_not_answer_blocks_unless_overridden(call: str) -> None:
     aws = healthy()
     aws.errors[call] = aws_error("DescribeSomething")
     (finding,) = check(aws).report.blocking
     assert finding.code == "could_not_be_checked"
-    assert "drill network" in finding.message
+    assert "the drill network" in finding.message
+    assert "free addresses" in finding.message
     assert "DescribeSomething" in finding.message
     overridden = check(aws, preflight="warn").report
     assert overridden.ok
@@ -152,7 +153,7 @@ def test_trap_39_ec2_that_does_not_answer_blocks_unless_overridden(call: str) ->
 
 def test_the_network_may_be_overridden_and_that_is_recorded() -> None:
     aws = healthy()
-    aws.networks[TEMPLATE] = networks(TEMPLATE, [])
+    aws.templates[TEMPLATE] = networks(TEMPLATE, [])
     report = check(aws, preflight="warn").report
     assert report.ok
     assert report.overrides()[0]["servers"] == [DB_1]
@@ -161,10 +162,10 @@ def test_the_network_may_be_overridden_and_that_is_recorded() -> None:
 def test_a_template_is_read_once_for_all_its_servers() -> None:
     aws = healthy()
     aws.settings = {id_: {"ec2LaunchTemplateID": TEMPLATE} for id_ in (DB_1, DB_2, WEB_1)}
-    aws.networks[TEMPLATE] = networks(TEMPLATE, [])
+    aws.templates[TEMPLATE] = networks(TEMPLATE, [])
     finding = found(check(aws), "outside_drill_network")
     assert finding.server_ids == (DB_1, DB_2, WEB_1)
-    assert aws.calls["launch_template_networks"] == 2
+    assert aws.calls["launch_templates"] == 1
 
 
 def test_a_drill_without_a_planned_network_is_warned_of_it() -> None:
@@ -176,7 +177,6 @@ def test_a_drill_without_a_planned_network_is_warned_of_it() -> None:
 
 def test_a_recovery_launches_where_it_must() -> None:
     aws = healthy()
-    aws.networks[TEMPLATE] = networks(TEMPLATE, [])
+    aws.templates[TEMPLATE] = networks(TEMPLATE, [])
     report = check(aws, execution_type="RECOVERY", source_state="lost").report
-    assert report.findings == ()
-    assert aws.calls["launch_configuration"] == 0
+    assert codes(report.findings) == ["subnet_not_named"]

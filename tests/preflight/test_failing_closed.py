@@ -39,7 +39,7 @@ def test_trap_38_what_is_not_proven_blocks_and_the_other_targets_are_still_check
     main, branch = healthy(), healthy()
     branch.errors["source_servers"] = error
     main.servers = [row for row in main.servers if row["sourceServerID"] != WEB_1]
-    main.instances = [{"recoveryInstanceID": "i-1", "sourceServerID": "s-3333333333333333b"}]
+    main.recovered = [{"recoveryInstanceID": "i-1", "sourceServerID": "s-3333333333333333b"}]
     worlds = {"main": main, "branch": error if where == "factory" else branch}
     result = check(worlds, TWO_TARGETS, preflight="warn")
     finding = found(result, code)
@@ -86,7 +86,7 @@ def test_trap_04_live_instances_that_cannot_be_read_block(preflight: str) -> Non
 
 def test_trap_04_what_was_found_before_an_error_stays_found() -> None:
     aws = healthy()
-    aws.instances = [
+    aws.recovered = [
         {"recoveryInstanceID": "i-1", "sourceServerID": WEB_1},
         {"recoveryInstanceID": "", "sourceServerID": WEB_1},
     ]
@@ -124,13 +124,13 @@ def test_conf_for_servers_of_groups_that_could_not_be_read_is_not_judged() -> No
 
 def test_every_finding_is_in_one_report() -> None:
     aws = healthy()
-    aws.instances = [{"recoveryInstanceID": "i-1", "sourceServerID": WEB_1}]
+    aws.recovered = [{"recoveryInstanceID": "i-1", "sourceServerID": WEB_1}]
     aws.settings = {WEB_1: {"ec2LaunchTemplateID": ""}}
     aws.errors["active_jobs"] = aws_error("DescribeJobs")
     aws.servers = [row for row in aws.servers if row["sourceServerID"] != "s-1111111111111111a"]
     assert set(codes(check(aws).report.blocking)) == {
         "unknown_server",
         "live_instance",
-        "drill_network_unknown",
+        "launch_template_unusable",
         "could_not_be_checked",
     }

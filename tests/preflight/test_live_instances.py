@@ -13,7 +13,7 @@ FENCED = {"RECOVERY": {"source_state": "fenced"}, "DRILL": {}}
 @pytest.mark.parametrize("preflight", ["enforce", "warn"])
 def test_trap_20_a_live_instance_stops_every_kind_of_execution(kind: str, preflight: str) -> None:
     aws = healthy()
-    aws.instances = [instance(DB_2)]
+    aws.recovered = [instance(DB_2)]
     result = check(aws, execution_type=kind, preflight=preflight, **FENCED[kind])
     (finding,) = result.report.blocking
     assert finding.code == "live_instance"
@@ -25,26 +25,26 @@ def test_trap_20_a_live_instance_stops_every_kind_of_execution(kind: str, prefli
 @pytest.mark.parametrize("state", ["STOPPED", "PENDING", "STOPPING", "", "NEW_STATE"])
 def test_trap_20_whatever_is_not_known_to_be_gone_is_live(state: str) -> None:
     aws = healthy()
-    aws.instances = [instance(DB_2, ec2InstanceState=state)]
+    aws.recovered = [instance(DB_2, ec2InstanceState=state)]
     assert codes(check(aws).report.blocking) == ["live_instance"]
 
 
 def test_trap_20_an_instance_that_does_not_say_that_it_is_a_drills_is_live() -> None:
     aws = healthy()
-    aws.instances = [instance(DB_2, is_drill=None)]
+    aws.recovered = [instance(DB_2, is_drill=None)]
     assert codes(check(aws).report.blocking) == ["live_instance"]
 
 
 @pytest.mark.parametrize("state", ["TERMINATED", "NOT_FOUND", "SHUTTING-DOWN"])
 def test_an_instance_that_is_gone_is_no_finding(state: str) -> None:
     aws = healthy()
-    aws.instances = [instance(DB_2, ec2InstanceState=state)]
+    aws.recovered = [instance(DB_2, ec2InstanceState=state)]
     assert check(aws).report.findings == ()
 
 
 def test_trap_33_only_servers_that_conf_names_may_be_replaced() -> None:
     aws = healthy()
-    aws.instances = [instance(DB_1), instance(DB_2)]
+    aws.recovered = [instance(DB_1), instance(DB_2)]
     result = check(aws, replace_live_instances=[DB_1])
     (stops,) = result.report.blocking
     (replaced,) = result.report.warnings
@@ -69,7 +69,7 @@ def test_a_replacement_that_is_not_needed_is_a_note() -> None:
 
 def test_an_earlier_drills_instance_is_a_note() -> None:
     aws = healthy()
-    aws.instances = [instance(WEB_1, is_drill=True)]
+    aws.recovered = [instance(WEB_1, is_drill=True)]
     result = check(aws)
     assert result.report.ok
     assert found(result, "drill_instance_replaced").severity is Severity.INFO
@@ -77,7 +77,7 @@ def test_an_earlier_drills_instance_is_a_note() -> None:
 
 def test_instances_of_an_earlier_attempt_are_no_obstacle() -> None:
     aws = healthy()
-    aws.instances = [instance(DB_1, jobID="drsjob-ours0000000000000")]
+    aws.recovered = [instance(DB_1, jobID="drsjob-ours0000000000000")]
     options = {"execution_type": "RECOVERY", "source_state": "lost"}
     assert not check(aws, **options).report.ok
     result = check(aws, own_jobs=["drsjob-ours0000000000000"], **options)
@@ -91,7 +91,7 @@ def test_instances_of_an_earlier_attempt_are_no_obstacle() -> None:
 )
 def test_failback_under_way_blocks_even_where_replacing_is_allowed(kind: str, state: str) -> None:
     aws = healthy()
-    aws.instances = [instance(DB_1, failback={"state": state})]
+    aws.recovered = [instance(DB_1, failback={"state": state})]
     result = check(aws, execution_type=kind, replace_live_instances=[DB_1], preflight="warn", **FENCED[kind])
     (finding,) = result.report.blocking
     assert finding.code == "failback_in_progress"
@@ -101,7 +101,7 @@ def test_failback_under_way_blocks_even_where_replacing_is_allowed(kind: str, st
 @pytest.mark.parametrize("state", ["FAILBACK_NOT_STARTED", "FAILBACK_COMPLETED", None])
 def test_no_failback_is_no_finding(state: str | None) -> None:
     aws = healthy()
-    aws.instances = [instance(DB_1, is_drill=True, failback={"state": state} if state else {})]
+    aws.recovered = [instance(DB_1, is_drill=True, failback={"state": state} if state else {})]
     assert codes(check(aws).report.findings) == ["drill_instance_replaced"]
 
 

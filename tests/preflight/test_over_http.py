@@ -12,6 +12,7 @@ import pytest
 from drs_provider.hooks.clients import aws_clients, forget_clients
 from drs_provider.hooks.drs_api import DrsApi
 from drs_provider.hooks.ec2_api import Ec2Api
+from drs_provider.hooks.iam_api import IamApi
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.catalog import load_plan
 from drs_provider.plan.drs_time import format_time
@@ -101,11 +102,14 @@ class Bench:
         def ec2(target: AwsTarget) -> Ec2Api:
             return Ec2Api(aws_clients(target, session_name=SESSION_NAME))
 
+        def iam(target: AwsTarget) -> IamApi:
+            return IamApi(aws_clients(target, session_name=SESSION_NAME))
+
         if conf.get("execution_type") == "RECOVERY":
             conf["confirm_plan"] = of_plan.name
         now = self.aws.now
         run_conf = parse_run_conf(conf, of_plan, now=now)
-        return run_preflight(of_plan, run_conf, drs=drs, ec2=ec2, now=now)
+        return run_preflight(of_plan, run_conf, drs=drs, ec2=ec2, iam=iam, now=now)
 
     def started_calls(self) -> set[str]:
         return {call.operation for call in self.aws.calls()}
@@ -243,7 +247,8 @@ def test_trap_04_a_call_that_fails_is_a_finding_that_names_it(bench: Bench, kind
 def test_trap_04_ec2_that_does_not_answer_blocks_the_drill_network(bench: Bench) -> None:
     bench.aws.inject("DescribeLaunchTemplateVersions", service="ec2", code="InternalError")
     (finding,) = bench.check().report.blocking
-    assert "the drill network could not be checked" in finding.message
+    assert "the drill network" in finding.message
+    assert "DescribeLaunchTemplateVersions" in finding.message
 
 
 @pytest.mark.parametrize(

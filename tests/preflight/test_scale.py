@@ -8,7 +8,17 @@ import pytest
 
 from drs_provider.preflight.aws import each
 from drs_provider.preflight.findings import MAX_REPORT_BYTES
-from tests.preflight.world import FakeAws, check, instance, plan, replication, server, wave
+from tests.preflight.world import (
+    MAIN,
+    SUBNET,
+    FakeAws,
+    check,
+    instance,
+    plan,
+    replication,
+    server,
+    wave,
+)
 
 COUNT = 4000
 TEN_WAVES = plan(
@@ -21,26 +31,47 @@ def _world() -> FakeAws:
     return FakeAws([server(f"s-{n:017d}", f"server-{n}", tags={"Wave": str(n % 10)}) for n in range(COUNT)])
 
 
-def test_calls_of_a_recovery_of_4000_servers() -> None:
+# What a run of any size asks; the launch settings, which DRS tells of one server at a time, come on top.
+BULK = Counter(
+    source_servers=1,
+    recovery_instances=1,
+    active_jobs=1,
+    quotas=1,
+    launch_templates=1,
+    subnets=1,
+    running_instances=1,
+    default_vcpus=1,
+    vcpu_quotas=1,
+    simulate=4,
+)
+
+
+@pytest.mark.parametrize("conf", [{}, {"execution_type": "RECOVERY", "source_state": "lost"}])
+def test_calls_of_4000_servers(conf: dict[str, str]) -> None:
     aws = _world()
-    result = check(aws, TEN_WAVES, execution_type="RECOVERY", source_state="lost")
+    result = check(aws, TEN_WAVES, **conf)
     assert result.report.ok
     assert result.report.server_count == COUNT
-    assert aws.calls == Counter(source_servers=1, recovery_instances=1, active_jobs=1, quotas=1)
+    assert aws.calls == BULK + Counter(launch_configuration=COUNT)
 
 
-def test_calls_of_a_drill_of_4000_servers() -> None:
-    aws = _world()
-    assert check(aws, TEN_WAVES).report.ok
-    assert aws.calls == Counter(
-        source_servers=1,
-        recovery_instances=1,
-        active_jobs=1,
-        quotas=1,
-        launch_configuration=COUNT,
-        launch_template_networks=COUNT,
-        subnets=1,
+def test_calls_of_4000_servers_over_ten_waves_and_three_accounts() -> None:
+    accounts = {f"a{n}": {**MAIN, "account_id": str(n) * 12} for n in range(1, 4)}
+    of_plan = plan(
+        targets=accounts,
+        protection_groups={f"g{n}": {"target": f"a{n % 3 + 1}", "tags": {"Wave": str(n)}} for n in range(10)},
+        waves=[wave(f"w{n}", [f"g{n}"]) for n in range(10)],
     )
+    worlds = {name: FakeAws() for name in accounts}
+    for number in range(COUNT):
+        home = worlds[f"a{number % 10 % 3 + 1}"]
+        home.servers.append(server(f"s-{number:017d}", tags={"Wave": str(number % 10)}))
+        home.free_addresses[SUBNET] = COUNT
+    result = check(worlds, of_plan)
+    assert result.report.ok, result.report.text()
+    assert result.report.server_count == COUNT
+    for world in worlds.values():
+        assert world.calls == BULK + Counter(launch_configuration=len(world.servers))
 
 
 def test_trap_26_a_report_of_4000_servers_in_trouble_stays_small() -> None:
@@ -49,7 +80,7 @@ def test_trap_26_a_report_of_4000_servers_in_trouble_stays_small() -> None:
         {**row, "dataReplicationInfo": replication("STALLED", f"PT{number}S")}
         for number, row in enumerate(aws.servers)
     ]
-    aws.instances = [instance(row["sourceServerID"]) for row in aws.servers]
+    aws.recovered = [instance(row["sourceServerID"]) for row in aws.servers]
     report = check(aws, TEN_WAVES).report
     assert len(report.blocking) == 2
     assert len(json.dumps(report.to_dict())) <= MAX_REPORT_BYTES

@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from drs_provider.hooks.ec2_api import LaunchNetworks, Subnet
+from drs_provider.hooks.ec2_api import Subnet
+from drs_provider.hooks.iam_api import Right, RightsQuestion
+from drs_provider.hooks.launch_templates import LaunchInterface, LaunchTemplate
 from drs_provider.hooks.quotas import DrsQuotas
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.drs_time import format_time
 from drs_provider.plan.model import Plan
-from drs_provider.plan.run_conf import parse_run_conf
+from drs_provider.plan.run_conf import RunConf, parse_run_conf
 from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.run import PreflightResult, run_preflight
 
@@ -120,19 +123,27 @@ def aws_error(operation: str, code: str = "InternalServerException") -> ClientEr
 
 
 class FakeAws:
-    """DRS and EC2 of one target: both APIs in one, every call counted.
+    """DRS, EC2 and IAM of one target: all APIs in one, every call counted.
 
     :param errors: name of a method → what it raises
     """
 
     def __init__(self, servers: Iterable[dict[str, Any]] = ()) -> None:
         self.servers = list(servers)
-        self.instances: list[dict[str, Any]] = []
+        self.recovered: list[dict[str, Any]] = []  # recovery instances
         self.jobs: list[dict[str, Any]] = []
         self.points: dict[str, list[dict[str, Any]]] = {}
         self.settings: dict[str, dict[str, Any]] = {}
-        self.networks: dict[str, LaunchNetworks | Exception] = {}
+        self.templates: dict[str, LaunchTemplate | None] = {}
         self.known_subnets = {SUBNET: VPC}
+        self.free_addresses: dict[str, int] = {}
+        self.cidr_blocks: dict[str, str] = {}
+        self.machines: list[dict[str, Any]] = []  # EC2 instances
+        self.interfaces: list[dict[str, Any]] = []
+        self.vcpus = {"t3.medium": 2, "r6i.large": 2, "p4d.24xlarge": 96}
+        self.ec2_quotas = {"L-1216C47A": 64_000.0, "L-417A185B": 192.0}
+        self.denied: dict[str, Right] = {}
+        self.caller_arn = "arn:aws:iam::111122223333:user/hub"
         self.limits = DrsQuotas()
         self.errors: dict[str, Exception] = {}
         self.calls: Counter[str] = Counter()
@@ -152,7 +163,7 @@ class FakeAws:
     def recovery_instances(self, source_server_ids: Iterable[str]) -> list[dict[str, Any]]:
         self._called("recovery_instances")
         self.asked_for_instances = list(source_server_ids)
-        return [row for row in self.instances if row["sourceServerID"] in self.asked_for_instances]
+        return [row for row in self.recovered if row["sourceServerID"] in self.asked_for_instances]
 
     def active_jobs(self) -> list[dict[str, Any]]:
         self._called("active_jobs")
@@ -171,26 +182,73 @@ class FakeAws:
         self._called("quotas")
         return self.limits
 
-    def launch_template_networks(self, template_id: str) -> LaunchNetworks:
-        self._called("launch_template_networks")
-        answer = self.networks.get(template_id) or networks(template_id)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def launch_templates(self, ids: Iterable[str]) -> dict[str, LaunchTemplate]:
+        self._called("launch_templates")
+        answers = {template: self.templates.get(template, networks(template)) for template in ids}
+        return {template: answer for template, answer in answers.items() if answer is not None}
 
     def subnets(self, ids: Iterable[str]) -> Mapping[str, Subnet]:
         self._called("subnets")
         return {
-            subnet: Subnet(subnet, self.known_subnets[subnet], "eu-west-1a", "10.0.0.0/16", 4000)
+            subnet: Subnet(
+                subnet,
+                self.known_subnets[subnet],
+                "eu-west-1a",
+                self.cidr_blocks.get(subnet, "10.0.0.0/16"),
+                self.free_addresses.get(subnet, 4000),
+            )
             for subnet in ids
             if subnet in self.known_subnets
         }
 
+    def instances(self, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        self._called("instances")
+        wanted = set(ids)
+        return {row["InstanceId"]: row for row in self.machines if row["InstanceId"] in wanted}
+
+    def running_instances(self) -> list[dict[str, Any]]:
+        self._called("running_instances")
+        return [row for row in self.machines if row["State"]["Name"] in ("pending", "running")]
+
+    def default_vcpus(self, instance_types: Iterable[str]) -> dict[str, int]:
+        self._called("default_vcpus")
+        return {name: self.vcpus[name] for name in instance_types if name in self.vcpus}
+
+    def network_interfaces_with(self, private_ips: Iterable[str]) -> list[dict[str, Any]]:
+        self._called("network_interfaces_with")
+        wanted = set(private_ips)
+        return [row for row in self.interfaces if row["PrivateIpAddress"] in wanted]
+
+    def vcpu_quotas(self) -> dict[str, float]:
+        self._called("vcpu_quotas")
+        return self.ec2_quotas
+
+    def simulate(self, question: RightsQuestion) -> list[Right]:
+        self._called("simulate")
+        return [
+            replace(self.denied.get(action, Right(action, resource, allowed=True)), resource=resource)
+            for action in question.actions
+            for resource in question.resources
+        ]
+
+
+def machine(instance_id: str, state: str = "running", **changes: Any) -> dict[str, Any]:
+    """Return an EC2 instance with one address in the drill's subnet."""
+    return {
+        "InstanceId": instance_id,
+        "InstanceType": "t3.medium",
+        "State": {"Name": state},
+        "NetworkInterfaces": [{"SubnetId": SUBNET, "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.9.9"}]}],
+        **changes,
+    }
+
 
 def networks(
     template: str, subnets: Iterable[str] = (SUBNET,), groups: Iterable[str] = (GROUP,)
-) -> LaunchNetworks:
-    return LaunchNetworks(template, 1, tuple(subnets), tuple(groups), ())
+) -> LaunchTemplate:
+    """Return a launch template with an interface in each of these subnets."""
+    interfaces = tuple(LaunchInterface(subnet) for subnet in subnets)
+    return LaunchTemplate(template, 1, "t3.medium", interfaces, own_security_group_ids=tuple(groups))
 
 
 def healthy() -> FakeAws:
@@ -219,14 +277,22 @@ def check(
     if conf.get("execution_type") == "RECOVERY":
         conf.setdefault("confirm_plan", checked.name)
 
+    run_conf = parse_run_conf(conf, checked, now=NOW)
+    return checked_run(aws, checked, run_conf, own_jobs=tuple(own_jobs))
+
+
+def checked_run(
+    aws: FakeAws | Mapping[str, FakeAws | Exception], of_plan: Plan, conf: RunConf, **arguments: Any
+) -> PreflightResult:
+    """Run the preflight with further arguments of :func:`run_preflight`."""
+
     def api(target: AwsTarget) -> FakeAws:
         world = aws[target.name] if isinstance(aws, Mapping) else aws
         if isinstance(world, Exception):
             raise world
         return world
 
-    run_conf = parse_run_conf(conf, checked, now=NOW)
-    return run_preflight(checked, run_conf, drs=api, ec2=api, now=NOW, own_jobs=tuple(own_jobs))
+    return run_preflight(of_plan, conf, drs=api, ec2=api, iam=api, now=NOW, **arguments)
 
 
 def codes(findings: Iterable[Finding]) -> list[str]:

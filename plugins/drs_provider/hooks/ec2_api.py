@@ -1,9 +1,9 @@
-"""Typed, paginated EC2 calls of one target: recovered instances, launch templates, subnets."""
+"""Typed, paginated EC2 calls of one target: instances and their types, launch templates, subnets, addresses."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,32 +12,17 @@ from botocore.exceptions import ClientError
 from drs_provider.hooks.clients import AwsClients
 from drs_provider.hooks.drs_requests import chunks
 from drs_provider.hooks.errors import error_code, explained, required_member
+from drs_provider.hooks.launch_templates import LaunchTemplate
+from drs_provider.hooks.quotas import read_ec2_quotas
 from drs_provider.plan.account import AwsTarget
 
 Row = dict[str, Any]
 
 _CHUNK = 200
+_LARGEST_PAGE = 1000
+# Up to so many launch templates are asked for one by one, which spares accounts with thousands of others.
+_SINGLE_TEMPLATES = 8
 _INSTANCE_ID = re.compile(r"\bi-[0-9a-f]+\b")
-
-
-@dataclass(frozen=True)
-class LaunchNetworks:
-    """Where a launch template version puts an instance.
-
-    :param template_id: launch template id
-    :param version: number of the version that was read
-    :param subnet_ids: subnets of its network interfaces; empty means EC2's default subnet
-    :param security_group_ids: security groups; empty means the VPC's default group
-    :param private_ips: fixed private addresses
-    :param unresolved: what of the networks the template does not tell by id, in words
-    """
-
-    template_id: str
-    version: int
-    subnet_ids: tuple[str, ...]
-    security_group_ids: tuple[str, ...]
-    private_ips: tuple[str, ...]
-    unresolved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,33 +72,75 @@ class Ec2Api:
                 subnet_id=row["SubnetId"],
                 vpc_id=row["VpcId"],
                 availability_zone=row.get("AvailabilityZone", ""),
-                cidr_block=row.get("CidrBlock", ""),
+                cidr_block=row["CidrBlock"],
                 free_addresses=row["AvailableIpAddressCount"],
             )
             for row in rows
         }
 
-    def launch_template_networks(self, template_id: str, version: str = "$Default") -> LaunchNetworks:
-        """Return the networks of a launch template version.
+    def launch_templates(self, ids: Iterable[str]) -> dict[str, LaunchTemplate]:
+        """Return the default version, which DRS launches with, of launch templates; unknown ids are absent.
 
-        :param version: number, ``$Default`` (what DRS launches with) or ``$Latest``
-        :raises botocore.exceptions.ClientError: if template or version does not exist
+        A few are asked for one by one; more are picked from all templates of the account and Region, which EC2
+        gives in pages of 200: it takes no list of ids.
         """
-        request = {"LaunchTemplateId": template_id, "Versions": [version]}
+        wanted = list(dict.fromkeys(ids))
+        found: dict[str, LaunchTemplate] = {}
+        if len(wanted) > _SINGLE_TEMPLATES:
+            request = {"Versions": ["$Default"], "PaginationConfig": {"PageSize": _CHUNK}}
+            known = self._template_versions(request)
+            found = {
+                template.template_id: template for template in known if template.template_id in set(wanted)
+            }
+        missing = [template_id for template_id in wanted if template_id not in found]
+        if len(missing) > _SINGLE_TEMPLATES:
+            return found
+        for template_id in missing:
+            # Also the few that the list lacks: it may lag behind a template that was made just now.
+            if template := self._launch_template(template_id):
+                found[template_id] = template
+        return found
+
+    def _launch_template(self, template_id: str) -> LaunchTemplate | None:
+        try:
+            rows = self._template_versions({"LaunchTemplateId": template_id, "Versions": ["$Default"]})
+        except ClientError as error:
+            if error_code(error).startswith("InvalidLaunchTemplate"):
+                return None
+            raise
+        return rows[0] if rows else None
+
+    def _template_versions(self, request: Row) -> list[LaunchTemplate]:
         rows = self._pages("describe_launch_template_versions", "LaunchTemplateVersions", request)
-        if len(rows) != 1:
-            raise ValueError(f"launch template {template_id} has {len(rows)} versions {version!r}, not one")
-        data = rows[0].get("LaunchTemplateData", {})
-        interfaces = data.get("NetworkInterfaces", [])
-        groups = [*data.get("SecurityGroupIds", []), *(g for i in interfaces for g in i.get("Groups", []))]
-        return LaunchNetworks(
-            template_id=template_id,
-            version=int(rows[0]["VersionNumber"]),
-            subnet_ids=_distinct(interface.get("SubnetId") for interface in interfaces),
-            security_group_ids=_distinct(groups),
-            private_ips=_distinct(address for interface in interfaces for address in _addresses(interface)),
-            unresolved=tuple(_unresolved(data, interfaces)),
-        )
+        return [LaunchTemplate.from_api(row) for row in rows]
+
+    def running_instances(self) -> list[Row]:
+        """Return every instance of the account and Region that runs or is about to."""
+        states = {"Name": "instance-state-name", "Values": ["pending", "running"]}
+        request = {"Filters": [states], "PaginationConfig": {"PageSize": _LARGEST_PAGE}}
+        reservations = self._pages("describe_instances", "Reservations", request)
+        return [row for reservation in reservations for row in reservation["Instances"]]
+
+    def default_vcpus(self, instance_types: Iterable[str]) -> dict[str, int]:
+        """Return the vCPUs of instance types; those that the Region does not offer are absent."""
+        rows: list[Row] = []
+        for chunk in chunks(instance_types, _CHUNK):
+            # By a filter: an unknown name in a list fails the whole call.
+            request = {"Filters": [{"Name": "instance-type", "Values": chunk}]}
+            rows.extend(self._pages("describe_instance_types", "InstanceTypes", request))
+        return {row["InstanceType"]: int(row["VCpuInfo"]["DefaultVCpus"]) for row in rows}
+
+    def network_interfaces_with(self, private_ips: Iterable[str]) -> list[Row]:
+        """Return the network interfaces, of all subnets, that have one of these private addresses."""
+        rows: list[Row] = []
+        for chunk in chunks(private_ips, _CHUNK):
+            request = {"Filters": [{"Name": "addresses.private-ip-address", "Values": chunk}]}
+            rows.extend(self._pages("describe_network_interfaces", "NetworkInterfaces", request))
+        return rows
+
+    def vcpu_quotas(self) -> dict[str, float]:
+        """Return the account's EC2 quotas by quota code, as Service Quotas lists them."""
+        return read_ec2_quotas(self._clients)
 
     def _known_instances(self, ids: list[str]) -> dict[str, Row]:
         """Ask for ids, without those that EC2 names as unknown: one unknown id fails the whole call.
@@ -143,22 +170,3 @@ class Ec2Api:
             for page in client.get_paginator(operation).paginate(**request):
                 rows.extend(required_member(page, member, operation))
         return rows
-
-
-def _unresolved(data: Row, interfaces: list[Row]) -> Iterator[str]:
-    if data.get("SecurityGroups"):
-        yield f"security groups by name: {', '.join(data['SecurityGroups'])}"
-    for interface in interfaces:
-        if existing := interface.get("NetworkInterfaceId"):
-            yield f"existing network interface {existing}"
-        elif len(interfaces) > 1 and not interface.get("SubnetId"):
-            yield f"network interface {interface.get('DeviceIndex', 0)} without a subnet"
-
-
-def _addresses(interface: Row) -> list[str | None]:
-    addresses = [row.get("PrivateIpAddress") for row in interface.get("PrivateIpAddresses", [])]
-    return [interface.get("PrivateIpAddress"), *addresses]
-
-
-def _distinct(values: Iterable[str | None]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(value for value in values if value))

@@ -1,21 +1,23 @@
-"""DRS quotas of an account and Region, and where the values come from."""
+"""Quotas of an account and Region that a launch meets, and where the values come from."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drs_provider.exceptions import DrsIncompleteAnswerError
+from drs_provider import settings
+from drs_provider.exceptions import DrsConfigurationError, DrsIncompleteAnswerError
 from drs_provider.hooks.clients import AwsClients
 from drs_provider.hooks.drs_requests import MAX_SERVERS_PER_START
-from drs_provider.hooks.errors import required_member
+from drs_provider.hooks.errors import explained, required_member
 
 log = logging.getLogger(__name__)
 
+_PAGE = 100
 _CODES = {
     "L-D88FAC3A": "concurrent_jobs",
     "L-B827C881": "servers_per_job",
@@ -37,6 +39,7 @@ class DrsQuotas:
     :param replicating_servers: source servers that replicate
     :param source_servers: source servers in all
     :param source: ``service-quotas`` if the account's own values were read, else ``defaults``
+    :param problem: why defaults stand in for some of the account's own values, or empty
     """
 
     concurrent_jobs: int = 20
@@ -46,6 +49,7 @@ class DrsQuotas:
     replicating_servers: int = 300
     source_servers: int = 4000
     source: str = "defaults"
+    problem: str = field(default="", compare=False)
 
     @property
     def batch_size(self) -> int:
@@ -57,7 +61,7 @@ class DrsQuotas:
 
         :raises ValueError: if a name is no quota, or a value is no positive number
         """
-        names = {field.name for field in fields(self)} - {"source"}
+        names = {item.name for item in fields(self)} - {"source", "problem"}
         if unknown := sorted(values.keys() - names):
             raise ValueError(f"no such DRS quota: {', '.join(unknown)}; there are {', '.join(sorted(names))}")
         if wrong := sorted(name for name, value in values.items() if value < 1):
@@ -70,15 +74,23 @@ def read_quotas(clients: AwsClients) -> DrsQuotas:
     """Return the account's quotas from Service Quotas, or the defaults with a warning in the log.
 
     Quotas only pace the jobs; DRS itself enforces them. So a missing right or an unreachable Service Quotas
-    does not stop a recovery.
+    does not stop a recovery. What ``[drs] quotas`` says for the account and Region holds in any case.
+
+    :raises DrsConfigurationError: if ``[drs] quotas`` cannot be used
     """
+    configured = settings.quota_overrides(clients.target.account_id, clients.target.region)
+    try:
+        return _account_quotas(clients).overridden(configured)
+    except ValueError as error:
+        raise DrsConfigurationError(f"[drs] quotas: {error}") from error
+
+
+def _account_quotas(clients: AwsClients) -> DrsQuotas:
     values: dict[str, Any] = {}
     try:
-        paginator = clients.client("service-quotas").get_paginator("list_service_quotas")
-        for page in paginator.paginate(ServiceCode="drs"):
-            for quota in required_member(page, "Quotas", "ListServiceQuotas"):
-                if name := _CODES.get(quota.get("QuotaCode", "")):
-                    values[name] = int(quota["Value"])
+        for code, value in _listed(clients, "drs").items():
+            if name := _CODES.get(code):
+                values[name] = int(value)
     except (BotoCoreError, ClientError, DrsIncompleteAnswerError) as error:
         log.warning(
             "DRS quotas of account %s, Region %s cannot be read (%s); the defaults are used: %s",
@@ -87,7 +99,34 @@ def read_quotas(clients: AwsClients) -> DrsQuotas:
             error,
             DrsQuotas(),
         )
-        return DrsQuotas()
+        return DrsQuotas(problem=str(error))
     if missing := sorted(set(_CODES.values()) - values.keys()):
-        log.warning("Service Quotas lists no %s for DRS; the defaults are used for them", ", ".join(missing))
-    return DrsQuotas(**values, source="service-quotas") if values else DrsQuotas()
+        names = ", ".join(missing)
+        log.warning("Service Quotas lists no %s for DRS; the defaults are used for them", names)
+        return DrsQuotas(
+            **values,
+            source="service-quotas" if values else "defaults",
+            problem=f"ListServiceQuotas lists no {names} for DRS",
+        )
+    return DrsQuotas(**values, source="service-quotas")
+
+
+def read_ec2_quotas(clients: AwsClients) -> dict[str, float]:
+    """Return the account's EC2 quotas by quota code.
+
+    :raises DrsAccessDeniedError: if the identity may not list them
+    :raises DrsIncompleteAnswerError: for a cut-off answer; other errors of botocore pass through
+    """
+    with explained(clients.target, clients.caller_arn):
+        return _listed(clients, "ec2")
+
+
+def _listed(clients: AwsClients, service_code: str) -> dict[str, float]:
+    """Return a service's applied quotas by code; those that are measured per resource are not among them."""
+    values: dict[str, float] = {}
+    paginator = clients.client("service-quotas").get_paginator("list_service_quotas")
+    for page in paginator.paginate(ServiceCode=service_code, PaginationConfig={"PageSize": _PAGE}):
+        for quota in required_member(page, "Quotas", "ListServiceQuotas"):
+            if "Value" in quota:
+                values[quota.get("QuotaCode", "")] = float(quota["Value"])
+    return values

@@ -22,6 +22,7 @@ from drs_provider.plan.run_conf import RunConf
 from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.execution import DRY_RUN, EXCLUDED, REFUSED, STARTED, Execution, execution_id_of
 from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.history import history_reader
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.state_store import TaskState
@@ -128,7 +129,16 @@ class DrsPrepareOperator(BaseOperator):
         from drs_provider.preflight.run import run_preflight  # boto3 stays out of DAG parsing
 
         aws = AwsAccess(identity.execution_id)
-        result = run_preflight(plan, conf, drs=aws.drs, ec2=aws.ec2, now=time.time())
+        result = run_preflight(
+            plan,
+            conf,
+            drs=aws.drs,
+            ec2=aws.ec2,
+            iam=aws.iam,
+            now=time.time(),
+            initiated_by=identity.initiated_by,
+            read_history=history_reader(identity.execution_id),
+        )
         report = result.report
         view.push(keys.PREFLIGHT, report.to_dict())
         if conf.dry_run:

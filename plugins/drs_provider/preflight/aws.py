@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from drs_provider.hooks.ec2_api import LaunchNetworks, Subnet
+from drs_provider.hooks.ec2_api import Subnet
+from drs_provider.hooks.iam_api import Right, RightsQuestion
+from drs_provider.hooks.launch_templates import LaunchTemplate
 from drs_provider.hooks.quotas import DrsQuotas
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.drs_model import JobView, parse_jobs
@@ -45,11 +48,46 @@ class DrsReads(Protocol):
 class Ec2Reads(Protocol):
     """The part of :class:`~drs_provider.hooks.ec2_api.Ec2Api` that preflight needs."""
 
-    def launch_template_networks(self, template_id: str) -> LaunchNetworks:
-        """Return the networks of a launch template's default version, which DRS launches with."""
+    def launch_templates(self, ids: Iterable[str]) -> Mapping[str, LaunchTemplate]:
+        """Return the default versions, which DRS launches with, of the launch templates that EC2 knows."""
 
     def subnets(self, ids: Iterable[str]) -> Mapping[str, Subnet]:
         """Return the subnets that EC2 knows of these."""
+
+    def instances(self, ids: Iterable[str]) -> Mapping[str, Row]:
+        """Return the instances that EC2 knows of these."""
+
+    def running_instances(self) -> list[Row]:
+        """Return every instance of the account and Region that runs."""
+
+    def default_vcpus(self, instance_types: Iterable[str]) -> Mapping[str, int]:
+        """Return the vCPUs of the instance types that the Region offers of these."""
+
+    def network_interfaces_with(self, private_ips: Iterable[str]) -> list[Row]:
+        """Return the network interfaces that have one of these private addresses."""
+
+    def vcpu_quotas(self) -> Mapping[str, float]:
+        """Return the account's EC2 quotas by quota code."""
+
+
+class IamReads(Protocol):
+    """The part of :class:`~drs_provider.hooks.iam_api.IamApi` that preflight needs."""
+
+    @property
+    def caller_arn(self) -> str:
+        """The proven identity."""
+
+    def simulate(self, question: RightsQuestion) -> list[Right]:
+        """Return IAM's verdict on each action of a question."""
+
+
+@dataclass(frozen=True)
+class AwsApis:
+    """Gives the APIs of a target; the first call of each proves the identity."""
+
+    drs: Callable[[AwsTarget], DrsReads]
+    ec2: Callable[[AwsTarget], Ec2Reads]
+    iam: Callable[[AwsTarget], IamReads]
 
 
 class TargetReads:
@@ -58,27 +96,26 @@ class TargetReads:
     Methods raise what the API raises; an error is not kept.
     """
 
-    def __init__(
-        self,
-        target: AwsTarget,
-        drs: Callable[[AwsTarget], DrsReads],
-        ec2: Callable[[AwsTarget], Ec2Reads],
-    ) -> None:
+    def __init__(self, target: AwsTarget, apis: AwsApis) -> None:
         self.target = target
-        self._make_drs = drs
-        self._make_ec2 = ec2
+        self._apis = apis
         self._snapshots: dict[str, list[Row]] = {}
         self._launch_configurations: dict[str, Row] = {}
 
     @cached_property
     def drs(self) -> DrsReads:
         """DRS of the target."""
-        return self._make_drs(self.target)
+        return self._apis.drs(self.target)
 
     @cached_property
     def ec2(self) -> Ec2Reads:
         """EC2 of the target."""
-        return self._make_ec2(self.target)
+        return self._apis.ec2(self.target)
+
+    @cached_property
+    def iam(self) -> IamReads:
+        """IAM of the target."""
+        return self._apis.iam(self.target)
 
     @cached_property
     def source_servers(self) -> dict[str, Row]:
@@ -105,6 +142,91 @@ class TargetReads:
     def launch_configurations(self, server_ids: Iterable[str]) -> dict[str, Row]:
         """Return the launch configuration of each of these servers."""
         return _kept(self._launch_configurations, server_ids, self.drs.launch_configuration)
+
+    @cached_property
+    def _launch_templates(self) -> _Known[LaunchTemplate]:
+        return _Known(self.ec2.launch_templates)
+
+    @cached_property
+    def _subnets(self) -> _Known[Subnet]:
+        return _Known(self.ec2.subnets)
+
+    @cached_property
+    def _instances(self) -> _Known[Row]:
+        return _Known(self.ec2.instances)
+
+    @cached_property
+    def _vcpus(self) -> _Known[int]:
+        return _Known(self.ec2.default_vcpus)
+
+    @cached_property
+    def recovery_instances(self) -> RecoveryInstances:
+        """The recovery instances of servers."""
+        return RecoveryInstances(self.drs)
+
+    def launch_templates(self, ids: Iterable[str]) -> dict[str, LaunchTemplate]:
+        """Return the default versions of these launch templates; those that EC2 does not know are absent."""
+        return self._launch_templates.get(ids)
+
+    def subnets(self, ids: Iterable[str]) -> dict[str, Subnet]:
+        """Return these subnets; those that EC2 does not know are absent."""
+        return self._subnets.get(ids)
+
+    def instances(self, ids: Iterable[str]) -> dict[str, Row]:
+        """Return these instances; those that EC2 does not know are absent."""
+        return self._instances.get(ids)
+
+    def default_vcpus(self, instance_types: Iterable[str]) -> dict[str, int]:
+        """Return the vCPUs of these instance types; those that the Region does not offer are absent."""
+        return self._vcpus.get(instance_types)
+
+    @cached_property
+    def running_instances(self) -> list[Row]:
+        """Every instance of the account and Region that runs."""
+        return self.ec2.running_instances()
+
+    @cached_property
+    def vcpu_quotas(self) -> Mapping[str, float]:
+        """The account's EC2 quotas by quota code."""
+        return self.ec2.vcpu_quotas()
+
+
+class RecoveryInstances:
+    """The recovery instances of servers, as DRS lists them; asked for once."""
+
+    def __init__(self, drs: DrsReads) -> None:
+        self._drs = drs
+        self._asked: frozenset[str] = frozenset()
+        self._rows: list[Row] = []
+
+    def of(self, server_ids: Iterable[str]) -> list[Row]:
+        """Return the rows of these servers."""
+        wanted = dict.fromkeys(server_ids)
+        if not self._asked.issuperset(wanted):
+            self._rows = self._drs.recovery_instances(wanted)
+            self._asked = frozenset(wanted)
+        return [row for row in self._rows if row.get("sourceServerID") in wanted]
+
+
+class _Known(Generic[T]):
+    """Answers by id, each id asked for once; ids that AWS does not know are absent."""
+
+    def __init__(self, ask: Callable[[list[str]], Mapping[str, T]]) -> None:
+        self._ask = ask
+        self._found: dict[str, T] = {}
+        self._asked: set[str] = set()
+
+    def get(self, ids: Iterable[str]) -> dict[str, T]:
+        """Return what is known of these.
+
+        :raises Exception: whatever asking raises
+        """
+        wanted = dict.fromkeys(ids)
+        new = [key for key in wanted if key not in self._asked]
+        if new:
+            self._found.update(self._ask(new))
+            self._asked.update(new)
+        return {key: self._found[key] for key in wanted if key in self._found}
 
 
 def _kept(known: dict[str, T], keys: Iterable[str], call: Callable[[str], T]) -> dict[str, T]:

@@ -13,7 +13,7 @@ from drs_provider.plan.drs_time import format_time
 # Kept well under Airflow's and DynamoDB's limits, which the report shares with other content.
 MAX_REPORT_BYTES = 100_000
 MAX_TEXT_SERVERS = 10
-MAX_TEXT_FINDINGS = 100
+MAX_TEXT_FINDINGS = 40
 _MAX_MESSAGE = 1_200
 _MAX_DETAIL = 160
 _SERVER_STEPS = (100, 50, 20, 5, 1, 0)
@@ -27,6 +27,11 @@ class Severity(StrEnum):
     INFO = "INFO"
 
 
+_HEADINGS = {
+    Severity.BLOCK: "WHAT STOPS THE EXECUTION",
+    Severity.WARN: "WARNINGS",
+    Severity.INFO: "NOTES",
+}
 _ORDER = {severity: position for position, severity in enumerate(Severity)}
 
 
@@ -120,11 +125,13 @@ class PreflightReport:
 
     :param checked_at: epoch seconds
     :param server_count: how many servers the selected waves have
+    :param overridden_by: who answers for the overridden findings
     """
 
     findings: tuple[Finding, ...]
     checked_at: float
     server_count: int = 0
+    overridden_by: str = ""
 
     @property
     def blocking(self) -> tuple[Finding, ...]:
@@ -154,6 +161,7 @@ class PreflightReport:
             "serverCount": self.server_count,
             "counts": {**counts, "overridden": overridden},
             "codes": codes,
+            **({"overriddenBy": self.overridden_by} if overridden and self.overridden_by else {}),
         }
 
     def overrides(self, max_servers: int = 50) -> list[dict[str, Any]]:
@@ -187,17 +195,30 @@ class PreflightReport:
         return {**self.summary(), "findingsLeftOff": len(self.findings) - len(rows), "findings": rows}
 
     def text(self) -> str:
-        """Return the report for people: a head line, then every finding, worst first."""
-        lines = [self._head(), *(finding.text() for finding in self.findings[:MAX_TEXT_FINDINGS])]
-        left_off = len(self.findings) - MAX_TEXT_FINDINGS
-        if left_off > 0:
-            lines.append(f"{left_off} more findings are not shown.")
+        """Return the report for people: a head line, then the findings by severity, the worst first.
+
+        Each severity is cut off by itself, so that notes never push a warning out.
+        """
+        lines = [self._head()]
+        for severity in Severity:
+            lines += self._section(severity)
         return "\n".join(lines)
+
+    def _section(self, severity: Severity) -> Iterator[str]:
+        findings = self._of(severity)
+        if not findings:
+            return
+        yield f"\n{_HEADINGS[severity]} ({len(findings)})"
+        yield from (finding.text() for finding in findings[:MAX_TEXT_FINDINGS])
+        left_off = len(findings) - MAX_TEXT_FINDINGS
+        if left_off > 0:
+            yield f"{left_off} more findings are not shown."
 
     def _head(self) -> str:
         verdict = "nothing stops the execution" if self.ok else "the execution must not start"
         counts = self.summary()["counts"]
-        overridden = f" ({counts['overridden']} overridden)" if counts["overridden"] else ""
+        by = f" by {self.overridden_by}" if self.overridden_by else ""
+        overridden = f" ({counts['overridden']} overridden{by})" if counts["overridden"] else ""
         return (
             f"Preflight of {self.server_count} servers at {format_time(self.checked_at)}: {verdict}. "
             f"{counts['block']} blocking, {counts['warn']} warnings{overridden}, {counts['info']} notes."
@@ -208,15 +229,26 @@ class PreflightReport:
 
 
 def build_report(
-    findings: Iterable[Finding], *, checked_at: float, server_count: int = 0, override: bool = False
+    findings: Iterable[Finding],
+    *,
+    checked_at: float,
+    server_count: int = 0,
+    override: bool = False,
+    initiated_by: str = "",
 ) -> PreflightReport:
     """Return the report of these findings.
 
     :param override: turn the blocking findings that may be overridden into warnings (``preflight: warn``)
+    :param initiated_by: who answers for what is overridden
     """
     decided = (_overridden(finding) if override else finding for finding in findings)
-    merged = sorted(_merged(decided), key=lambda finding: _ORDER[finding.severity])
-    return PreflightReport(tuple(merged), checked_at, server_count)
+    merged = sorted(_merged(decided), key=_place)
+    return PreflightReport(tuple(merged), checked_at, server_count, initiated_by)
+
+
+def _place(finding: Finding) -> tuple[int, bool]:
+    # Among warnings those that would have stopped the execution come first.
+    return _ORDER[finding.severity], not finding.overridden
 
 
 def _overridden(finding: Finding) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,11 +10,12 @@ from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.freezing import ResolvedServer, selected_names
 from drs_provider.plan.model import Plan, Wave
 from drs_provider.plan.run_conf import RunConf
-from drs_provider.preflight.aws import DrsReads, Ec2Reads, TargetReads
-from drs_provider.preflight.checks.all_checks import PLAN_CHECKS, TARGET_CHECKS
+from drs_provider.preflight.aws import AwsApis, DrsReads, Ec2Reads, IamReads, TargetReads
+from drs_provider.preflight.checks.all_checks import PLAN_CHECKS, READINGS, TARGET_CHECKS
+from drs_provider.preflight.checks.records import table_reachable
 from drs_provider.preflight.findings import Finding, PreflightReport, build_report
 from drs_provider.preflight.resolve import group_findings, resolve_group
-from drs_provider.preflight.scope import RunScope, TargetScope
+from drs_provider.preflight.scope import Reading, RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
 from drs_provider.preflight.unreadable import guarded
 
@@ -38,8 +39,12 @@ def run_preflight(
     *,
     drs: Callable[[AwsTarget], DrsReads],
     ec2: Callable[[AwsTarget], Ec2Reads],
+    iam: Callable[[AwsTarget], IamReads],
     now: float,
     own_jobs: Collection[str] = (),
+    initiated_by: str = "",
+    read_history: Callable[[], object] | None = None,
+    further_checks: Sequence[Callable[[RunScope], Iterable[Finding]]] = (),
 ) -> PreflightResult:
     """Check the selected waves of a plan against AWS, reading only, and return all findings at once.
 
@@ -48,12 +53,16 @@ def run_preflight(
 
     :param drs: gives DRS of a target; it, or its first call, proves the identity
     :param ec2: gives EC2 of a target
+    :param iam: gives IAM of a target
     :param now: epoch seconds
     :param own_jobs: ids of DRS jobs that earlier attempts of this execution started: their instances and
         they themselves are no obstacle
+    :param initiated_by: who answers for what the run configuration overrides
+    :param read_history: reads something of the history table; None if there is none
+    :param further_checks: checks of the resolved run that the caller adds; what they raise is raised
     """
     waves = _selected_waves(plan, conf)
-    targets = _targets(plan, waves, drs, ec2)
+    targets = _targets(plan, waves, AwsApis(drs, ec2, iam))
     findings: list[Finding] = []
     groups: dict[str, tuple[SourceServer, ...]] = {}
     for name, reads in targets.items():
@@ -65,13 +74,19 @@ def run_preflight(
             overridable=False,
         )
     run = RunScope(plan, conf, now, waves, groups, frozenset(own_jobs))
-    for plan_check in PLAN_CHECKS:
-        findings += plan_check.find(run)
+    for find in (*(check.find for check in PLAN_CHECKS), *further_checks):
+        findings += find(run)
     for scope in _target_scopes(run, targets):
         findings += _target_findings(scope)
+    if read_history is not None:
+        findings += table_reachable(read_history)
     return PreflightResult(
         report=build_report(
-            findings, checked_at=now, server_count=len(run.servers), override=conf.preflight == "warn"
+            findings,
+            checked_at=now,
+            server_count=len(run.servers),
+            override=conf.preflight == "warn",
+            initiated_by=initiated_by,
         ),
         servers={name: [server.resolved for server in found] for name, found in groups.items()},
         snapshots=dict(run.chosen_snapshots),
@@ -87,14 +102,9 @@ def _group_names(waves: tuple[Wave, ...]) -> list[str]:
     return list(dict.fromkeys(group for wave in waves for group in wave.groups))
 
 
-def _targets(
-    plan: Plan,
-    waves: tuple[Wave, ...],
-    drs: Callable[[AwsTarget], DrsReads],
-    ec2: Callable[[AwsTarget], Ec2Reads],
-) -> dict[str, TargetReads]:
+def _targets(plan: Plan, waves: tuple[Wave, ...], apis: AwsApis) -> dict[str, TargetReads]:
     names = dict.fromkeys(plan.protection_groups[group].target for group in _group_names(waves))
-    return {name: TargetReads(plan.targets[name].to_aws_target(name), drs, ec2) for name in names}
+    return {name: TargetReads(plan.targets[name].to_aws_target(name), apis) for name in names}
 
 
 def _resolve(
@@ -122,11 +132,40 @@ def _target_scopes(run: RunScope, targets: dict[str, TargetReads]) -> Iterator[T
 
 
 def _target_findings(scope: TargetScope) -> Iterator[Finding]:
-    for check in TARGET_CHECKS:
-        if scope.run.kind in check.kinds:
+    checks = [check for check in TARGET_CHECKS if scope.run.kind in check.kinds]
+    unread: set[Reading] = set()
+    for reading in READINGS:
+        if reading.after in unread:
+            unread.add(reading)
+            continue
+        found = guarded(
+            reading.topic,
+            scope.target,
+            partial(_read, scope, reading),
+            overridable=scope.run.kind in reading.overridable,
+            depending=[
+                check.topic
+                for check in checks
+                if _rests_on(check.needs, reading) and check.topic != reading.topic
+            ],
+        )
+        unread.update([reading] if found else [])
+        yield from found
+    for check in checks:
+        if check.needs not in unread:
             yield from guarded(
                 check.topic,
                 scope.target,
                 partial(check.find, scope),
                 overridable=check.overridable,
+                undone=check.undone,
             )
+
+
+def _read(scope: TargetScope, reading: Reading) -> Iterable[Finding]:
+    reading.read(scope)
+    return ()
+
+
+def _rests_on(needed: Reading | None, reading: Reading) -> bool:
+    return needed is not None and (needed is reading or _rests_on(needed.after, reading))

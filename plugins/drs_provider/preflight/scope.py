@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.drs_model import RecoveryInstanceView, instances_by_server
 from drs_provider.plan.model import Plan, Wave
 from drs_provider.plan.run_conf import RunConf
 from drs_provider.plan.states import ExecutionType
 from drs_provider.preflight.aws import TargetReads
-from drs_provider.preflight.findings import Finding
+from drs_provider.preflight.findings import Finding, ServerRef, Severity
+from drs_provider.preflight.launches import Launch, LaunchSettings
 from drs_provider.preflight.source_server import SourceServer
 
 EVERY_KIND = frozenset(ExecutionType)
 DRILLS = frozenset({ExecutionType.DRILL})
 RECOVERIES = frozenset({ExecutionType.RECOVERY})
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What the targets that were checked before will take, where targets share it.
+
+    :param addresses: subnet → private addresses
+    :param vcpus: (account, Region, quota code) → vCPUs
+    :param private_ips: (subnet, address) → the server that insists on it
+    :param instances: id of a pre-provisioned instance → the server that is launched into it
+    """
+
+    addresses: Counter[str] = field(default_factory=Counter)
+    vcpus: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    private_ips: dict[tuple[str, str], ServerRef] = field(default_factory=dict)
+    instances: dict[str, ServerRef] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,6 +55,7 @@ class RunScope:
     groups: Mapping[str, tuple[SourceServer, ...]]
     own_jobs: frozenset[str] = frozenset()
     chosen_snapshots: dict[str, str] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
 
     @property
     def kind(self) -> ExecutionType:
@@ -93,6 +113,41 @@ class TargetScope:
         """Account and Region, for messages."""
         return f"account {self.target.account_id}, Region {self.target.region}"
 
+    @property
+    def settings(self) -> dict[str, LaunchSettings]:
+        """Launch settings by server."""
+        rows = self.reads.launch_configurations(server.source_server_id for server in self.servers)
+        return {server: LaunchSettings.from_api(row) for server, row in rows.items()}
+
+    @property
+    def launches(self) -> tuple[Launch, ...]:
+        """The servers that are launched into new instances."""
+        own = self.own_instances
+        settings = self.settings
+        templates = self.reads.launch_templates(
+            item.template_id for item in settings.values() if item.template_id
+        )
+        return tuple(
+            Launch(server, chosen, templates.get(chosen.template_id))
+            for server in self.servers
+            if not (chosen := settings[server.source_server_id]).into_instance
+            and server.source_server_id not in own
+        )
+
+    @property
+    def earlier_instances(self) -> dict[str, RecoveryInstanceView]:
+        """Recovery instances that exist, by server; a launch removes and replaces them."""
+        rows = self.reads.recovery_instances.of(server.source_server_id for server in self.servers)
+        return {server: view for server, view in instances_by_server(rows).items() if view.exists}
+
+    @property
+    def own_instances(self) -> frozenset[str]:
+        """Servers that an earlier attempt of this execution launched, and that are not launched again."""
+        if not self.run.own_jobs:
+            return frozenset()
+        own = self.run.own_jobs
+        return frozenset(server for server, view in self.earlier_instances.items() if view.job_id in own)
+
     def named(self, server_ids: Iterable[str]) -> tuple[SourceServer, ...]:
         """Return the servers of this target among these ids."""
         wanted = set(server_ids)
@@ -107,18 +162,36 @@ class PlanCheck:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What several checks must know of AWS first; that it cannot be read is one finding, not one for each check.
+
+    :param overridable: kinds of execution in which ``preflight: warn`` covers that it cannot be read
+    :param after: what must have been read before
+    """
+
+    topic: str
+    read: Callable[[TargetScope], object]
+    overridable: frozenset[ExecutionType] = EVERY_KIND
+    after: Reading | None = None
+
+
+@dataclass(frozen=True)
 class TargetCheck:
     """A check of one target.
 
     :param topic: what it is about, for the finding that it could not be done
     :param overridable: whether ``preflight: warn`` covers that it could not be done
     :param kinds: kinds of execution that it is for
+    :param needs: what must have been read; otherwise that finding names this check's topic
+    :param undone: how severe it is that it could not be done
     """
 
     topic: str
     find: Callable[[TargetScope], Iterable[Finding]]
     overridable: bool
     kinds: frozenset[ExecutionType] = EVERY_KIND
+    needs: Reading | None = None
+    undone: Severity = Severity.BLOCK
 
 
 def target_subject(target: AwsTarget) -> str:

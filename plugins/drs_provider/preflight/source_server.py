@@ -40,6 +40,8 @@ class SourceServer:
     :param replication_error: ``dataReplicationError.error``, empty if there is none
     :param lag: ISO 8601 duration as DRS tells it
     :param lag_seconds: None if DRS does not tell it, or unreadably
+    :param private_ip: first address of the source's primary network interface, empty if DRS does not know it
+    :param aws_instance_id: EC2 instance that the source is, empty if it is none
     :param unreadable: members that DRS sent in a form that cannot be read, as ``member=value``
     """
 
@@ -54,6 +56,9 @@ class SourceServer:
     last_launch: LastLaunch | None = None
     direction: str = ""
     staging_error: str = ""
+    arn: str = ""
+    private_ip: str = ""
+    aws_instance_id: str = ""
     unreadable: tuple[str, ...] = ()
 
     @classmethod
@@ -76,6 +81,9 @@ class SourceServer:
             last_launch=_last_launch(life_cycle, reader),
             direction=row.get("replicationDirection") or "",
             staging_error=_staging_error(row),
+            arn=row.get("arn") or "",
+            private_ip=_private_ip(row),
+            aws_instance_id=_hints(row).get("awsInstanceID") or "",
             unreadable=tuple(reader.unreadable),
         )
 
@@ -116,9 +124,20 @@ def _last_launch(life_cycle: Mapping[str, Any], reader: _Reader) -> LastLaunch |
     return LastLaunch(at, initiated.get("type") or "", launch.get("status") or "")
 
 
+def _hints(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (row.get("sourceProperties") or {}).get("identificationHints") or {}
+
+
 def _hostname(row: Mapping[str, Any]) -> str:
-    hints = (row.get("sourceProperties") or {}).get("identificationHints") or {}
+    hints = _hints(row)
     return str(hints.get("hostname") or hints.get("fqdn") or "")
+
+
+def _private_ip(row: Mapping[str, Any]) -> str:
+    interfaces = (row.get("sourceProperties") or {}).get("networkInterfaces") or []
+    primary = [item for item in interfaces if item.get("isPrimary")] or interfaces[:1]
+    addresses = [address for item in primary for address in item.get("ips") or ()]
+    return next((str(address) for address in addresses if ":" not in address), "")
 
 
 def _staging_error(row: Mapping[str, Any]) -> str:

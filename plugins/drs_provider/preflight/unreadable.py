@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from airflow.sdk.exceptions import AirflowException
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_provider.exceptions import (
     DrsAccessDeniedError,
+    DrsConfigurationError,
     DrsConnectionInvalidError,
     DrsConnectionMissingError,
     DrsIdentityError,
@@ -21,7 +22,7 @@ from drs_provider.preflight.scope import target_subject
 #: What reading AWS can end in; anything else is a fault of this package and is not caught.
 READ_ERRORS = (AirflowException, BotoCoreError, ClientError, OSError, ValueError)
 
-# These say whose account it would be: never overridable, wherever they appear.
+# These say whose account it would be, or that nothing can be known at all: never overridable, wherever they appear.
 _IDENTITY: dict[type[Exception], tuple[str, str]] = {
     DrsConnectionMissingError: (
         "connection_missing",
@@ -39,28 +40,42 @@ _IDENTITY: dict[type[Exception], tuple[str, str]] = {
         "drs_not_initialized",
         "Initialize DRS in account {account_id}, Region {region}, or correct targets.{name} of the plan.",
     ),
+    DrsConfigurationError: (
+        "configuration_wrong",
+        "Correct the option in section [drs] of Airflow's configuration, or in AIRFLOW__DRS__<OPTION>.",
+    ),
 }
 
 
 def guarded(
-    topic: str, target: AwsTarget, find: Callable[[], Iterable[Finding]], *, overridable: bool
+    topic: str,
+    target: AwsTarget,
+    find: Callable[[], Iterable[Finding]],
+    *,
+    overridable: bool,
+    undone: Severity = Severity.BLOCK,
+    depending: Sequence[str] = (),
 ) -> list[Finding]:
     """Return what a check finds; where AWS cannot be read, that is a finding too.
 
     :param topic: what is checked
     :param overridable: whether ``preflight: warn`` covers that the check could not be done
+    :param undone: how severe it is that the check could not be done
+    :param depending: topics of the checks that cannot be done either
     """
     found: list[Finding] = []
     try:
         for finding in find():
             found.append(finding)  # one by one: what was found before an error stays found
     except READ_ERRORS as error:
-        found.append(_finding(topic, target, error, overridable=overridable))
+        found.append(
+            _known_cause(target, error)
+            or _undone(topic, target, error, overridable=overridable, severity=undone, depending=depending)
+        )
     return found
 
 
-def _finding(topic: str, target: AwsTarget, error: Exception, *, overridable: bool) -> Finding:
-    subject = target_subject(target)
+def _known_cause(target: AwsTarget, error: Exception) -> Finding | None:
     for kind, (code, remedy) in _IDENTITY.items():
         if isinstance(error, kind):
             told = remedy.format(
@@ -69,14 +84,28 @@ def _finding(topic: str, target: AwsTarget, error: Exception, *, overridable: bo
                 account_id=target.account_id,
                 region=target.region,
             )
-            return Finding(code, Severity.BLOCK, subject, str(error), told)
+            return Finding(code, Severity.BLOCK, target_subject(target), str(error), told)
+    return None
+
+
+def _undone(
+    topic: str,
+    target: AwsTarget,
+    error: Exception,
+    *,
+    overridable: bool,
+    severity: Severity,
+    depending: Sequence[str],
+) -> Finding:
+    covered = overridable and severity is Severity.BLOCK
+    also = f". Not checked either: {', '.join(dict.fromkeys(depending))}" if depending else ""
     return Finding(
         code="could_not_be_checked",
-        severity=Severity.BLOCK,
-        subject=subject,
-        message=f"{topic} could not be checked: {explanation(error)}",
-        remedy=_remedy(error, target, overridable=overridable),
-        overridable=overridable,
+        severity=severity,
+        subject=target_subject(target),
+        message=f"{topic} could not be checked: {explanation(error)}{also}",
+        remedy=_remedy(error, target, overridable=covered),
+        overridable=covered,
     )
 
 

@@ -12,6 +12,7 @@ from drs_provider.plan.identity import role_session_name
 if TYPE_CHECKING:
     from drs_provider.hooks.drs_api import DrsApi
     from drs_provider.hooks.ec2_api import Ec2Api
+    from drs_provider.hooks.iam_api import IamApi
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,10 @@ class AwsAccess:
         from drs_provider.hooks.ec2_api import Ec2Api
 
         return Ec2Api(aws_clients(target, session_name=self.session_name))
+
+    def iam(self, target: AwsTarget) -> IamApi:
+        """Return the IAM calls in a target."""
+        from drs_provider.hooks.clients import aws_clients
+        from drs_provider.hooks.iam_api import IamApi
+
+        return IamApi(aws_clients(target, session_name=self.session_name))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from drs_provider import settings
 from drs_provider.exceptions import DrsError
 from drs_provider.history.outcome import ExecutionRef
+from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.identity import role_session_name
 from drs_provider.plan.ownership import OwnedJob
 from drs_provider.plan.record import ExecutionRecord, job_row
@@ -33,15 +35,30 @@ def best_effort_history(execution_id: str) -> BestEffortHistory:
     target = settings.history_target()
     if target is None:
         return BestEffortHistory(None)
+    return BestEffortHistory(partial(_connect, target, execution_id), also_lost=(DrsError,))
 
-    def connect() -> DynamoDbHistory:
-        from drs_provider.history.store import DynamoDbHistory
-        from drs_provider.hooks.clients import aws_clients
 
-        clients = aws_clients(target, session_name=role_session_name(execution_id))
-        return DynamoDbHistory(clients.impatient_client("dynamodb"), settings.get("history_table"))
+def history_reader(execution_id: str) -> Callable[[], object] | None:
+    """Return what reads the execution's record from the table, raising what stands against it; None if switched off.
 
-    return BestEffortHistory(connect, also_lost=(DrsError,))
+    It raises DrsConfigurationError for incomplete settings, and the errors of the connection and of DynamoDB.
+    """
+    if not settings.get("history_connection"):
+        return None
+
+    def read() -> object:
+        target = settings.history_target()
+        return target and _connect(target, execution_id).read(execution_id)
+
+    return read
+
+
+def _connect(target: AwsTarget, execution_id: str) -> DynamoDbHistory:
+    from drs_provider.history.store import DynamoDbHistory
+    from drs_provider.hooks.clients import aws_clients
+
+    clients = aws_clients(target, session_name=role_session_name(execution_id))
+    return DynamoDbHistory(clients.impatient_client("dynamodb"), settings.get("history_table"))
 
 
 class RunHistory:

@@ -34,7 +34,7 @@ RegionName = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 
 
 class Quotas(Strict):
-    """Service quotas of one account and Region; the defaults are DRS's published ones."""
+    """Service quotas of one account and Region; for DRS the defaults are the published ones."""
 
     jobs: int = Field(20, ge=0)
     servers_per_job: int = Field(100, ge=0)
@@ -43,6 +43,8 @@ class Quotas(Strict):
     replicating_servers: int = Field(300, ge=0)
     launch_actions: int = Field(200, ge=0)
     source_networks: int = Field(100, ge=0)
+    vcpus: int = Field(20_000, ge=0, description="EC2: vCPUs of running On-Demand Standard instances")
+    other_vcpus: int = Field(768, ge=0, description="EC2: those of each other kind (F, G and VT, P, X, ...)")
 
 
 class NetworkSpec(Strict):

@@ -39,6 +39,14 @@ def _description(job: JobView) -> str:
 def quotas(scope: TargetScope) -> Iterator[Finding]:
     """Yield findings where the account's quotas make a wave wait, or launch in several jobs."""
     limits = scope.reads.quotas
+    if limits.problem:
+        yield Finding(
+            "quotas_assumed",
+            Severity.WARN,
+            scope.subject,
+            f"DRS quotas of {scope.place} could not be read, AWS's published ones are assumed: {limits.problem}",
+            "Grant servicequotas:ListServiceQuotas, or set the account's quotas in [drs] quotas.",
+        )
     others = [job for job in scope.reads.active_jobs if job.job_id not in scope.run.own_jobs]
     usage = quota_usage(others)
     if usage.active_jobs >= limits.concurrent_jobs:

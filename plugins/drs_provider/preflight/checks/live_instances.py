@@ -21,7 +21,7 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
     """
     servers = {server.source_server_id: server for server in scope.servers}
     replaced: set[str] = set()
-    for row in scope.reads.drs.recovery_instances(servers):
+    for row in scope.reads.recovery_instances.of(servers):
         view = RecoveryInstanceView.from_api(row)
         server = servers.get(view.source_server_id)
         if server is None or not view.exists:

@@ -53,7 +53,11 @@ def _state_findings(scope: TargetScope, server: SourceServer) -> Iterator[Findin
             scope, server, "replication_error", "replication reports an error", server.replication_error
         )
     silent_since = server.last_seen_at
-    if silent_since is not None and scope.run.now - silent_since > AGENT_SILENT_SECONDS:
+    if silent_since is None:
+        yield _warning(
+            scope, server, "agent_not_seen", "DRS does not say when it last saw the replication agent", ""
+        )
+    elif scope.run.now - silent_since > AGENT_SILENT_SECONDS:
         detail = f"since {format_time(silent_since)}"
         yield _warning(
             scope, server, "agent_not_seen", "DRS has not seen the replication agent lately", detail

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from drs_provider.simulator.adapter.drs_wire import parse_drs_request
+from drs_provider.simulator.adapter.launch_templates import (
+    asks_for_all_templates,
+    describe_all_templates,
+)
 from drs_provider.simulator.adapter.policy_simulation import simulate_principal_policy
 from drs_provider.simulator.adapter.simulation import Simulation
 from drs_provider.simulator.adapter.wire import (
@@ -20,7 +24,7 @@ from drs_provider.simulator.adapter.wire import (
 from drs_provider.simulator.engine.entities import Caller
 from drs_provider.simulator.engine.errors import DrsError
 from drs_provider.simulator.engine.faults import FaultSpec
-from drs_provider.simulator.engine.quotas import SERVICE_CODE, answer_quota_call
+from drs_provider.simulator.engine.quotas import SERVICE_NAMES, answer_quota_call
 
 Forward = Callable[[], WireResponse]
 _QUOTA_SERVICE = "servicequotas"
@@ -99,9 +103,11 @@ class Gate:
     def _answer(self, request: WireRequest, caller: Caller | None, forward: Forward) -> WireResponse:
         if caller is not None and (request.service, request.operation) == ("iam", "SimulatePrincipalPolicy"):
             return simulate_principal_policy(request, self._simulation.identities)
+        if caller is not None and asks_for_all_templates(request):
+            return describe_all_templates(request, caller.account_id)
         if request.service == _QUOTA_SERVICE and caller is not None:
             params = json.loads(request.body or b"{}")
-            if params.get("ServiceCode") == SERVICE_CODE:
+            if params.get("ServiceCode") in SERVICE_NAMES:
                 return self._quotas(request, caller, params)
         return forward()
 

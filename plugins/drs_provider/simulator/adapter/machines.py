@@ -188,7 +188,10 @@ def _run(backend: Any, **arguments: Any) -> Any:
 
 
 def _release_addresses(instance: Any) -> None:
-    # moto gives them back when the object dies, which is never while its reservation is listed.
+    # moto gives them back when the object dies, which is never while its reservation is listed; and it keeps
+    # the network interfaces, which count as used addresses of the subnet.
+    for interface in instance.nics.values():
+        instance.ec2_backend.enis.pop(interface.id, None)
     subnet = instance.ec2_backend.get_subnet(instance.subnet_id)
     for address in instance._private_ips:
         subnet.del_subnet_ip(address)

@@ -1,4 +1,4 @@
-"""IAM's SimulatePrincipalPolicy, which moto lacks: what a scenario denies, without conditions or resources."""
+"""IAM's SimulatePrincipalPolicy, which moto lacks: what a scenario denies, on any resource, without conditions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ def simulate_principal_policy(request: WireRequest, identities: Identities) -> W
     if denied is None:
         return render_error(request, DrsError("NoSuchEntity", f"{principal} cannot be found."), status=404)
     as_caller = Caller("", principal, None, denied)
-    actions = [values[0] for name, values in request.form.items() if name.startswith("ActionNames.member.")]
-    members = "".join(_member(action, as_caller.lacks(action)) for action in actions)
+    actions = _members(request, "ActionNames")
+    resources = _members(request, "ResourceArns") or ["*"]
+    members = "".join(
+        _member(action, resource, as_caller.lacks(action)) for action in actions for resource in resources
+    )
     body = (
         f'<SimulatePrincipalPolicyResponse xmlns="{_NAMESPACE}"><SimulatePrincipalPolicyResult>'
         f"<IsTruncated>false</IsTruncated><EvaluationResults>{members}</EvaluationResults>"
@@ -29,9 +32,13 @@ def simulate_principal_policy(request: WireRequest, identities: Identities) -> W
     return WireResponse(200, {"Content-Type": "text/xml"}, body.encode())
 
 
-def _member(action: str, denied: bool) -> str:
+def _members(request: WireRequest, name: str) -> list[str]:
+    return [values[0] for key, values in request.form.items() if key.startswith(f"{name}.member.")]
+
+
+def _member(action: str, resource: str, denied: bool) -> str:
     decision = "implicitDeny" if denied else "allowed"
     return (
         f"<member><EvalActionName>{escape(action)}</EvalActionName>"
-        f"<EvalResourceName>*</EvalResourceName><EvalDecision>{decision}</EvalDecision></member>"
+        f"<EvalResourceName>{escape(resource)}</EvalResourceName><EvalDecision>{decision}</EvalDecision></member>"
     )

@@ -1,4 +1,4 @@
-"""The service quotas of DRS, as Service Quotas answers them."""
+"""The service quotas of DRS and of EC2's vCPUs, as Service Quotas answers them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from drs_provider.simulator.engine.errors import DrsError
 from drs_provider.simulator.scenario import Quotas
 
 SERVICE_CODE = "drs"
-SERVICE_NAME = "AWS Elastic Disaster Recovery"
+SERVICE_NAMES = {
+    SERVICE_CODE: "AWS Elastic Disaster Recovery",
+    "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)",
+}
 CODES = {
     "jobs": "L-D88FAC3A",
     "servers_per_job": "L-B827C881",
@@ -28,17 +31,46 @@ _NAMES = {
     "launch_actions": "Max launch actions",
     "source_networks": "Max number of source networks",
 }
+STANDARD_VCPUS = "L-1216C47A"
+_OTHER_VCPUS = {
+    "L-74FC7D96": "F",
+    "L-DB2E81BA": "G and VT",
+    "L-417A185B": "P",
+    "L-7295265B": "X",
+    "L-43DA4232": "High Memory",
+    "L-1945791B": "Inf",
+    "L-2C3B7624": "Trn",
+    "L-6E869C2A": "DL",
+    "L-F7808C92": "HPC",
+}
 
 
-def quota_list(quotas: Quotas, region: str, account_id: str) -> list[dict[str, Any]]:
-    """All DRS quotas in the form of Service Quotas."""
+def _drs_values(quotas: Quotas) -> list[tuple[str, str, float]]:
     values = [(CODES[key], _NAMES[key], float(getattr(quotas, key))) for key in CODES]
-    values.append((_ONE_JOB_PER_SERVER, "Concurrent jobs per source server", 1.0))
+    return [*values, (_ONE_JOB_PER_SERVER, "Concurrent jobs per source server", 1.0)]
+
+
+def _ec2_values(quotas: Quotas) -> list[tuple[str, str, float]]:
+    standard = "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"
+    others = [
+        (code, f"Running On-Demand {kind} instances", float(quotas.other_vcpus))
+        for code, kind in _OTHER_VCPUS.items()
+    ]
+    return [(STANDARD_VCPUS, standard, float(quotas.vcpus)), *others]
+
+
+_VALUES = {SERVICE_CODE: _drs_values, "ec2": _ec2_values}
+
+
+def quota_list(
+    quotas: Quotas, region: str, account_id: str, service: str = SERVICE_CODE
+) -> list[dict[str, Any]]:
+    """All quotas of a service in the form of Service Quotas."""
     return [
         {
-            "ServiceCode": SERVICE_CODE,
-            "ServiceName": SERVICE_NAME,
-            "QuotaArn": f"arn:aws:servicequotas:{region}:{account_id}:{SERVICE_CODE}/{code}",
+            "ServiceCode": service,
+            "ServiceName": SERVICE_NAMES[service],
+            "QuotaArn": f"arn:aws:servicequotas:{region}:{account_id}:{service}/{code}",
             "QuotaCode": code,
             "QuotaName": name,
             "Value": value,
@@ -46,16 +78,17 @@ def quota_list(quotas: Quotas, region: str, account_id: str) -> list[dict[str, A
             "Adjustable": code not in {CODES["servers_per_job"], _ONE_JOB_PER_SERVER},
             "GlobalQuota": False,
         }
-        for code, name, value in values
+        for code, name, value in _VALUES[service](quotas)
     ]
 
 
 def answer_quota_call(
     operation: str, params: dict[str, Any], quotas: Quotas, region: str, account_id: str
 ) -> dict[str, Any]:
-    """An answer of Service Quotas about DRS. DrsError for an unknown quota or operation."""
-    applied = quota_list(quotas, region, account_id)
-    default = quota_list(Quotas(), region, account_id)
+    """An answer of Service Quotas about DRS or EC2. DrsError for an unknown quota or operation."""
+    service = str(params.get("ServiceCode"))
+    applied = quota_list(quotas, region, account_id, service)
+    default = quota_list(Quotas(), region, account_id, service)
     if operation == "ListServiceQuotas":
         return {"Quotas": applied}
     if operation == "ListAWSDefaultServiceQuotas":

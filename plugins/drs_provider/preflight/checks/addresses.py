@@ -1,0 +1,146 @@
+"""Private addresses: enough free ones in the subnets, and no clash of fixed ones."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from drs_provider.hooks.ec2_api import Subnet
+from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.launches import Launch
+from drs_provider.preflight.scope import TargetScope
+
+# AWS keeps the first four addresses of a subnet and the last.
+_RESERVED_FIRST = 4
+
+
+def free_addresses(scope: TargetScope) -> Iterator[Finding]:
+    """Yield a finding for every subnet with fewer free addresses than all waves together take from it.
+
+    What earlier recovery instances of these servers hold becomes free, since DRS removes them first.
+    """
+    needed: dict[str, dict[str, int]] = defaultdict(dict)
+    for launch in scope.launches:
+        for subnet_id, count in launch.addresses.items():
+            needed[subnet_id][launch.server.source_server_id] = count
+    subnets = scope.reads.subnets(needed)
+    taken = scope.run.ledger.addresses
+    for subnet_id, counts in needed.items():
+        taken[subnet_id] += sum(counts.values())
+        subnet = subnets.get(subnet_id)
+        if subnet is None or taken[subnet_id] <= subnet.free_addresses:
+            continue  # that EC2 does not know the subnet is a finding of its own
+        freed = _freed(scope, subnet_id)
+        if taken[subnet_id] > subnet.free_addresses + freed:
+            yield _short(scope, subnet, taken[subnet_id], freed, scope.named(counts))
+
+
+def _freed(scope: TargetScope, subnet_id: str) -> int:
+    instances = scope.reads.instances(view.instance_id for view in scope.earlier_instances.values())
+    return sum(
+        len(interface.get("PrivateIpAddresses") or ())
+        for row in instances.values()
+        for interface in row.get("NetworkInterfaces") or ()
+        if interface.get("SubnetId") == subnet_id
+    )
+
+
+def _short(scope: TargetScope, subnet: Subnet, needed: int, freed: int, servers: Any) -> Finding:
+    more = f", and {freed} become free with earlier instances" if freed else ""
+    return Finding(
+        "addresses_short",
+        Severity.BLOCK,
+        f"subnet {subnet.subnet_id}",
+        f"all waves together take {needed} private addresses from {subnet.subnet_id} ({subnet.cidr_block}), but "
+        f"{subnet.free_addresses} are free in it{more}: {needed - subnet.free_addresses - freed} are missing",
+        "Free addresses in the subnet, or spread the servers' launch templates over further subnets.",
+        overridable=True,
+        servers=tuple(server.ref() for server in servers),
+    )
+
+
+def fixed_addresses(scope: TargetScope) -> Iterator[Finding]:
+    """Yield findings for fixed private addresses that clash: with each other, with what exists, with the subnet."""
+    launches = [launch for launch in scope.launches if launch.fixed_addresses]
+    subnets = scope.reads.subnets(subnet for launch in launches for subnet, _ in launch.fixed_addresses)
+    for launch in launches:
+        for subnet_id, address in launch.fixed_addresses:
+            yield from _misplaced(scope, launch, subnets.get(subnet_id), address)
+            yield from _twice(scope, launch, subnet_id, address)
+    yield from _in_use(scope, launches)
+
+
+def _misplaced(scope: TargetScope, launch: Launch, subnet: Subnet | None, address: str) -> Iterator[Finding]:
+    if subnet is None:
+        return
+    network, fixed = IPv4Network(subnet.cidr_block), IPv4Address(address)
+    position = int(fixed) - int(network.network_address)
+    if fixed not in network:
+        reason = "is not in the subnet"
+    elif position < _RESERVED_FIRST or fixed == network.broadcast_address:
+        reason = "is kept by AWS"
+    else:
+        return
+    yield _clash(
+        scope,
+        launch,
+        "private_ip_outside_subnet",
+        "servers insist on private addresses that their subnets cannot give",
+        f"{address} {reason} {subnet.subnet_id} ({subnet.cidr_block})",
+    )
+
+
+def _twice(scope: TargetScope, launch: Launch, subnet_id: str, address: str) -> Iterator[Finding]:
+    holder = scope.run.ledger.private_ips.setdefault((subnet_id, address), launch.server.ref())
+    if holder != launch.server.ref():
+        yield _clash(
+            scope,
+            launch,
+            "private_ip_twice",
+            "servers of this run insist on the same private address",
+            f"{address} in {subnet_id}, as {holder.name or holder.source_server_id}",
+        )
+
+
+def _in_use(scope: TargetScope, launches: list[Launch]) -> Iterator[Finding]:
+    """Yield findings for addresses of existing network interfaces, other than those that are removed first."""
+    wanted: dict[tuple[str, str], list[Launch]] = defaultdict(list)
+    for launch in launches:
+        for pair in launch.fixed_addresses:
+            wanted[pair].append(launch)
+    if not wanted:
+        return
+    replaced = {server: view.instance_id for server, view in scope.earlier_instances.items()}
+    for row in scope.reads.ec2.network_interfaces_with(address for _, address in wanted):
+        holder = (row.get("Attachment") or {}).get("InstanceId") or ""
+        for address in _addresses(row):
+            for launch in wanted.get((row.get("SubnetId") or "", address), ()):
+                if holder and holder == replaced.get(launch.server.source_server_id):
+                    continue
+                owner = holder or row.get("NetworkInterfaceId") or "a network interface"
+                yield _clash(
+                    scope,
+                    launch,
+                    "private_ip_in_use",
+                    "servers insist on private addresses that others have",
+                    f"{address} in {row.get('SubnetId')} belongs to {owner}",
+                )
+
+
+def _addresses(row: Mapping[str, Any]) -> tuple[str, ...]:
+    listed = [item.get("PrivateIpAddress") for item in row.get("PrivateIpAddresses") or ()]
+    return tuple(dict.fromkeys(address for address in [row.get("PrivateIpAddress"), *listed] if address))
+
+
+def _clash(scope: TargetScope, launch: Launch, code: str, message: str, detail: str) -> Finding:
+    return Finding(
+        code,
+        Severity.BLOCK,
+        scope.subject,
+        message,
+        "Correct the private addresses in the servers' launch templates, or copyPrivateIp in their launch settings.",
+        overridable=True,
+        servers=(launch.server.ref(detail),),
+    )
