@@ -39,6 +39,8 @@ WEIGHTS = {
 }
 # Several times in one execution: these only. Airflow gives a task three retries; what is killed more often may fail.
 _REPEATABLE = (*KILLS_TASK, Fault.KILL_TRIGGERER)
+# Faults that need places of their own.
+_SUFFIXES = {Fault.LATE_JOBS: "_late", Fault.EC2_DOWN: "_alone"}
 _LONGEST_DELAY_SECONDS = 2.5
 # The starts of jobs, of terminations and of the end are what must not happen twice.
 _STRUCK_TASKS = (
@@ -68,14 +70,16 @@ def _faults(rng: random.Random) -> list[Fault]:
     drawn: list[Fault] = []
     for _ in range(rng.choice((1, 2, 2, 3, 3))):
         fault = rng.choices(kinds, weights)[0]
-        if fault not in drawn or fault in _REPEATABLE:
+        if (fault not in drawn or fault in _REPEATABLE) and not (
+            fault in _SUFFIXES and set(drawn) & set(_SUFFIXES)
+        ):
             drawn.append(fault)
     return drawn
 
 
 def _waves(rng: random.Random, seed: int, faults: list[Fault]) -> tuple[Wave, ...]:
     count = rng.choice((1, 1, 2, 2, 2, 3))
-    suffix = "_late" if Fault.LATE_JOBS in faults else ""
+    suffix = next((_SUFFIXES[fault] for fault in faults if fault in _SUFFIXES), "")
     # Only where a role is assumed is there a token that can expire.
     first = "branch" if Fault.SESSIONS_END in faults else rng.choice(("own", "branch"))
     side_by_side = count > 1 and rng.random() < 0.4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from chaos.airflow import PatientApi
 from chaos.facts import Attempt, RunFacts
-from chaos.spec import RunSpec
+from chaos.spec import Fault, RunSpec
 from chaos.strikes import FINISHED, WAITING, Seen, Strikes, Tools
 from chaos.world import APPROVERS, conf_of
 from drs_provider import keys
@@ -64,6 +65,10 @@ class Follower:
 
     def run(self) -> RunFacts:
         """Trigger the execution, follow all of its attempts, and return what is known of it."""
+        with self._tools.alone if self._spec.has(Fault.EC2_DOWN) else nullcontext():
+            return self._run()
+
+    def _run(self) -> RunFacts:
         self._await_dag()
         run = self._api.trigger(conf_of(self._spec))
         deployment = f"embedded-{self._stack.root.name}"

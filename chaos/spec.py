@@ -73,6 +73,9 @@ PLACES = {
         Place("branch", BRANCH_ACCOUNT, "eu-central-1", ROLE),
         Place("own_late", OWN_ACCOUNT, "eu-north-1", late=True),
         Place("branch_late", BRANCH_ACCOUNT, "eu-west-3", ROLE, late=True),
+        # For executions whose EC2 goes down: those of others could not be checked before they start, and be refused.
+        Place("own_alone", OWN_ACCOUNT, "eu-west-2"),
+        Place("branch_alone", BRANCH_ACCOUNT, "eu-south-1", ROLE),
     )
 }
 

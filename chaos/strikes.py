@@ -33,6 +33,8 @@ class Tools:
     plans: Plans
     tally: Tally
     outages: Outages
+    #: Only one execution at a time is where EC2 goes down.
+    alone: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass

@@ -74,6 +74,7 @@ def test_faults_come_with_what_they_need() -> None:
     for spec in SPECS:
         late = {PLACES[wave.place].late for wave in spec.waves}
         assert late == {spec.has(Fault.LATE_JOBS)}
+        assert {wave.place.endswith("_alone") for wave in spec.waves} == {spec.has(Fault.EC2_DOWN)}
         if spec.has(Fault.SESSIONS_END):
             assert PLACES[spec.waves[0].place].role
         # Airflow gives a task three retries: what is killed more often may fail, and that would prove nothing.
