@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,21 @@ from drs_provider.plan.catalog import load_plan
 from drs_provider.plan.drs_time import format_time
 from drs_provider.plan.model import Plan
 from drs_provider.plan.run_conf import parse_run_conf
+from drs_provider.plan.states import ExecutionType
 from drs_provider.preflight.run import PreflightResult, run_preflight
 from drs_provider.simulator.testing import Simulator, simulator
-from tests.preflight.world import BRANCH, DB_1, DB_2, DRILL_NETWORK, MAIN, codes, found, plan, wave
+from tests.preflight.world import (
+    BRANCH,
+    DB_1,
+    DB_2,
+    DRILL_NETWORK,
+    MAIN,
+    codes,
+    found,
+    obey_catalog,
+    plan,
+    wave,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -109,7 +122,9 @@ class Bench:
             conf["confirm_plan"] = of_plan.name
         now = self.aws.now
         run_conf = parse_run_conf(conf, of_plan, now=now)
-        return run_preflight(of_plan, run_conf, drs=drs, ec2=ec2, iam=iam, now=now)
+        result = run_preflight(of_plan, run_conf, drs=drs, ec2=ec2, iam=iam, now=now)
+        obey_catalog(result, ExecutionType(run_conf.execution_type))
+        return result
 
     def started_calls(self) -> set[str]:
         return {call.operation for call in self.aws.calls()}
@@ -134,6 +149,7 @@ def test_a_healthy_drill_over_two_accounts_is_clean_and_changes_nothing(bench: B
         "web": ["web-1"],
     }
     assert all(name.startswith(("Describe", "Get", "List")) for name in bench.started_calls())
+    assert bench.aws.calls("SimulatePrincipalPolicy", service="iam", account="222233334444")
 
 
 def test_trap_38_a_wrong_external_id_blocks_and_the_other_account_is_checked(bench: Bench) -> None:
@@ -249,6 +265,152 @@ def test_trap_04_ec2_that_does_not_answer_blocks_the_drill_network(bench: Bench)
     (finding,) = bench.check().report.blocking
     assert "the drill network" in finding.message
     assert "DescribeLaunchTemplateVersions" in finding.message
+
+
+RECOVERY = {"execution_type": "RECOVERY", "source_state": "fenced"}
+SMALL = {**WEST["drill"], "cidr": "10.0.0.0/28"}  # eleven addresses
+MANY = [db_server(f"s-{number:017d}") for number in range(12)]
+ALL = plan(
+    protection_groups={"db": {"target": "main", "tags": {"Tier": "db"}}}, waves=[wave("database", ["db"])]
+)
+
+
+@in_world(scenario(*MANY, west={"drill": SMALL}))
+def test_a_subnet_with_too_few_addresses_blocks(bench: Bench) -> None:
+    (finding,) = bench.check(ALL).report.blocking
+    assert finding.code == "addresses_short"
+    assert "take 12 private addresses from subnet-0d5111a1 (10.0.0.0/28), but 11 are free" in finding.message
+
+
+@in_world(scenario(*MANY[:11], west={"drill": SMALL}))
+def test_what_the_last_drill_holds_counts_as_free(bench: Bench) -> None:
+    assert bench.check(ALL).report.ok
+    servers = [{"sourceServerID": item["id"]} for item in MANY[:11]]
+    bench.aws.client().start_recovery(sourceServers=servers, isDrill=True)
+    bench.aws.finish()
+    report = bench.check(ALL).report
+    assert report.ok, report.text()
+    assert codes(report.findings) == ["drill_instance_replaced"]
+
+
+@in_world(scenario(quotas={"vcpus": 3}))
+def test_a_short_vcpu_quota_blocks_a_drill_and_warns_a_recovery(bench: Bench) -> None:
+    (finding,) = bench.check().report.blocking
+    assert finding.code == "vcpu_quota_short"
+    assert "launch 4 vCPUs" in finding.message
+    assert "L-1216C47A" in finding.message
+    recovery = bench.check(**RECOVERY).report
+    assert recovery.ok
+    assert "vcpu_quota_short" in codes(recovery.warnings)
+
+
+@in_world(scenario(quotas={"vcpus": 4}))
+def test_what_runs_counts_against_the_vcpu_quota(bench: Bench) -> None:
+    assert bench.check().report.findings == ()
+    ec2 = bench.aws.client("ec2")
+    ec2.run_instances(ImageId="ami-12c6146b", InstanceType="t3.micro", MinCount=1, MaxCount=1)
+    assert codes(bench.check().report.blocking) == ["vcpu_quota_short"]
+
+
+def _copying(server_id: str, address: str) -> dict[str, Any]:
+    return db_server(server_id, private_ip=address, launch={"copy_private_ip": True})
+
+
+@in_world(scenario(_copying(DB_1, "10.0.0.20"), _copying(DB_2, "10.0.0.20")))
+def test_two_servers_with_one_private_address_block(bench: Bench) -> None:
+    (finding,) = bench.check().report.blocking
+    assert (finding.code, finding.server_ids) == ("private_ip_twice", (DB_2,))
+
+
+@in_world(scenario(_copying(DB_1, "10.0.0.20"), db_server(DB_2)))
+def test_a_private_address_that_somebody_has_blocks(bench: Bench) -> None:
+    assert bench.check().report.ok
+    taken = bench.aws.client("ec2").create_network_interface(
+        SubnetId="subnet-0d5111a1", PrivateIpAddress="10.0.0.20"
+    )
+    (finding,) = bench.check().report.blocking
+    assert (finding.code, finding.server_ids) == ("private_ip_in_use", (DB_1,))
+    assert taken["NetworkInterface"]["NetworkInterfaceId"] in finding.servers[0].detail
+
+
+@in_world(scenario(_copying(DB_1, "192.168.7.7"), db_server(DB_2)))
+def test_a_private_address_outside_the_subnet_blocks(bench: Bench) -> None:
+    (finding,) = bench.check().report.blocking
+    assert (finding.code, finding.server_ids) == ("private_ip_outside_subnet", (DB_1,))
+
+
+@in_world(scenario(db_server(DB_1, launch={"into_instance": True}), db_server(DB_2)))
+def test_trap_39_a_recovery_takes_a_pre_provisioned_instance_only_while_it_is_stopped(bench: Bench) -> None:
+    assert codes(bench.check(**RECOVERY).report.findings) == ["launch_into_overwrites"]
+    settings = bench.aws.client().get_launch_configuration(sourceServerID=DB_1)
+    instance = settings["launchIntoInstanceProperties"]["launchIntoEC2InstanceID"]
+    bench.aws.client("ec2").start_instances(InstanceIds=[instance])
+    (finding,) = bench.check(preflight="warn", **RECOVERY).report.blocking
+    assert (finding.code, finding.server_ids) == ("launch_into_in_use", (DB_1,))
+
+
+def _deny(*actions: str) -> dict[str, Any]:
+    world = scenario()
+    world["accounts"]["111122223333"]["deny"] = list(actions)
+    return world
+
+
+@in_world(_deny("ec2:RunInstances", "iam:PassRole"))
+def test_rights_that_drs_needs_of_its_caller_are_named(bench: Bench) -> None:
+    (finding,) = bench.check().report.blocking
+    assert finding.code == "rights_missing"
+    assert "ec2:RunInstances" in finding.message
+    assert "iam:PassRole on arn:aws:iam::111122223333:role/service-role/" in finding.message
+    assert bench.check(preflight="warn").report.ok
+
+
+@in_world(_deny("iam:SimulatePrincipalPolicy"))
+def test_trap_04_rights_that_may_not_be_simulated_are_told(bench: Bench) -> None:
+    (finding,) = bench.check().report.findings
+    assert finding.code == "rights_not_checked"
+    assert "SimulatePrincipalPolicy was denied" in finding.message
+
+
+@in_world(_deny("servicequotas:*"))
+def test_trap_04_quotas_that_cannot_be_read_warn(bench: Bench) -> None:
+    report = bench.check().report
+    assert report.ok
+    assert {finding.code for finding in report.warnings} == {"quotas_assumed", "could_not_be_checked"}
+    assert all("ListServiceQuotas" in finding.message for finding in report.warnings)
+
+
+@pytest.mark.parametrize(
+    ("operation", "service"),
+    [
+        ("DescribeSubnets", "ec2"),
+        ("DescribeInstanceTypes", "ec2"),
+        ("DescribeInstances", "ec2"),
+        ("SimulatePrincipalPolicy", "iam"),
+        ("GetLaunchConfiguration", "drs"),
+        ("DescribeJobs", "drs"),
+    ],
+)
+def test_trap_04_every_call_that_fails_is_named(bench: Bench, operation: str, service: str) -> None:
+    bench.aws.inject(operation, service=service, code="InternalFailure")
+    report = bench.check().report
+    assert report.findings
+    assert {finding.code for finding in report.findings} == {"could_not_be_checked"}
+    assert all(operation in finding.message for finding in report.findings)
+
+
+LARGE = [db_server(f"s-{number:017d}") for number in range(230)]
+
+
+@in_world(scenario(*LARGE))
+def test_trap_05_calls_of_many_servers_are_bounded(bench: Bench) -> None:
+    report = bench.check(ALL).report
+    assert report.ok, report.text()
+    assert report.server_count == len(LARGE)
+    made = Counter(f"{call.service}:{call.operation}" for call in bench.aws.calls(service="*"))
+    assert made.pop("drs:GetLaunchConfiguration") == len(LARGE)
+    assert made["ec2:DescribeLaunchTemplateVersions"] == 2
+    assert made["drs:DescribeSourceServers"] == 3
+    assert made.total() < 25, made
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.drs_time import format_time
 from drs_provider.plan.model import Plan
 from drs_provider.plan.run_conf import RunConf, parse_run_conf
+from drs_provider.plan.states import ExecutionType
+from drs_provider.preflight.catalog import KINDS
 from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.run import PreflightResult, run_preflight
 
@@ -292,7 +294,15 @@ def checked_run(
             raise world
         return world
 
-    return run_preflight(of_plan, conf, drs=api, ec2=api, iam=api, now=NOW, **arguments)
+    result = run_preflight(of_plan, conf, drs=api, ec2=api, iam=api, now=NOW, **arguments)
+    obey_catalog(result, ExecutionType(conf.execution_type))
+    return result
+
+
+def obey_catalog(result: PreflightResult, kind: ExecutionType) -> None:
+    """Fail if a finding is other than the catalog, and with it the documentation, says."""
+    strange = [item for item in result.report.findings if not KINDS[item.code].allows(item, kind)]
+    assert strange == []
 
 
 def codes(findings: Iterable[Finding]) -> list[str]:
