@@ -106,3 +106,34 @@ def test_trap_26_thousands_of_findings_are_cut_off_from_the_end() -> None:
     assert data["findingsLeftOff"] == 4001 - len(data["findings"])
     assert data["counts"]["info"] == 4000
     assert f"{4000 - MAX_TEXT_FINDINGS} more findings are not shown" in report.text()
+
+
+def test_each_severity_has_its_section_and_is_cut_off_by_itself() -> None:
+    many = [_finding(f"note{n}", Severity.INFO) for n in range(MAX_TEXT_FINDINGS + 5)]
+    findings = [*many, _finding("warned", Severity.WARN), _finding("blocks")]
+    text = build_report(findings, checked_at=0.0).text()
+    places = [text.index(part) for part in ("WHAT STOPS THE EXECUTION (1)", "WARNINGS (1)", "NOTES (45)")]
+    assert places == sorted(places)
+    assert "[warned]" in text
+    assert "5 more findings are not shown" in text
+
+
+def test_sections_without_findings_are_left_out() -> None:
+    text = build_report([_finding("warned", Severity.WARN)], checked_at=0.0).text()
+    assert "WHAT STOPS" not in text
+    assert "NOTES (" not in text
+
+
+def test_overridden_findings_come_first_among_warnings_and_name_who_answers() -> None:
+    findings = [_finding("warned", Severity.WARN), _finding("may", overridable=True)]
+    report = build_report(findings, checked_at=0.0, override=True, initiated_by="anna")
+    assert [finding.code for finding in report.warnings] == ["may", "warned"]
+    assert "1 overridden by anna" in report.text()
+    assert report.summary()["overriddenBy"] == "anna"
+    assert report.to_dict()["overriddenBy"] == "anna"
+
+
+def test_nobody_answers_for_what_is_not_overridden() -> None:
+    report = build_report([_finding(overridable=True)], checked_at=0.0, initiated_by="anna")
+    assert "overriddenBy" not in report.to_dict()
+    assert "anna" not in report.text()

@@ -1,0 +1,70 @@
+"""What a person, and another system, sees of the preflight: task log, failure, XCom, record."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from drs_provider import keys
+from drs_provider.preflight.findings import MAX_REPORT_BYTES
+from tests.harness.plans import two_waves
+from tests.harness.stage import Stage
+from tests.harness.worlds import world
+
+
+def _scenario(**fields: object) -> pytest.MarkDecorator:
+    return pytest.mark.drs_scenario(world(**fields))
+
+
+@_scenario(quotas={"vcpus": 1})
+def test_a_refused_run_says_what_why_and_what_to_do(play: Stage) -> None:
+    run = play.plan_run(two_waves())
+    assert run.go() == "failed"
+    message = run.failure("prepare")
+    assert "WHAT STOPS THE EXECUTION (1)" in message
+    assert "BLOCK [vcpu_quota_short] target main: all waves together launch" in message
+    assert "Remedy: Ask AWS for a higher quota" in message
+    report = run.xcom("prepare", keys.PREFLIGHT)
+    assert [item["code"] for item in report["findings"] if item["severity"] == "BLOCK"] == [
+        "vcpu_quota_short"
+    ]
+    assert len(json.dumps(report)) < MAX_REPORT_BYTES
+    assert play.jobs() == []
+
+
+@_scenario(quotas={"vcpus": 1})
+def test_a_dry_run_returns_the_report_with_what_was_overridden_and_by_whom(play: Stage) -> None:
+    run = play.plan_run(two_waves(), {"dry_run": True, "preflight": "warn"})
+    assert run.go() == "success"
+    report = run.xcom("prepare")["preflight"]
+    assert report == run.xcom("prepare", keys.PREFLIGHT)
+    assert report["ok"]
+    assert report["overriddenBy"] == "dr-operator"
+    assert [item["code"] for item in report["findings"] if item["overridden"]] == ["vcpu_quota_short"]
+
+
+@_scenario(quotas={"vcpus": 1})
+def test_the_record_keeps_what_was_overridden_by_whom_and_why(play: Stage) -> None:
+    run = play.plan_run(two_waves(), {"preflight": "warn", "reason": "quota is raised"})
+    run.go()
+    (override,) = run.stored["overrides"]
+    assert override["what"].startswith("vcpu_quota_short")
+    assert (override["by"], override["why"]) == ("dr-operator", "quota is raised")
+    assert run.stored["preflight"]["counts"]["overridden"] == 1
+
+
+def test_trap_32_a_history_table_that_does_not_answer_is_told_and_stops_nothing(play: Stage) -> None:
+    play.simulator.inject("Query", service="dynamodb", code="InternalServerError")
+    run = play.plan_run(two_waves(), {"dry_run": True})
+    assert run.go() == "success"
+    report = run.xcom("prepare", keys.PREFLIGHT)
+    assert "history_unreachable" in report["codes"]["warn"]
+    assert report["ok"]
+
+
+def test_a_healthy_run_asks_iam_about_its_rights(play: Stage) -> None:
+    run = play.plan_run(two_waves(), {"dry_run": True})
+    assert run.go() == "success"
+    assert play.simulator.calls("SimulatePrincipalPolicy", service="iam")
+    assert run.xcom("prepare", keys.PREFLIGHT)["counts"]["block"] == 0
