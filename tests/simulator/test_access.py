@@ -192,6 +192,11 @@ def test_policies_can_be_simulated(drs_simulator):
     )
     decisions = {r["EvalActionName"]: r["EvalDecision"] for r in answer["EvaluationResults"]}
     assert decisions == {"ec2:RunInstances": "implicitDeny", "drs:StartRecovery": "allowed"}
+    roles = [f"arn:aws:iam::{BRANCH}:role/{name}" for name in ("one", "two")]
+    answer = iam.simulate_principal_policy(
+        PolicySourceArn=ROLE, ActionNames=["iam:PassRole"], ResourceArns=roles
+    )
+    assert [row["EvalResourceName"] for row in answer["EvaluationResults"]] == roles
     with refused("NoSuchEntity", 404):
         iam.simulate_principal_policy(PolicySourceArn=ROLE + "X", ActionNames=["ec2:RunInstances"])
 

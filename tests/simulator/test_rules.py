@@ -59,6 +59,48 @@ def test_service_quotas_answers_the_quotas_of_drs(drs_in_process):
     assert quotas.list_aws_default_service_quotas(ServiceCode="vpc")["Quotas"]
 
 
+@pytest.mark.drs_scenario(with_quotas(vcpus=12, other_vcpus=3))
+def test_service_quotas_answers_the_vcpu_quotas_of_ec2(drs_in_process):
+    quotas = drs_in_process.client("service-quotas")
+    values = {q["QuotaCode"]: q["Value"] for q in quotas.list_service_quotas(ServiceCode="ec2")["Quotas"]}
+    assert values.pop("L-1216C47A") == 12.0
+    assert set(values.values()) == {3.0}
+    assert quotas.get_service_quota(ServiceCode="ec2", QuotaCode="L-417A185B")["Quota"]["Value"] == 3.0
+
+
+def test_addresses_are_free_again_after_an_instance_is_terminated(drs_in_process):
+    ec2 = drs_in_process.client("ec2")
+
+    def free():
+        return ec2.describe_subnets(SubnetIds=["subnet-0d5111a1"])["Subnets"][0]["AvailableIpAddressCount"]
+
+    before = free()
+    drs = drs_in_process.client()
+    start(drs, APP_1)
+    drs_in_process.finish()
+    assert free() == before - 1
+    (instance,) = drs.describe_recovery_instances()["items"]
+    drs.terminate_recovery_instances(recoveryInstanceIDs=[instance["recoveryInstanceID"]])
+    drs_in_process.finish()
+    assert free() == before
+
+
+@pytest.mark.parametrize(("size", "pages"), [(200, 1), (4, 3), (1, 10)])
+def test_launch_templates_of_an_account_come_in_pages(drs_in_process, size, pages):
+    ec2 = drs_in_process.client("ec2")
+    paginator = ec2.get_paginator("describe_launch_template_versions")
+    answers = list(paginator.paginate(Versions=["$Default"], PaginationConfig={"PageSize": size}))
+    assert len(answers) == pages
+    rows = [row for answer in answers for row in answer["LaunchTemplateVersions"]]
+    assert len({row["LaunchTemplateId"] for row in rows}) == len(rows) == 10
+    assert all(row["LaunchTemplateData"]["NetworkInterfaces"][0]["SubnetId"] for row in rows)
+
+
+def test_launch_templates_come_in_pages_of_200_at_most(drs_in_process):
+    with refused("InvalidParameterValue", 400, "maxResults"):
+        drs_in_process.client("ec2").describe_launch_template_versions(Versions=["$Default"], MaxResults=201)
+
+
 def test_a_region_that_is_not_listed_is_uninitialized_until_it_is_initialized(drs_in_process):
     drs = drs_in_process.client(region="us-east-1")
     with refused("UninitializedAccountException", 400):
