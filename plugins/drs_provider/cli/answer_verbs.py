@@ -1,0 +1,177 @@
+"""The verbs that answer what an execution asks: approve, reject, skip, verdict."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from drs_provider.cli.api import Api, ApiError, path
+from drs_provider.cli.executions import Execution
+from drs_provider.cli.exit_codes import CliError, ExitCode
+from drs_provider.cli.login import login_of
+from drs_provider.cli.output import Output
+from drs_provider.cli.picture import Question
+from drs_provider.cli.reader import Reader
+from drs_provider.cli.texts import command, one_line, wave_number
+
+# The options' names are what the gates offer; a test holds them against the sensors.
+APPROVE, REJECT, SKIP_WAVE = "Approve", "Reject", "Skip wave"
+VERDICTS = {"passed": "Passed", "failed": "Failed"}
+
+# An answer in the moment in which a task begins to wait makes Airflow's scheduler take it for a task that was
+# killed, and start it again 20 s later.
+_SETTLING_SECONDS = 2.0
+_OUTCOME_SECONDS = 30.0
+_LOOK_SECONDS = 0.5
+_DECIDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+
+
+def approve(arguments: argparse.Namespace) -> ExitCode:
+    """Approve a gate."""
+    return _answer_gate(arguments, APPROVE)
+
+
+def reject(arguments: argparse.Namespace) -> ExitCode:
+    """Reject a gate."""
+    return _answer_gate(arguments, REJECT)
+
+
+def skip(arguments: argparse.Namespace) -> ExitCode:
+    """Leave out the wave behind a gate."""
+    return _answer_gate(arguments, SKIP_WAVE)
+
+
+def verdict(arguments: argparse.Namespace) -> ExitCode:
+    """Judge a drill."""
+    with Api(login_of(arguments)) as api:
+        execution = Execution.find(api, arguments.run, running=True)
+        reader = Reader(execution)
+        questions = [each for each in reader.read().questions if not each.is_gate]
+        if not questions:
+            raise _nothing_asked(execution, "holds for no verdict")
+        inputs = {"notes": arguments.notes} if arguments.notes else {}
+        told = _answer(reader, questions[0], VERDICTS[arguments.result], inputs)
+    return _tell(Output(arguments.output), execution, questions[0], told)
+
+
+def _answer_gate(arguments: argparse.Namespace, option: str) -> ExitCode:
+    given = {"comment": arguments.comment, "ticket": arguments.ticket}
+    inputs = {name: text for name, text in given.items() if text}
+    with Api(login_of(arguments)) as api:
+        execution = Execution.find(api, arguments.run, running=True)
+        reader = Reader(execution)
+        gates = [each for each in reader.read().questions if each.is_gate]
+        gate = _chosen(execution, gates, arguments.wave)
+        told = _answer(reader, gate, option, inputs)
+    return _tell(Output(arguments.output), execution, gate, told)
+
+
+def _chosen(execution: Execution, gates: Sequence[Question], word: str | None) -> Question:
+    if word is not None:
+        number = wave_number(word, execution.waves)
+        found = [gate for gate in gates if gate.wave_number == number]
+        if not found:
+            raise _nothing_asked(
+                execution, f"has no open gate before wave {number} {execution.waves[number]}"
+            )
+        return found[0]
+    if not gates:
+        raise _nothing_asked(execution, "has no open gate")
+    if len(gates) > 1:
+        names = ", ".join(gate.wave_name for gate in gates)
+        message = f"several gates of {execution.name} are open"
+        raise CliError(message, f"say which with --wave: {names}", ExitCode.REFUSED_INPUT)
+    return gates[0]
+
+
+def _nothing_asked(execution: Execution, what: str) -> CliError:
+    remedy = f"see: {command('status', execution.name)}"
+    return CliError(f"{execution.name} {what}, or it was answered already", remedy, ExitCode.CONFLICT)
+
+
+def _answer(reader: Reader, question: Question, option: str, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """Answer, and tell what became of it.
+
+    :raises CliError: if the user may not, somebody was quicker, or the answer does not count
+    """
+    age = time.time() - question.opened_at
+    if 0 <= age < _SETTLING_SECONDS:
+        time.sleep(_SETTLING_SECONDS - age)
+    execution = reader.execution
+    place = f"{execution.path}{path('taskInstances', question.task_id, '-1', 'hitlDetails')}"
+    try:
+        answer = execution.api.patch(place, {"chosen_options": [option], "params_input": dict(inputs)})
+    except ApiError as error:
+        raise _explained(error, question) from error
+    by = answer["responded_by"]["name"]
+    outcome = _outcome(reader, question, by)
+    return {"option": option, "respondedBy": by, "respondedAt": answer["responded_at"], **outcome}
+
+
+def _explained(error: ApiError, question: Question) -> CliError:
+    if error.status == httpx.codes.FORBIDDEN:
+        message = f"you may not answer {question.label}"
+        return CliError(message, f"who may: {question.who}", ExitCode.NOT_ALLOWED)
+    if error.status == httpx.codes.CONFLICT:
+        message = f"{question.label} was answered already, or its time is over"
+        return CliError(message, "see: status", ExitCode.CONFLICT)
+    if error.status == httpx.codes.NOT_FOUND:
+        return CliError(f"{question.label} is not open any more", "see: status", ExitCode.CONFLICT)
+    return error
+
+
+def _outcome(reader: Reader, question: Question, by: str) -> dict[str, Any]:
+    """Wait until the gate has dealt with the answer: it may ask for a second person, or refuse this one."""
+    deadline = time.monotonic() + _OUTCOME_SECONDS
+    while time.monotonic() < deadline:
+        state = reader.execution.tasks().get(question.task_id, {}).get("state")
+        if state in _DECIDED:
+            return {"state": "decided"}
+        if state == "awaiting_input":
+            for asked in reader.read().questions:
+                if asked.task_id == question.task_id:
+                    return _asked_again(asked, question, by)
+        time.sleep(_LOOK_SECONDS)
+    return {"state": "given"}
+
+
+def _asked_again(asked: Question, before: Question, by: str) -> dict[str, Any]:
+    news = [line for line in asked.body.split("\n\n") if line not in before.body.split("\n\n")]
+    refused = [line for line in news if line.startswith("**Refused")]
+    if refused:
+        reason = one_line(refused[-1].replace("*", "").partition(": ")[2]).rstrip(".")
+        message = f"the answer of {by} to {asked.label} does not count: {reason}"
+        raise CliError(message, f"it waits for {asked.who}", ExitCode.NOT_ALLOWED)
+    return {"state": "asked_again"}
+
+
+_TEXTS = {
+    "decided": "",
+    "asked_again": "; a second person must approve as well",
+    "given": "; Airflow has not acted on it yet",
+}
+
+
+def _tell(output: Output, execution: Execution, question: Question, told: Mapping[str, Any]) -> ExitCode:
+    if output.for_people:
+        output.say(
+            one_line(
+                f"{told['respondedBy']} answered {question.label}: {told['option']}{_TEXTS[told['state']]}"
+            )
+        )
+        output.say(f"follow: {command('watch', execution.name)}")
+    else:
+        output.data(
+            {
+                "planId": execution.plan,
+                "dagRunId": execution.run_id,
+                "taskId": question.task_id,
+                "waveNumber": question.wave_number or None,
+                **told,
+            }
+        )
+    return ExitCode.OK

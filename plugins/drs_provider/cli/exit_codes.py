@@ -1,0 +1,69 @@
+"""What the exit codes of the command line mean, and the error that carries one."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+
+class ExitCode(IntEnum):
+    """Exit codes; never renumbered, because programs ask for them."""
+
+    OK = 0
+    ERROR = 1
+    REFUSED_INPUT = 2
+    PARTIAL = 3
+    FAILED = 4
+    CANCELLED = 5
+    NOT_ALLOWED = 6
+    NOT_FOUND = 7
+    CONFLICT = 8
+    UNREACHABLE = 9
+    TIMEOUT = 10
+    NOT_STARTABLE = 11
+    WARNINGS = 12
+    BLOCKED = 13
+    INTERRUPTED = 130
+
+
+MEANINGS: Final[dict[ExitCode, str]] = {
+    ExitCode.OK: "done; the execution COMPLETED, or was started, or runs; preflight found nothing",
+    ExitCode.ERROR: "Airflow answered with an error that is none of those below",
+    ExitCode.REFUSED_INPUT: "the command or its options are refused; plans with problems",
+    ExitCode.PARTIAL: "the execution ended PARTIAL",
+    ExitCode.FAILED: "the execution ended FAILED",
+    ExitCode.CANCELLED: "the execution ended CANCELLED",
+    ExitCode.NOT_ALLOWED: "not logged in, or not allowed; an answer that does not count",
+    ExitCode.NOT_FOUND: "no such plan, execution, wave or report",
+    ExitCode.CONFLICT: "too late or twice: answered, ended or started already, or nothing to do",
+    ExitCode.UNREACHABLE: "Airflow cannot be reached",
+    ExitCode.TIMEOUT: "--timeout passed; the execution goes on",
+    ExitCode.NOT_STARTABLE: "the plan cannot start now: paused, withdrawn, stale or with import errors",
+    ExitCode.WARNINGS: "preflight: warnings only",
+    ExitCode.BLOCKED: "preflight: an execution would not start",
+    ExitCode.INTERRUPTED: "Ctrl-C; the execution goes on",
+}
+
+OF_STATUS: Final[dict[str, ExitCode]] = {
+    "COMPLETED": ExitCode.OK,
+    "PARTIAL": ExitCode.PARTIAL,
+    "FAILED": ExitCode.FAILED,
+    "CANCELLED": ExitCode.CANCELLED,
+}
+
+
+class CliError(Exception):
+    """A verb cannot do what was asked; told in one line, with the remedy.
+
+    :param code: what the program exits with
+    """
+
+    def __init__(self, message: str, remedy: str = "", code: ExitCode = ExitCode.ERROR) -> None:
+        super().__init__(f"{message}; {remedy}" if remedy else message)
+        self.code = code
+
+
+def epilog() -> str:
+    """Return the table of exit codes for the help text."""
+    lines = [f"  {code.value:>3}  {meaning}" for code, meaning in MEANINGS.items()]
+    return "exit codes:\n" + "\n".join(lines)

@@ -1,0 +1,150 @@
+"""The verbs that steer an execution: pause, cancel, retry, sweep."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from drs_provider import keys
+from drs_provider.cli.api import Api, ApiError
+from drs_provider.cli.executions import Execution
+from drs_provider.cli.exit_codes import CliError, ExitCode
+from drs_provider.cli.following import watch_to_end
+from drs_provider.cli.login import login_of
+from drs_provider.cli.output import Output
+from drs_provider.cli.reader import Reader
+from drs_provider.cli.retrying import plan_retry
+from drs_provider.cli.texts import command, one_line, wave_number
+
+#: States of a gate that has not looked yet whether somebody wants it to stop the run
+_NOT_REACHED = (None, "scheduled", "queued")
+
+
+def pause(arguments: argparse.Namespace) -> ExitCode:
+    """Arm the gate before a wave of a running execution."""
+    output = Output(arguments.output)
+    with Api(login_of(arguments)) as api:
+        execution = Execution.find(api, arguments.run, running=True)
+        number = wave_number(arguments.wave, execution.waves)
+        name = f"wave {number} {execution.waves[number]}"
+        tasks = execution.tasks()
+        _check_pausable(execution, tasks, number, name)
+        _write_pause(execution, number, not arguments.undo)
+    text = "no longer pauses" if arguments.undo else "will wait for an approval"
+    if output.for_people:
+        output.say(f"{execution.name} {text} before {name}")
+    else:
+        output.data(
+            {
+                "planId": execution.plan,
+                "dagRunId": execution.run_id,
+                "waveNumber": number,
+                "paused": not arguments.undo,
+            }
+        )
+    return ExitCode.OK
+
+
+def _check_pausable(
+    execution: Execution, tasks: Mapping[str, Mapping[str, Any]], number: int, name: str
+) -> None:
+    gate = tasks[keys.gate_task_id(number)]["state"]
+    if gate == "awaiting_input":
+        message = f"the gate before {name} of {execution.name} waits already"
+        raise CliError(message, f"answer it: {command('approve', execution.name)}", ExitCode.CONFLICT)
+    if execution.ended or gate not in _NOT_REACHED:
+        message = f"{execution.name} cannot pause before {name}: it is past that gate"
+        raise CliError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
+    if tasks[keys.PREPARE]["state"] != "success":
+        # Airflow deletes what was written to a task when that task begins.
+        message = f"{execution.name} is still being prepared"
+        raise CliError(message, "try again in a moment, or start with --pause-before", ExitCode.CONFLICT)
+
+
+def _write_pause(execution: Execution, number: int, value: bool) -> None:
+    key = keys.pause_key(number)
+    collection = execution.xcom_path(keys.PREPARE, key).rpartition("/")[0]
+    if execution.xcom(keys.PREPARE, key) is None:
+        try:
+            execution.api.post(collection, {"key": key, "value": value})
+        except ApiError as error:
+            if error.status != httpx.codes.CONFLICT:
+                raise
+        else:
+            return
+    execution.api.patch(execution.xcom_path(keys.PREPARE, key), {"value": value})
+
+
+def cancel(arguments: argparse.Namespace) -> ExitCode:
+    """Mark the run failed; cleanup and finalize still run."""
+    output = Output(arguments.output)
+    with Api(login_of(arguments)) as api:
+        execution = Execution.find(api, arguments.run, running=True)
+        picture = Reader(execution).read()
+        if picture.ended:
+            raise CliError(f"{execution.name} has ended already: {picture.status}", "", ExitCode.CONFLICT)
+        _confirm(arguments, f"Cancel the {picture.execution_type} {picture.title} ({execution.name})?")
+        body = {"state": "failed"}
+        if arguments.reason:
+            body["note"] = arguments.reason
+        execution.api.patch(execution.path, body)
+        ends = "its instances are terminated" if picture.execution_type == "DRILL" else "its instances stay"
+        if arguments.wait or arguments.watch:
+            output.note(f"cancelling {execution.name}: {ends}")
+            code = watch_to_end(arguments, execution, output)
+            return ExitCode.OK if code is ExitCode.CANCELLED else code
+    if output.for_people:
+        output.say(f"cancelling {execution.name}: {ends}; jobs in DRS go on to their end")
+        output.say(f"follow: {command('watch', execution.name)}")
+    else:
+        output.data({"planId": execution.plan, "dagRunId": execution.run_id, "cancelling": True})
+    return ExitCode.OK
+
+
+def retry(arguments: argparse.Namespace) -> ExitCode:
+    """Clear what did not complete, with everything behind it."""
+    output = Output(arguments.output)
+    with Api(login_of(arguments)) as api:
+        execution = Execution.find(api, arguments.run)
+        picture = Reader(execution).read()
+        chosen = [wave_number(word, execution.waves) for word in arguments.waves or ()]
+        plan = plan_retry(execution, picture, chosen)
+        for line in plan.explanation:
+            output.note(line)
+        _confirm(arguments, f"Run again: {', '.join(plan.labels)}, and what is behind?")
+        cleared = _clear(execution, plan.task_ids)
+        if arguments.wait or arguments.watch:
+            output.note(f"attempt {picture.attempt + 1} of {execution.name} begins")
+            return watch_to_end(arguments, execution, output)
+    if output.for_people:
+        output.say(f"{execution.name} runs again: {', '.join(plan.labels)}, and what is behind")
+        output.say(f"follow: {command('watch', execution.name)}")
+    else:
+        output.data({"planId": execution.plan, "dagRunId": execution.run_id, "cleared": cleared})
+    return ExitCode.OK
+
+
+def _clear(execution: Execution, task_ids: Sequence[str]) -> list[str]:
+    body = {
+        "dry_run": False,
+        "dag_run_id": execution.run_id,
+        "task_ids": list(task_ids),
+        "include_downstream": True,
+        "only_failed": False,
+        "reset_dag_runs": True,
+    }
+    cleared = execution.api.post(f"/dags/{execution.dag_id}/clearTaskInstances", body)
+    return sorted(each["task_id"] for each in cleared["task_instances"])
+
+
+def _confirm(arguments: argparse.Namespace, question: str) -> None:
+    """Ask on a terminal; a program has decided already."""
+    if arguments.yes or not sys.stdin.isatty():
+        return
+    print(f"{one_line(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise CliError("nothing was done", "", ExitCode.REFUSED_INPUT)

@@ -1,0 +1,80 @@
+"""Times, durations and other people's text, as a terminal shows them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from drs_provider.cli.exit_codes import CliError, ExitCode
+
+#: How this program was called; the mounted form sets its own
+program = "airflow drs"
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_LENGTH = re.compile(r"(\d+(?:\.\d+)?)([smh])")
+_CLOCK = re.compile(r"(\d+):([0-5]\d):([0-5]\d)")
+
+
+def command(*words: str) -> str:
+    """Return a command of this program that can be copied into a shell."""
+    import shlex
+
+    return f"{program} {shlex.join(words)}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a length of time as ``h:mm:ss``; a dash if it is unknown."""
+    if seconds is None:
+        return "-"
+    sign = "-" if seconds <= -0.5 else ""
+    minutes, rest = divmod(round(abs(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{sign}{hours}:{minutes:02}:{rest:02}"
+
+
+def utc(epoch: float | None) -> str:
+    """Return epoch seconds as ``2026-03-01 14:30:00Z``; a dash if unknown."""
+    if epoch is None:
+        return "-"
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def epoch(text: str | None) -> float | None:
+    """Return a time of Airflow's REST API as epoch seconds."""
+    return datetime.fromisoformat(text).timestamp() if text else None
+
+
+def seconds_of(text: str) -> float:
+    """Read a length of time: ``30s``, ``90m``, ``2h`` or ``h:mm:ss``.
+
+    :raises ValueError: if it is none
+    """
+    if found := _LENGTH.fullmatch(text):
+        return float(found[1]) * _UNITS[found[2]]
+    if found := _CLOCK.fullmatch(text):
+        return int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3])
+    raise ValueError("write it like 30s, 90m, 2h or 1:30:00")
+
+
+def one_line(value: Any) -> str:
+    """Return other people's text on one line, without what could move a terminal's cursor or colour it."""
+    text = " ".join(str(value).split())
+    return "".join(each if each.isprintable() else "�" for each in text)
+
+
+def wave_number(word: str, waves: dict[int, str]) -> int:
+    """Return the number of the wave that a word names, by name or by number.
+
+    :param waves: names by number
+    :raises CliError: if there is no such wave
+    """
+    from drs_provider.plan.problems import did_you_mean, quoted_list
+
+    numbers = {name: number for number, name in waves.items()}
+    if word in numbers:
+        return numbers[word]
+    if word.isdecimal() and int(word) in waves:
+        return int(word)
+    remedy = did_you_mean(word, numbers, f"the waves are {quoted_list(numbers)}")
+    raise CliError(f"there is no wave `{one_line(word)}`", remedy, ExitCode.NOT_FOUND)

@@ -1,0 +1,200 @@
+"""Pausing, cancelling, retrying: what is written, and what comes too late."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from drs_provider import keys
+from drs_provider.cli.exit_codes import ExitCode
+from tests.cli.airflow_server import WAVES, complete, end, new_run
+
+CLEAR = "clearTaskInstances"
+
+
+def start_of(number: int) -> str:
+    return keys.wave_task_id(number, WAVES[number], keys.START_RECOVERY)
+
+
+@pytest.fixture
+def run(airflow):
+    return airflow.add(new_run())
+
+
+@pytest.fixture
+def on_terminal(monkeypatch):
+    def type_in(text: str) -> None:
+        terminal = io.StringIO(text)
+        terminal.isatty = lambda: True
+        monkeypatch.setattr(sys, "stdin", terminal)
+
+    return type_in
+
+
+class TestPause:
+    def test_a_gate_that_is_not_reached_is_armed(self, drs, run):
+        done = drs("pause", "erp", "application")
+        assert done.code == ExitCode.OK
+        assert run.xcoms[keys.PREPARE, keys.pause_key(2)] is True
+        assert "will wait for an approval before wave 2 application" in done.out
+
+    def test_twice_is_as_good_as_once_and_it_can_be_taken_back(self, drs, run):
+        drs("pause", "erp", "2")
+        assert drs("pause", "erp", "2").code == ExitCode.OK
+        assert drs("pause", "erp", "2", "--undo").code == ExitCode.OK
+        assert run.xcoms[keys.PREPARE, keys.pause_key(2)] is False
+
+    @pytest.mark.parametrize("state", ["success", "running", "awaiting_input", "failed"])
+    def test_a_gate_that_is_reached_is_too_late(self, airflow, drs, run, state):
+        run.tasks[keys.gate_task_id(2)] = state
+        assert drs("pause", "erp", "application").code == ExitCode.CONFLICT
+        assert airflow.sent("POST", "xcomEntries") == []
+
+    def test_while_the_execution_is_prepared_nothing_is_written_that_would_be_lost(self, airflow, drs, run):
+        run.tasks[keys.PREPARE] = "running"
+        done = drs("pause", "erp", "application")
+        assert done.code == ExitCode.CONFLICT
+        assert "--pause-before" in done.err
+        assert airflow.sent("POST", "xcomEntries") == []
+
+    def test_an_unknown_wave(self, drs, run):
+        done = drs("pause", "erp", "aplication")
+        assert done.code == ExitCode.NOT_FOUND
+        assert "did you mean `application`?" in done.err
+
+
+class TestCancel:
+    def test_the_run_is_marked_failed_with_the_reason(self, airflow, drs, run):
+        done = drs("cancel", "erp", "--reason", "wrong day")
+        assert done.code == ExitCode.OK
+        assert airflow.sent("PATCH", "dagRuns") == [{"state": "failed", "note": "wrong day"}]
+        assert "its instances are terminated" in done.out
+
+    def test_of_a_recovery_the_instances_stay(self, drs, run):
+        run.xcoms[keys.PREPARE, keys.FROZEN_PLAN]["payload"]["execution_type"] = "RECOVERY"
+        assert "its instances stay" in drs("cancel", "erp").out
+
+    @pytest.mark.parametrize(("typed", "code"), [("y\n", ExitCode.OK), ("\n", ExitCode.REFUSED_INPUT)])
+    def test_a_person_is_asked(self, drs, run, on_terminal, typed, code):
+        on_terminal(typed)
+        assert drs("cancel", "erp").code == code
+        assert run.state == ("failed" if code == ExitCode.OK else "running")
+
+    def test_a_person_who_said_yes_is_not(self, drs, run, on_terminal):
+        on_terminal("n\n")
+        assert drs("cancel", "erp", "--yes").code == ExitCode.OK
+
+    def test_what_has_ended_is_not_cancelled(self, airflow, drs, run):
+        end(run, "COMPLETED")
+        assert drs("cancel", "CHG1").code == ExitCode.CONFLICT
+        assert airflow.sent("PATCH", "dagRuns") == []
+
+    def test_waiting_for_it_succeeds_when_the_execution_is_cancelled(self, airflow, drs, run):
+        def script(method, path, _body):
+            if method == "GET" and path.endswith("/taskInstances") and run.state == "failed":
+                end(run, "CANCELLED")
+
+        airflow.script = script
+        done = drs("cancel", "erp", "--wait", "--interval", "0.05s")
+        assert done.code == ExitCode.OK
+        assert "CANCELLED" in done.out
+
+
+class TestRetry:
+    def cleared(self, airflow):
+        (body,) = airflow.sent("POST", CLEAR)
+        assert (body["include_downstream"], body["only_failed"], body["dry_run"]) == (True, False, False)
+        assert (body["reset_dag_runs"], body["dag_run_id"]) == (True, "CHG1")
+        return body["task_ids"]
+
+    def failed(self, run, number=2):
+        complete(run, *range(1, number))
+        name = WAVES[number]
+        run.tasks[keys.gate_task_id(number)] = "success"
+        run.tasks[keys.wave_task_id(number, name, keys.START_RECOVERY)] = "success"
+        run.tasks[keys.wave_task_id(number, name, keys.WAIT_FOR_RECOVERY)] = "success"
+        run.tasks[keys.wave_task_id(number, name, keys.ENRICH)] = "failed"
+        run.tasks[keys.HOLD_DRILL] = "upstream_failed"
+        run.tasks[keys.CLEANUP_DRILL] = "success"
+        statuses = {each: "COMPLETED" for each in range(1, number)} | {number: "FAILED"}
+        end(run, "PARTIAL", statuses | {each: "CANCELLED" for each in WAVES if each > number})
+
+    def test_the_failed_wave_and_what_is_behind(self, airflow, drs, run):
+        self.failed(run)
+        done = drs("retry", "erp")
+        assert done.code == ExitCode.OK
+        assert self.cleared(airflow) == [start_of(2)]
+        assert "wave 2 application" in done.out
+
+    def test_what_is_behind_a_failed_wave_is_not_named_again(self, airflow, drs, run):
+        self.failed(run, 1)
+        drs("retry", "erp")
+        assert self.cleared(airflow) == [start_of(1)]
+
+    def test_a_drill_that_was_cleaned_up_begins_again(self, airflow, drs, run):
+        self.failed(run)
+        run.xcoms[keys.CLEANUP_DRILL, keys.CLEANUP] = {"action": "terminated", "instances": 2}
+        done = drs("retry", "erp")
+        assert self.cleared(airflow) == [start_of(1)]
+        assert "begins again with its first wave" in done.err
+
+    def test_a_drill_that_was_kept_does_not(self, airflow, drs, run):
+        self.failed(run)
+        run.xcoms[keys.CLEANUP_DRILL, keys.CLEANUP] = {"action": "kept"}
+        drs("retry", "erp")
+        assert self.cleared(airflow) == [start_of(2)]
+
+    def test_a_rejected_gate_asks_again(self, airflow, drs, run):
+        complete(run, 1)
+        run.tasks[keys.gate_task_id(2)] = "failed"
+        end(run, "CANCELLED", {1: "COMPLETED", 2: "CANCELLED"})
+        drs("retry", "erp")
+        assert self.cleared(airflow) == [keys.gate_task_id(2), start_of(2)]
+
+    def test_waves_can_be_named(self, airflow, drs, run):
+        complete(run, 1, 2)
+        end(run, "COMPLETED")
+        assert drs("retry", "erp", "--waves", "application").code == ExitCode.OK
+        assert self.cleared(airflow) == [start_of(2)]
+
+    def test_a_failed_cleanup_alone(self, airflow, drs, run):
+        complete(run, 1, 2)
+        run.tasks[keys.CLEANUP_DRILL] = "failed"
+        end(run, "FAILED", {1: "COMPLETED", 2: "COMPLETED"})
+        assert drs("retry", "erp").code == ExitCode.OK
+        assert self.cleared(airflow) == [keys.CLEANUP_DRILL]
+
+    def test_nothing_failed(self, airflow, drs, run):
+        complete(run, 1, 2)
+        end(run, "COMPLETED")
+        done = drs("retry", "erp")
+        assert done.code == ExitCode.CONFLICT
+        assert airflow.sent("POST", CLEAR) == []
+
+    def test_an_execution_that_never_started_is_started_anew_instead(self, airflow, drs, run):
+        run.tasks[keys.PREPARE] = "failed"
+        run.xcoms[keys.PREPARE, keys.FAILURE] = {"message": "preflight refuses the execution"}
+        run.state = "failed"
+        done = drs("retry", "erp")
+        assert done.code == ExitCode.CONFLICT
+        assert "preflight refuses the execution" in done.err
+        assert airflow.sent("POST", CLEAR) == []
+
+    def test_a_wave_that_runs_is_left_alone(self, airflow, drs, run):
+        run.tasks[start_of(1)] = "running"
+        assert drs("retry", "erp", "--waves", "database").code == ExitCode.CONFLICT
+        assert airflow.sent("POST", CLEAR) == []
+
+    def test_a_wave_that_was_left_out_is_no_retry(self, airflow, drs, run):
+        complete(run, 1)
+        run.xcoms[keys.PREPARE, keys.FROZEN_PLAN]["payload"]["waves"][1]["selected"] = False
+        end(run, "COMPLETED", {1: "COMPLETED", 2: "SKIPPED"})
+        assert drs("retry", "erp", "--waves", "application").code == ExitCode.REFUSED_INPUT
+        assert airflow.sent("POST", CLEAR) == []
+
+    def test_programs_get_what_was_cleared(self, drs, run):
+        self.failed(run)
+        assert json.loads(drs("retry", "erp", "-o", "json").out)["cleared"] == [start_of(2)]
