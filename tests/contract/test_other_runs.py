@@ -13,10 +13,19 @@ from airflow.sdk.execution_time import comms, task_runner
 from airflow.sdk.execution_time.supervisor import ActivitySubprocess
 
 from drs_provider.exceptions import DrsFailError, RunUnknownError, TaskStoppedError
-from drs_provider.runtime.other_runs import OtherRunView, dag_is_paused, find_run, task_states
+from drs_provider.runtime.other_runs import OtherRunView, dag_is_paused, find_run, run_ids, task_states
 from tests.contract.task_process import RUN_AFTER, Supervisor, dag_run, run_probe
 
 pytestmark = pytest.mark.contract
+
+
+_ABOUT_RUNS = (
+    comms.GetDRCount,
+    comms.GetDagRun,
+    comms.GetDag,
+    comms.GetTaskStates,
+    comms.GetXComSequenceSlice,
+)
 
 
 class Runs(Supervisor):
@@ -27,10 +36,10 @@ class Runs(Supervisor):
     error: AirflowRuntimeError | None = None
 
     def send(self, msg: Any = None) -> Any:
+        if isinstance(msg, _ABOUT_RUNS) and self.error:
+            raise self.error
         if isinstance(msg, comms.GetDRCount | comms.GetDagRun | comms.GetDag):
             self.sent.append(msg)
-            if self.error:
-                raise self.error
         match msg:
             case comms.GetDRCount():
                 found = sum((msg.dag_id, run_id) in self.known for run_id in msg.run_ids or ())
@@ -91,6 +100,22 @@ def test_no_answer_is_no_answer(runs: Runs, answer: Any) -> None:
         runs.error, runs.count = None, False
     with pytest.raises(RunUnknownError):
         find_run("drs_wiki", "CHG-1")
+
+
+def test_no_answer_about_tasks_and_xcoms_is_none_either(runs: Runs) -> None:
+    runs.error = unreachable()
+
+    def action(context: Any) -> None:
+        view = OtherRunView(context, "drs_wiki", "CHG-1", lambda: True)
+        for question in (
+            view.task_states,
+            lambda: view.pull("prepare", "frozen_plan"),
+            lambda: run_ids("drs_wiki"),
+        ):
+            with pytest.raises(RunUnknownError, match="502"):
+                question()
+
+    assert run_probe(action).error is None
 
 
 def test_a_dag_that_airflow_does_not_tell_of_is_not_known_to_be_paused(runs: Runs) -> None:

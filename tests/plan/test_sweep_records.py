@@ -125,6 +125,13 @@ def test_the_end_of_an_orphan_is_a_move_that_the_status_table_allows(
     assert stored in allowed_from(end)
 
 
+@pytest.mark.parametrize("stored", OPEN_STATUSES)
+def test_people_cancel_by_deleting_a_run_and_nothing_else_is_their_doing(stored: ExecutionStatus) -> None:
+    assert orphan_status(stored, RunFate.GONE) is ExecutionStatus.CANCELLED
+    asked = stored is ExecutionStatus.CANCELLING
+    assert (orphan_status(stored, RunFate.OVER) is ExecutionStatus.CANCELLED) == asked
+
+
 @given(
     status=st.sampled_from(OPEN_STATUSES),
     fate=st.sampled_from([RunFate.OVER, RunFate.GONE]),

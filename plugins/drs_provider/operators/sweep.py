@@ -44,22 +44,26 @@ class DrsSweepOperator(BaseOperator):
     @tells_failure
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Sweep; a retry goes on with the terminations that were begun."""
-        if self._under_way(context) is None:
-            swept = self._sweep(context).look(time.time())
-            self._keep(context, swept, since=time.time())
-        return self._go_on(context)
+        stored = self._under_way(context)
+        if stored is not None:
+            return self._resume(context, stored)
+        now = time.time()
+        return self._go_on(context, self._sweep(context).look(now), since=now)
 
     @tells_failure
     def look_again(self, context: Mapping[str, Any], event: Any = None) -> dict[str, Any]:
         """Go on after a wait for terminations."""
-        return self._go_on(context)
+        return self._resume(context, self._under_way(context) or {})
 
-    def _go_on(self, context: Mapping[str, Any]) -> dict[str, Any]:
+    def _resume(self, context: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
         from drs_provider.orchestration.sweep import Swept  # boto3 stays out of DAG parsing
 
-        stored = self._under_way(context) or {}
-        swept, since = Swept.from_dict(stored["swept"]), stored["since"]
+        return self._go_on(context, Swept.from_dict(stored["swept"]), since=stored["since"])
+
+    def _go_on(self, context: Mapping[str, Any], swept: Swept, *, since: float) -> dict[str, Any]:
         if swept.doomed:
+            # Kept before the first call that terminates: a retry must go on with it, and prove its end.
+            self._keep(context, swept, since=since)
             self._sweep(context).step(swept, last=time.time() - since > MAX_SECONDS)
             self._keep(context, swept, since=since)
         report = swept.report.to_dict()

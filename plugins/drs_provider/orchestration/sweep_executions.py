@@ -20,8 +20,8 @@ from drs_provider.plan.sweep_frozen import recorded_plan, recorded_wave
 from drs_provider.plan.sweep_instances import DEFAULT_MAX_AGE_SECONDS, SECONDS_PER_HOUR, Owner, OwnerState
 from drs_provider.plan.sweep_records import RunFate, is_of_deployment, run_fate
 from drs_provider.runtime.execution import Execution, execution_id_of, unseal
-from drs_provider.runtime.other_runs import FoundRun, OtherRunView, find_run, task_states
-from drs_provider.runtime.run import RunFacts, RunView
+from drs_provider.runtime.other_runs import FoundRun, OtherRunView, find_run, run_ids, task_states
+from drs_provider.runtime.run import RunFacts
 
 
 @dataclass
@@ -59,7 +59,6 @@ class Executions:
         self, context: Mapping[str, Any], scope: SweepScope, history: DynamoDbHistory | None
     ) -> None:
         self._context = context
-        self._view = RunView(context)
         self._scope = scope
         self._history = history
         self._runs: dict[str, dict[str, FoundRun]] = {}
@@ -94,8 +93,7 @@ class Executions:
 
     def _runs_of(self, dag_id: str) -> dict[str, FoundRun]:
         if dag_id not in self._runs:
-            run_ids = self._view.states_of(dag_id, [keys.PREPARE])
-            found = [find_run(dag_id, run_id) for run_id in run_ids]
+            found = [find_run(dag_id, run_id) for run_id in run_ids(dag_id)]
             self._runs[dag_id] = {execution_id_of(run.facts): run for run in found if run is not None}
         return self._runs[dag_id]
 

@@ -38,7 +38,7 @@ from drs_provider.plan.sweep_report import Finding, SweepReport
 from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.execution import execution_id_of
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS
-from drs_provider.runtime.other_runs import FoundRun, dag_is_paused, find_run, task_states
+from drs_provider.runtime.other_runs import FoundRun, dag_is_paused, find_run, task_states, xcom_of
 from drs_provider.runtime.run import RunView
 from drs_provider.runtime.timeline import emit
 
@@ -82,9 +82,9 @@ def run_of(record: Mapping[str, Any], view: RunView) -> RunOf:
     if found is None or execution_id_of(found.facts) != record["executionId"]:
         return RunOf(RunFate.GONE)  # a run that was made again under the same name is another execution
     fate = run_fate(found.state, task_states(dag_id, run_id))
-    told = (
-        view.pull_from(dag_id, run_id, keys.FINALIZE, keys.EXECUTION_RECORD) if fate is RunFate.OVER else None
-    )
+    if fate is not RunFate.OVER:
+        return RunOf(fate, found)
+    told = xcom_of(view, dag_id, run_id, keys.FINALIZE, keys.EXECUTION_RECORD)
     return RunOf(fate, found, told if is_end_of(told, record, run_state=found.state) else None)
 
 

@@ -112,7 +112,9 @@ class DrillRules(PlanModel):
         default="terminate", description="Whether the drill's instances are terminated at its end."
     )
     max_age_hours: Annotated[int, Field(strict=True, ge=1, le=720)] = Field(
-        default=12, description="A drill is held for a verdict no longer than this, counted from its start."
+        default=12,
+        description="A drill is held for a verdict no longer than this, counted from its start; the sweeper tells of "
+        "instances that are older.",
     )
 
     @model_validator(mode="before")

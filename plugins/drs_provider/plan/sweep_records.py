@@ -73,7 +73,7 @@ def is_of_deployment(record: Mapping[str, Any], deployment_id: str) -> bool:
     dag_id, run_id, run_after = (record.get(name) for name in ("dagId", "dagRunId", "triggerTime"))
     if not dag_id or not run_id or run_after is None:
         return False
-    return execution_id(deployment_id, dag_id, run_id, float(run_after)) == record["executionId"]
+    return bool(execution_id(deployment_id, dag_id, run_id, float(run_after)) == record["executionId"])
 
 
 def last_sign_of_life(record: Mapping[str, Any], *, now: float) -> float:

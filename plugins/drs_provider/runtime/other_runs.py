@@ -6,7 +6,8 @@ answer is an error here, never "there is no such run".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import DagResult, DagRunResult, DRCount, GetDag, GetDagRun, GetDRCount
 
+from drs_provider import keys
 from drs_provider.exceptions import DrsFailError, RunUnknownError
 from drs_provider.runtime.run import RunFacts, RunView
 
@@ -59,16 +61,44 @@ def dag_is_paused(dag_id: str) -> bool | None:
 
 
 def task_states(dag_id: str, run_id: str) -> dict[str, str | None]:
-    """Return the state of every task of a run by task id; empty if there is no such run."""
-    states = task_runner.RuntimeTaskInstance.get_task_states(dag_id=dag_id, run_ids=[run_id])
+    """Return the state of every task of a run by task id; empty if there is no such run.
+
+    :raises RunUnknownError: if Airflow does not tell
+    """
+    with _told(f"the tasks of run {run_id}"):
+        states = task_runner.RuntimeTaskInstance.get_task_states(dag_id=dag_id, run_ids=[run_id])
     return dict(states.get(run_id, {}))
 
 
-def _ask(message: Any, kind: type[Any]) -> Any:
+def run_ids(dag_id: str) -> list[str]:
+    """Return the runs of a DAG.
+
+    :raises RunUnknownError: if Airflow does not tell
+    """
+    with _told(f"the runs of {dag_id}"):
+        return list(RunView.states_of(dag_id, [keys.PREPARE]))
+
+
+def xcom_of(view: RunView, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
+    """Return an XCom of any run, or None.
+
+    :raises RunUnknownError: if Airflow does not tell
+    """
+    with _told(f"XCom {key} of run {run_id}"):
+        return view.pull_from(dag_id, run_id, task_id, key)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
     try:
-        answer = task_runner.SUPERVISOR_COMMS.send(message)
+        yield
     except AirflowRuntimeError as error:
-        raise RunUnknownError(f"Airflow does not answer {type(message).__name__}: {error}") from error
+        raise RunUnknownError(f"Airflow does not tell {what}: {error}") from error
+
+
+def _ask(message: Any, kind: type[Any]) -> Any:
+    with _told(f"({type(message).__name__}) of {message.dag_id}"):
+        answer = task_runner.SUPERVISOR_COMMS.send(message)
     if not isinstance(answer, kind):
         raise RunUnknownError(f"Airflow does not answer {type(message).__name__}: {answer!r}")
     return answer
@@ -90,7 +120,7 @@ class OtherRunView(RunView):
 
     def pull(self, task_id: str, key: str) -> Any:
         """Return an XCom of the other run, or None."""
-        return self._own.pull_from(self._dag_id, self._run_id, task_id, key)
+        return xcom_of(self._own, self._dag_id, self._run_id, task_id, key)
 
     def push(self, key: str, value: Any) -> None:
         """Refuse: XComs are written by the tasks of the run.
