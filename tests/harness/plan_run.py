@@ -313,6 +313,13 @@ class PlanRun:
         """State of every task."""
         return {task_id: row.state for task_id, row in self.rows.items()}
 
+    @property
+    def state(self) -> str:
+        """State of the run: `running` until nothing is left to do."""
+        if all(row.state in rules.FINISHED for row in self.rows.values()):
+            return rules.colour(self.dag, self.states)
+        return "running"
+
     def xcom(self, task_id: str, key: str = "return_value") -> Any:
         """Return an XCom, or None."""
         return self.xcoms.get(task_id, key)

@@ -54,6 +54,7 @@ class Stage:
         self.reports = reports
         self.runs: list[PlanRun] = []
         self.timeline: list[dict[str, Any]] = []
+        self.paused_dags: set[str] = set()
         self.effects = Effects()
         self.has_history = True
         self._before_call: list[Callable[[str], None]] = []
@@ -157,6 +158,25 @@ class Stage:
             if run.dag.dag_id == dag_id and (run_ids is None or run.dag_run.run_id in run_ids)
         }
 
+    def dag_run_state(self, dag_id: str, run_id: str) -> str:
+        run = self.find(dag_id, run_id)
+        assert run is not None
+        return run.state
+
+    def dag(self, dag_id: str) -> Any:
+        return SimpleNamespace(dag_id=dag_id, is_paused=dag_id in self.paused_dags)
+
+    def set_xcom(self, *, key: str, value: Any, dag_id: str, run_id: str, task_id: str) -> None:
+        """Take an XCom that a task writes for a task of any run."""
+        run = self.find(dag_id, run_id)
+        assert run is not None
+        self._about_to(f"XCom {key} of {task_id}")
+        run.xcoms.set(task_id, key, value)
+
+    async def read_xcom(self, *, key: str, dag_id: str, run_id: str, task_id: str) -> Any:
+        run = self.find(dag_id, run_id)
+        return run.xcoms.get(task_id, key) if run else None
+
     async def publish(self, *, key: str, value: Any, dag_id: str, run_id: str, task_id: str) -> None:
         run = self.find(dag_id, run_id)
         assert run is not None
@@ -215,6 +235,10 @@ def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stag
         patch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda *_: 0.0)
         patch.setattr(hitl, "upsert_hitl_detail", made.upsert)
         patch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(made.task_states))
+        patch.setattr(RuntimeTaskInstance, "get_dagrun_state", staticmethod(made.dag_run_state))
+        patch.setattr(RuntimeTaskInstance, "get_dag", staticmethod(made.dag))
+        patch.setattr(XCom, "set", made.set_xcom)
+        patch.setattr(XCom, "aget_one", made.read_xcom)
         patch.setattr(XCom, "aset", made.publish)
         patch.setattr(
             botocore.client.BaseClient,

@@ -120,16 +120,12 @@ def test_trap_31_confirmation_without_recovery_is_a_mistake():
         {"incident_time": "2026-05-31T10:00Z"},
         {"source_state": "lost"},
         {"source_state": "fenced"},
+        {"preempt_drill": True},
     ],
 )
 def test_for_recoveries_only(change):
     assert set(problems(change)) == set(change)
     assert parse({**RECOVERY, **change})
-
-
-def test_a_drill_in_the_way_is_cancelled_by_people():
-    assert parse({**RECOVERY, "preempt_drill": False})
-    assert "failed" in problems({**RECOVERY, "preempt_drill": True})["preempt_drill"].remedy
 
 
 @pytest.mark.parametrize("change", [{"skip_gates": True}, {"cleanup": "keep"}])

@@ -80,7 +80,7 @@ def _tasks(plan: Plan, startable: Plan | None, plans_folder: Path | None) -> Non
     gates: dict[str, BaseOperator] = {}
     ends: dict[str, BaseOperator] = {}
     for wave in plan.waves:
-        gates[wave.name], ends[wave.name] = _wave(plan, wave)
+        gates[wave.name], ends[wave.name] = _wave(plan, wave, plans_folder)
     for wave in plan.waves:
         gates[wave.name].set_upstream([ends[name] for name in plan.dependencies(wave.name)] or prepare)
 
@@ -99,13 +99,15 @@ def _tasks(plan: Plan, startable: Plan | None, plans_folder: Path | None) -> Non
         teardown.as_teardown(on_failure_fail_dagrun=True)
 
 
-def _wave(plan: Plan, wave: Wave) -> tuple[BaseOperator, BaseOperator]:
+def _wave(plan: Plan, wave: Wave, plans_folder: Path | None) -> tuple[BaseOperator, BaseOperator]:
     number = plan.wave_number(wave.name)
     gate = DrsPauseGateSensor(
         task_id=keys.gate_task_id(number), wave_number=number, trigger_rule="none_failed"
     )
     with TaskGroup(keys.wave_group_id(number, wave.name), tooltip=f"Wave {number}: {', '.join(wave.groups)}"):
-        start = DrsStartRecoveryOperator(task_id=keys.START_RECOVERY, wave_number=number)
+        start = DrsStartRecoveryOperator(
+            task_id=keys.START_RECOVERY, wave_number=number, plans_folder=plans_folder
+        )
         wait = DrsRecoverySensor(task_id=keys.WAIT_FOR_RECOVERY, wave_number=number)
         enrich = DrsEnrichOperator(task_id=keys.ENRICH, wave_number=number)
         chain(gate, start, wait, enrich)

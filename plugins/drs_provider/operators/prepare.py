@@ -70,6 +70,10 @@ class DrsPrepareOperator(BaseOperator):
         if self._plan is None or self._plan.content_hash != execution.plan.plan_hash:
             self.log.warning("The plan's file has changed since; the execution goes on from its frozen plan")
             execution.emit("planEdited", frozenHash=execution.plan.plan_hash)
+        # Another execution may have begun since; and a claim goes with the XComs of the try before.
+        from drs_provider.orchestration.claiming import claim_again
+
+        claim_again(execution, self._dag_ids(run.dag_id))
         execution.history.started(execution.new_record())
         return {"executionId": execution.plan.execution_id, "attempt": run.attempt}
 
@@ -111,19 +115,44 @@ class DrsPrepareOperator(BaseOperator):
             ],
         )
         waves = freeze_waves(plan, conf, preflight.servers, preflight.snapshots)
-        self._claim(view, header, waves)
+        header = self._claim(context, view, conf, header, waves)
         freezer.freeze(header, waves)
         freezer.publish(view)
         view.push(keys.OUTCOME, STARTED)
         return self._started(Execution.frozen(context))
 
-    def _claim(self, view: RunView, header: FrozenPlan, waves: Sequence[FrozenWave]) -> None:
-        from drs_provider.orchestration.claiming import claim_servers, plan_dag_ids
+    def _claim(
+        self,
+        context: Mapping[str, Any],
+        view: RunView,
+        conf: RunConf,
+        header: FrozenPlan,
+        waves: Sequence[FrozenWave],
+    ) -> FrozenPlan:
+        """Claim the servers, and return the header with the drills that were cancelled for them."""
+        from drs_provider.orchestration.claiming import claim_servers, overrides
 
-        dag_ids = {header.dag_id}
-        if self._plans_folder is not None:
-            dag_ids |= plan_dag_ids(self._plans_folder, settings.state_path())
-        claim_servers(view, claim_of(header, waves), dag_ids)
+        run, state = RunFacts.of(context), TaskState(context)
+        cancelled = claim_servers(
+            view,
+            claim_of(header, waves, attempt=run.attempt, now=time.time()),
+            self._dag_ids(run.dag_id),
+            may_preempt=conf.preempt_drill,
+            reason=conf.reason,
+        )
+        # A try that died after it had cancelled a drill must not forget that.
+        told: dict[str, Any] = state.get(keys.PREEMPTED_DRILLS) or {}
+        for item in overrides(cancelled, by=run.initiated_by, why=conf.reason):
+            told.setdefault(item["subject"], item)
+        if not told:
+            return header
+        state.set(keys.PREEMPTED_DRILLS, told)
+        return header.model_copy(update={"overrides": (*header.overrides, *told.values())})
+
+    def _dag_ids(self, own: str) -> set[str]:
+        from drs_provider.orchestration.claiming import known_dag_ids
+
+        return known_dag_ids(own, self._plans_folder)
 
     def _preflight(self, plan: Plan, conf: RunConf, identity: RunIdentity, view: RunView) -> PreflightResult:
         from drs_provider.preflight.run import run_preflight  # boto3 stays out of DAG parsing
@@ -139,6 +168,11 @@ class DrsPrepareOperator(BaseOperator):
             initiated_by=identity.initiated_by,
             read_history=history_reader(identity.execution_id),
         )
+        if conf.dry_run or result.report.blocking:
+            from drs_provider.orchestration.other_executions import with_other_executions
+
+            dag_ids = self._dag_ids(identity.dag_id)
+            result = with_other_executions(result, plan, conf, identity, view, dag_ids)
         report = result.report
         view.push(keys.PREFLIGHT, report.to_dict())
         if conf.dry_run:

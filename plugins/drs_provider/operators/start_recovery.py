@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -23,6 +25,7 @@ from drs_provider.runtime.watching import jobs_to_follow
 from drs_provider.runtime.wave_results import push_result
 
 if TYPE_CHECKING:
+    from drs_provider.orchestration.quota_queue import QuotaQueue
     from drs_provider.orchestration.wave_start import Started
 
 
@@ -33,27 +36,32 @@ class DrsStartRecoveryOperator(BaseOperator):
     reconcile: jobs of this execution are adopted, only the difference is launched. Servers busy in somebody else's
     job, and what the quotas have no room for, are waited for, deferred, within the wave's queue timeout.
 
+    When a quota is short, a RECOVERY goes before every DRILL, then the smaller plan priority, then who waits longer.
+
     :param wave_number: 1-based number of the wave
+    :param plans_folder: where other plans are, whose executions may be at work on the same servers, or wait for quota
     :raises EvidenceError: if the frozen plan, an intent or the gate's decision does not verify
     :raises GateClosedError: if the gate was rejected
     :raises WaveFailedError: if the queue timeout passes; the message names the blocker
-    :raises ExecutionRefusedError: if a server's live instance would be destroyed, or if the wave is not where its
-        frozen plan puts it
+    :raises ExecutionRefusedError: if a server's live instance would be destroyed, if the wave is not where its
+        frozen plan puts it, or if another execution has begun with its servers since an earlier attempt
+    :raises PreemptedError: if a RECOVERY has cancelled this drill
     """
 
     ui_color = "#bfe3c0"
     operator_extra_links = (DrsJobsLink(),)
 
-    def __init__(self, *, wave_number: int, **kwargs: Any) -> None:
+    def __init__(self, *, wave_number: int, plans_folder: Path | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.wave_number = wave_number
+        self._plans_folder = plans_folder
         self.link_address: str | None = None
 
     @tells_failure
     @rides_out_outages
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Start the wave, or adopt what runs already."""
-        return self._start(Execution.open(context))
+        return self._start(Execution.open(context), begins=True)
 
     @tells_failure
     @rides_out_outages
@@ -61,20 +69,31 @@ class DrsStartRecoveryOperator(BaseOperator):
         """Try again after a wait for busy servers or quota."""
         return self._start(Execution.open(context))
 
-    def _start(self, execution: Execution) -> dict[str, Any]:
-        from drs_provider.orchestration.wave_start import WaveStart  # boto3 stays out of DAG parsing
+    def _start(self, execution: Execution, *, begins: bool = False) -> dict[str, Any]:
+        from drs_provider.orchestration.claiming import claim_again  # boto3 stays out of DAG parsing
+        from drs_provider.orchestration.quota_queue import QuotaQueue
+        from drs_provider.orchestration.wave_start import WaveStart
 
         state = TaskState(execution.context)
         publish_intents(execution.view, state)
         wave = execution.wave(self.wave_number)
         check_place(execution, wave)
         self._check_gate(execution, wave)
+        if begins and execution.attempt > 1:
+            claim_again(execution, self._dag_ids(execution))
         self.link_address = DrsJobsLink.address(wave.target)
         execution.history.wave_launching(wave.number)
-        started = WaveStart(execution, wave, state).run()
+        queue = QuotaQueue(execution, wave, state, partial(self._dag_ids, execution))
+        started = WaveStart(execution, wave, state, queue).run()
         if started.waiting:
-            self._wait(execution, wave, state, started)
+            self._wait(execution, wave, state, started, queue)
+        queue.leave()
         return self._tell(execution, wave, state, started)
+
+    def _dag_ids(self, execution: Execution) -> set[str]:
+        from drs_provider.orchestration.claiming import known_dag_ids
+
+        return known_dag_ids(execution.plan.dag_id, self._plans_folder)
 
     def _check_gate(self, execution: Execution, wave: FrozenWave) -> None:
         gate_id = keys.gate_task_id(wave.number)
@@ -99,17 +118,21 @@ class DrsStartRecoveryOperator(BaseOperator):
         execution.history.wave_skipped(self.wave_number, reason)
         raise AirflowSkipException(f"wave {self.wave_number}: {reason}")
 
-    def _wait(self, execution: Execution, wave: FrozenWave, state: TaskState, started: Started) -> None:
+    def _wait(
+        self, execution: Execution, wave: FrozenWave, state: TaskState, started: Started, queue: QuotaQueue
+    ) -> None:
         if started.jobs:
             # Part of the wave runs: if the wait ends badly, or the run is stopped, the record must name these jobs.
             self._publish_jobs(execution, wave, started, execution.now())
         since = state.once(f"{keys.QUEUED_SINCE}_{execution.attempt}", execution.now())
         waited = execution.now() - since
         if waited > wave.queue_timeout_seconds:
+            queue.leave()
             raise WaveFailedError(
                 f"wave {wave.number} ({wave.name}) waited {round(waited / 60)} minutes and could not start: "
                 f"{started.waiting_text()}. See to what blocks it, then clear the wave's group."
             )
+        queue.wait(len(started.short))
         self.log.info("Waiting: %s", started.waiting_text())
         execution.emit("waveQueued", waveNumber=wave.number, waitingServers=len(started.waiting))
         pause(self, settings.get_seconds("queue_poll_seconds"))

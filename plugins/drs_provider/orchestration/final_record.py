@@ -9,6 +9,12 @@ from typing import Any
 
 from drs_provider import keys
 from drs_provider.exceptions import EvidenceError
+from drs_provider.orchestration.preempted_end import (
+    later_overrides,
+    preemption_of,
+    prepare_problem,
+    without_repetition,
+)
 from drs_provider.orchestration.wave_end import WaveEnd, wave_end
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.identity import plan_name_of
@@ -51,15 +57,22 @@ def final_record(
     ends = [wave_end(execution, wave, states) for wave in execution.waves()]
     outcomes = [end.outcome for end in ends]
     hold, hold_problem = _hold(execution, states)
+    notice = preemption_of(execution)
+    if notice and (hold_problem is None or notice.text() in hold_problem):
+        hold_problem = None
     stopped = any(end.stopped_by_person for end in ends) or _hold_stopped(states, hold_problem)
     status = terminal_status(outcomes, stopped_by_person=stopped, started=True)
     cleanup, cleanup_problem = _cleanup(execution)
     problems: list[str] = []
     if not run_is_green(status, outcomes):
         problems = [end.error for end in ends if end.error] or [
-            _WITHOUT_ERRORS.get(status, "no wave completed")
+            prepare_problem(execution, states) or _WITHOUT_ERRORS.get(status, "no wave completed")
         ]
     record = _record(execution, ends, earlier)
+    record["overrides"] = [*record.get("overrides", []), *later_overrides(execution)]
+    if notice and status is ExecutionStatus.CANCELLED:
+        problems = without_repetition(notice, problems)
+        record["overrides"].append(notice.override())
     if "hold" in hold:
         record["hold"] = hold["hold"]
     record = close_attempt(

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_provider import keys
-from drs_provider.exceptions import DrsError, EvidenceError, GateClosedError
+from drs_provider.exceptions import DrsError, EvidenceError, GateClosedError, PreemptedError
 from drs_provider.orchestration.wave_result import completed_wave, gather, judge, wave_result
 from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.evidence import GATE_DECISION
@@ -24,6 +24,9 @@ from drs_provider.runtime.watching import jobs_to_follow, open_watch
 from drs_provider.runtime.wave_results import pull_result
 
 log = logging.getLogger(__name__)
+
+#: A person closed the gate, or a RECOVERY took the servers: nothing failed.
+_STOPS = (GateClosedError.__name__, PreemptedError.__name__)
 
 WAVE_TASKS = (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
 
@@ -97,7 +100,7 @@ def _without_result(execution: Execution, wave: FrozenWave, states: Mapping[str,
     for task_id in task_ids:
         failure = execution.view.pull(task_id, keys.FAILURE) if states.get(task_id) == "failed" else None
         if failure:
-            closed = failure["errorType"] == GateClosedError.__name__
+            closed = failure["errorType"] in _STOPS
             status = WaveStatus.CANCELLED if closed else WaveStatus.FAILED
             return end(status, failure["message"], stopped=closed)
     of_wave = [states.get(task_id) for task_id in task_ids]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,16 +14,20 @@ from drs_provider import keys
 from drs_provider.exceptions import (
     DrsFailError,
     DrsIncompleteAnswerError,
+    EvidenceError,
     ExecutionRefusedError,
+    PreemptedError,
     TaskStoppedError,
 )
 from drs_provider.hooks.ec2_rows import instance_exists
 from drs_provider.hooks.errors import is_conflict, is_outcome_unknown, is_quota_exceeded, is_transient
+from drs_provider.orchestration.quota_queue import QuotaQueue
 from drs_provider.plan.drs_model import JobView, instances_by_server, parse_jobs
 from drs_provider.plan.evidence import START_INTENT
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.identity import job_tags
 from drs_provider.plan.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
+from drs_provider.plan.queueing import Ticket, holders_text, job_owner, reserved_for
 from drs_provider.plan.reconcile import Quotas, StartDecision, busy_servers, decide_start, quota_usage
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, publish_intents
@@ -40,10 +45,12 @@ class Started:
 
     :param jobs: jobs of this execution to follow
     :param waiting: server -> why it cannot be launched yet
+    :param short: those of the waiting servers that wait for quota
     """
 
     jobs: tuple[OwnedJob, ...]
     waiting: Mapping[str, str] = field(default_factory=dict)
+    short: frozenset[str] = frozenset()
 
     def waiting_text(self) -> str:
         """Tell how many servers wait, and for what."""
@@ -55,13 +62,16 @@ class WaveStart:
     """Starts one wave, or finds that it is started; none of its paths starts a second job for a server.
 
     :param state: `start_recovery`'s task state store, which keeps the intents over retries and clears
+    :param queue: who goes first when a quota is short
     """
 
-    def __init__(self, execution: Execution, wave: FrozenWave, state: TaskState) -> None:
+    def __init__(self, execution: Execution, wave: FrozenWave, state: TaskState, queue: QuotaQueue) -> None:
         self._execution = execution
         self._wave = wave
         self._state = state
+        self._queue = queue
         self._drs = execution.drs(wave.target)
+        self._refused_for_quota: dict[str, str] = {}
 
     def run(self) -> Started:
         """Start what is missing.
@@ -78,9 +88,11 @@ class WaveStart:
                 self._launch(batch)
             decision = self._decide()
         waiting = dict(decision.waiting)
-        for batch in decision.launch:
-            waiting.update(dict.fromkeys(batch, "DRS refused the start again and again"))
-        return Started(decision.adopted, waiting)
+        refused = {server for batch in decision.launch for server in batch}
+        for server in refused:
+            waiting[server] = self._refused_for_quota.get(server, "DRS refused the start again and again")
+        short = decision.short | (refused & self._refused_for_quota.keys())
+        return Started(decision.adopted, waiting, short)
 
     def _decide(self) -> StartDecision:
         wave, execution = self._wave, self._execution
@@ -93,19 +105,26 @@ class WaveStart:
         instance_ids = {view.instance_id for view in live.values()}
         for own in owned:
             instance_ids |= {row.recovery_instance_id for row in own.job.servers if row.recovery_instance_id}
-        return decide_start(
+        usage, quotas = quota_usage(jobs), self._quotas()
+        decide = partial(
+            decide_start,
             wave_servers=wave.server_ids,
             attempt=execution.attempt,
             owned_jobs=owned,
-            busy=busy_servers(jobs, owned),
+            busy=_with_owners(busy_servers(jobs, owned), jobs),
             live_instances=live,
             existing_instance_ids=self._existing(instance_ids),
             replace_allowed=execution.plan.conf.get("replace_live_instances") or (),
-            quotas=self._quotas(),
-            usage=quota_usage(jobs),
+            quotas=quotas,
+            usage=usage,
             now=execution.now(),
             not_before=unsettled_servers(intents, owned),
         )
+        decision = decide()
+        ahead: tuple[Ticket, ...] = ()
+        if decision.launch and self._queue.may_exist(jobs) and (ahead := self._queue.ahead()):
+            decision = decide(reserved=reserved_for(ahead, quotas))
+        return _naming_blockers(decision, jobs, ahead)
 
     def _jobs(self) -> list[JobView]:
         # Ours since the execution's start, and whatever of others may still run: busy servers, quotas.
@@ -133,7 +152,10 @@ class WaveStart:
         try:
             # After the intent was published: a cleanup that began before it must not miss the job.
             self._execution.view.require_running()
-        except TaskStoppedError:
+            # The last look before the call: from the moment at which a RECOVERY has published its notice, no new
+            # launch of a drill begins. One that is under way then shows as a busy server, which the RECOVERY waits for.
+            self._execution.require_not_preempted()
+        except (TaskStoppedError, PreemptedError, EvidenceError):
             self._forget(intent)
             raise
         plan = self._execution.plan
@@ -165,6 +187,10 @@ class WaveStart:
             log.warning("StartRecovery's outcome is unknown, looking for its job: %s", error)
             return
         self._forget(intent)
+        if is_quota_exceeded(error):
+            self._refused_for_quota |= dict.fromkeys(
+                intent.servers, f"DRS says that a quota is used up: {error}"
+            )
         if not (is_conflict(error) or is_quota_exceeded(error) or is_transient(error)):
             raise error
         log.warning("StartRecovery was refused, nothing was started: %s", error)
@@ -210,3 +236,24 @@ class WaveStart:
         names = {server.source_server_id: server.name for server in self._wave.servers}
         lines = [f"{names[server]} ({server}) {reason}" for server, reason in sorted(refused.items())]
         return f"wave {self._wave.number} ({self._wave.name}) starts nothing: " + "; ".join(lines)
+
+
+def _with_owners(busy: Mapping[str, str], jobs: Sequence[JobView]) -> dict[str, str]:
+    """Return server -> the job that keeps it busy, and whose that is."""
+    owners = {job.job_id: job_owner(job) for job in jobs}
+    return {server: f"{job_id} of {owners[job_id]}" for server, job_id in busy.items()}
+
+
+def _naming_blockers(
+    decision: StartDecision, jobs: Sequence[JobView], ahead: Sequence[Ticket]
+) -> StartDecision:
+    """Return the decision with what fills the quota, and who goes first, in its reasons."""
+    if not decision.short:
+        return decision
+    first = f"; first goes {ahead[0].name}" if ahead else ""
+    told = f" (jobs that run: {holders_text(jobs) or 'none'}{first})"
+    waiting = {
+        server: f"{reason}{told}" if server in decision.short else reason
+        for server, reason in decision.waiting.items()
+    }
+    return replace(decision, waiting=waiting)

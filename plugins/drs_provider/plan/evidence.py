@@ -18,7 +18,29 @@ FROZEN_PLAN = "frozen_plan"
 FROZEN_WAVE = "frozen_wave"
 START_INTENT = "start_intent"
 GATE_DECISION = "gate_decision"
-PURPOSES = frozenset({FROZEN_PLAN, FROZEN_WAVE, START_INTENT, GATE_DECISION})
+CLAIM = "claim"
+PREEMPTION = "preemption"
+QUEUE_TICKET = "queue_ticket"
+GATE_ANSWERS = "gate_answers"
+PREPARED = "prepared"
+RECOVERY_JOBS = "recovery_jobs"
+WAVE_RESULT = "wave_result"
+CLEANUP_REPORT = "cleanup_report"
+PURPOSES = frozenset(
+    {
+        FROZEN_PLAN,
+        FROZEN_WAVE,
+        START_INTENT,
+        GATE_DECISION,
+        CLAIM,
+        PREEMPTION, QUEUE_TICKET,
+        GATE_ANSWERS,
+        PREPARED,
+        RECOVERY_JOBS,
+        WAVE_RESULT,
+        CLEANUP_REPORT,
+    }
+)
 
 MIN_KEY_BYTES = 16
 _VERSION = 1

@@ -62,6 +62,7 @@ class StartDecision:
     :param adopted: jobs of ours to follow, oldest first
     :param launch: one StartRecovery each
     :param waiting: server -> why it cannot be launched yet; ask again later
+    :param short: those of the waiting ones that wait for quota, and for nothing else
     :param refused: server -> why it must not be launched
     :param done: adopted servers whose launched instance exists
     """
@@ -69,6 +70,7 @@ class StartDecision:
     adopted: tuple[OwnedJob, ...] = ()
     launch: tuple[tuple[str, ...], ...] = ()
     waiting: Mapping[str, str] = field(default_factory=dict, hash=False)
+    short: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict, hash=False)
     done: frozenset[str] = frozenset()
 
@@ -106,6 +108,7 @@ def decide_start(
     replace_allowed: Collection[str] = (),
     quotas: Quotas,
     usage: QuotaUsage,
+    reserved: QuotaUsage | None = None,
     now: float,
     not_before: Mapping[str, float] | None = None,
 ) -> StartDecision:
@@ -126,6 +129,7 @@ def decide_start(
         ``live_instances``; None if EC2 could not be asked, and then instances count as existing
     :param replace_allowed: servers whose live instance may be replaced, approved for this run
     :param usage: from :func:`quota_usage`
+    :param reserved: room that is left to executions that go first
     :param now: epoch seconds
     :param not_before: from :func:`unsettled_servers`: a call may have started a job that is not visible yet
     """
@@ -151,11 +155,12 @@ def decide_start(
             waiting[server] = reason
         else:
             ready.append(server)
-    launch, no_room = _batches(ready, quotas, usage)
+    launch, no_room = _batches(ready, quotas, usage, reserved or QuotaUsage())
     return StartDecision(
         adopted=tuple(sorted(adopted.values(), key=OwnedJob.order)),
         launch=launch,
         waiting=waiting | no_room,
+        short=frozenset(no_room),
         refused=refused,
         done=frozenset(done),
     )
@@ -246,16 +251,20 @@ def _live_reason(view: RecoveryInstanceView) -> str:
 
 
 def _batches(
-    ready: Sequence[str], quotas: Quotas, usage: QuotaUsage
+    ready: Sequence[str], quotas: Quotas, usage: QuotaUsage, reserved: QuotaUsage
 ) -> tuple[tuple[tuple[str, ...], ...], dict[str, str]]:
     """Cut what fits into as few jobs as possible; the rest waits with a reason."""
     size = min(quotas.servers_per_job, API_MAX_SERVERS)
     free_jobs = max(0, quotas.jobs - usage.active_jobs)
     free_servers = max(0, quotas.servers_in_jobs - usage.servers_in_active_jobs)
-    room = min(len(ready), free_servers, free_jobs * size)
+    left_jobs = max(0, free_jobs - reserved.active_jobs)
+    left_servers = max(0, free_servers - reserved.servers_in_active_jobs)
+    room = min(len(ready), left_servers, left_jobs * size)
     starting = ready[:room]
     batches = tuple(tuple(starting[at : at + size]) for at in range(0, room, size))
-    if free_jobs * size <= free_servers:
+    if room < min(len(ready), free_servers, free_jobs * size):
+        reason = "the quota that is free is left to executions that go first"
+    elif free_jobs * size <= free_servers:
         reason = f"quota of {quotas.jobs} jobs at a time is used up"
     else:
         reason = f"quota of {quotas.servers_in_jobs} servers in jobs is used up"

@@ -114,7 +114,7 @@ def _recovery_params(plan: Plan) -> dict[str, dict[str, Any]]:
         "preempt_drill": {
             "default": False,
             "title": "Pre-empt a drill",
-            "description": "Refused by this version: cancel a drill that is in the way by marking its run as failed.",
+            "description": "Cancel a drill that holds servers of this RECOVERY, instead of being refused.",
             "section": _RECOVERY,
             "type": "boolean",
         },

@@ -41,7 +41,6 @@ def broken_rules(conf: RunConf, plan: Plan, *, now: float, wrong: set[str]) -> l
     rules += _times(conf, now)
     rules += _wave_names(conf, plan)
     rules += _unattended(conf)
-    rules += _not_available(conf)
     if not wrong & {"waves"}:
         rules += _servers(conf, plan)
     return [rule for rule in rules if rule.key not in wrong]
@@ -63,20 +62,12 @@ def _confirmation(conf: RunConf, plan: Plan) -> Iterator[BrokenRule]:
         )
 
 
-def _not_available(conf: RunConf) -> Iterator[BrokenRule]:
-    if conf.preempt_drill:
-        yield BrokenRule(
-            "preempt_drill",
-            "this version does not cancel a drill by itself",
-            "mark the drill's run as failed: it cleans up and lets its servers go; then start the RECOVERY",
-        )
-
-
 def _only_in(conf: RunConf, plan: Plan) -> Iterator[BrokenRule]:
     drill_only = {"skip_gates": conf.skip_gates, "cleanup": conf.cleanup != plan.drill.cleanup}
     recovery_only = {
         "incident_time": conf.incident_time is not None,
         "source_state": conf.source_state != "unknown",
+        "preempt_drill": conf.preempt_drill,
     }
     refused = drill_only if conf.execution_type == "RECOVERY" else recovery_only
     other = "DRILL" if conf.execution_type == "RECOVERY" else "RECOVERY"

@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider import keys, settings
-from drs_provider.exceptions import EvidenceError
+from drs_provider.exceptions import EvidenceError, PreemptedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.estimates import expected_seconds
-from drs_provider.plan.evidence import FROZEN_PLAN, FROZEN_WAVE, TamperedError, binding, open_sealed, seal
+from drs_provider.plan.evidence import (
+    FROZEN_PLAN,
+    FROZEN_WAVE,
+    PREEMPTION,
+    TamperedError,
+    binding,
+    open_sealed,
+    seal,
+)
 from drs_provider.plan.frozen import FrozenPlan, FrozenWave
 from drs_provider.plan.identity import execution_id
+from drs_provider.plan.preemption import Preemption
 from drs_provider.plan.record import ExecutionRecord, initial_record
 from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.history import RunHistory
@@ -86,10 +95,13 @@ class Execution:
 
         :raises AirflowSkipException: if the run is only a dry run, or falls into an exclusion window
         :raises EvidenceError: if the frozen plan is missing or does not verify
+        :raises PreemptedError: if a RECOVERY has cancelled this drill
         """
         if reason := only_looked(RunView(context)):
             raise AirflowSkipException(f"nothing to do: the run is {reason.replace('_', ' ')}")
-        return cls.frozen(context)
+        execution = cls.frozen(context)
+        execution.require_not_preempted()
+        return execution
 
     @classmethod
     def frozen(cls, context: Mapping[str, Any]) -> Execution:
@@ -118,6 +130,28 @@ class Execution:
     def waves(self) -> list[FrozenWave]:
         """Return all frozen waves by number."""
         return [self.wave(ref.number) for ref in sorted(self.plan.waves, key=lambda ref: ref.number)]
+
+    def preemption(self) -> Preemption | None:
+        """Return the notice with which a RECOVERY ended this attempt, or None; a RECOVERY takes no notice of any.
+
+        :raises EvidenceError: if there is one that does not verify
+        """
+        if not self.plan.is_drill:
+            return None
+        sealed = self.view.pull(keys.PREPARE, keys.PREEMPTION)
+        if sealed is None:
+            return None
+        found = Preemption.from_dict(unseal(sealed, PREEMPTION, binding(self.plan.execution_id)))
+        return found if found.ends(self.attempt) else None
+
+    def require_not_preempted(self) -> None:
+        """Go on only if no RECOVERY has cancelled this drill.
+
+        :raises PreemptedError: naming the RECOVERY
+        :raises EvidenceError: if there is a notice that does not verify
+        """
+        if found := self.preemption():
+            raise PreemptedError(found.message())
 
     def binding(self, wave_number: int) -> dict[str, Any]:
         """Return what evidence about a wave is bound to."""

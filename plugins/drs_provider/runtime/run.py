@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.execution_time.xcom import XCom
 
@@ -17,6 +18,8 @@ AWAITING_INPUT = "awaiting_input"
 NOT_BEGUN = frozenset({None, "scheduled", "queued", "skipped", "upstream_failed"})
 #: States that a task stays in unless somebody clears it.
 OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+#: States of a run that does nothing more unless somebody clears it.
+RUN_OVER = frozenset({"success", "failed"})
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,17 @@ class RunView:
         """Write an XCom of the running task."""
         self._ti.xcom_push(key=key, value=value)
 
+    def push_to(self, dag_id: str, run_id: str, task_id: str, key: str, value: Any) -> None:
+        """Write an XCom of a task of any run; a worker may, unless the other DAG is another team's.
+
+        :raises AirflowRuntimeError: if Airflow refuses
+        """
+        XCom.set(key=key, value=value, dag_id=dag_id, run_id=run_id, task_id=task_id)
+
+    def push_own(self, task_id: str, key: str, value: Any) -> None:
+        """Write an XCom of another task of this run."""
+        self.push_to(self._ti.dag_id, self._ti.run_id, task_id, key, value)
+
     def task_states(self) -> dict[str, str | None]:
         """Return the state of every task of the run by task id."""
         states = RuntimeTaskInstance.get_task_states(dag_id=self._ti.dag_id, run_ids=[self._ti.run_id])
@@ -101,6 +115,33 @@ class RunView:
         """Return the states of some tasks in every run of a DAG, by run id and task id."""
         states = RuntimeTaskInstance.get_task_states(dag_id=dag_id, task_ids=task_ids)
         return {run_id: dict(of_run) for run_id, of_run in states.items()}
+
+    @staticmethod
+    def states_in(dag_id: str, run_id: str) -> dict[str, str | None]:
+        """Return the state of every task of any run by task id; empty if there is no such run."""
+        states = RuntimeTaskInstance.get_task_states(dag_id=dag_id, run_ids=[run_id])
+        return dict(states.get(run_id, {}))
+
+    @staticmethod
+    def run_is_over(dag_id: str, run_id: str) -> bool:
+        """Tell whether a run has ended, whatever became of its tasks; one that cannot be asked for has not."""
+        try:
+            return RuntimeTaskInstance.get_dagrun_state(dag_id=dag_id, run_id=run_id) in RUN_OVER
+        except AirflowRuntimeError:
+            return False
+
+    @staticmethod
+    def is_paused(dag_id: str) -> bool:
+        """Tell whether a DAG is known to be paused."""
+        try:
+            return bool(RuntimeTaskInstance.get_dag(dag_id=dag_id).is_paused)
+        except AirflowRuntimeError:
+            return False
+
+
+async def read_xcom(key: str, *, dag_id: str, run_id: str, task_id: str) -> Any:
+    """Return an XCom in the triggerer, or None."""
+    return await XCom.aget_one(key=key, dag_id=dag_id, run_id=run_id, task_id=task_id)
 
 
 async def publish_xcom(key: str, value: Any, *, dag_id: str, run_id: str, task_id: str) -> None:

@@ -21,7 +21,7 @@ from drs_provider.plan.record import ServerRow
 from drs_provider.plan.states import ExecutionType
 from drs_provider.plan.watch import WaveWatch
 from drs_provider.runtime.history import RunHistory
-from drs_provider.runtime.run import publish_xcom
+from drs_provider.runtime.run import publish_xcom, read_xcom
 from drs_provider.runtime.watching import make_watch
 from drs_provider.runtime.wave_results import row_chunks
 from drs_provider.triggers.cadence import PollSettings
@@ -98,6 +98,8 @@ class DrsRecoveryTrigger(BaseTrigger):
         async with watch_jobs(watch.wave.target, watch.job_ids, settings=pace) as subscription:
             while (left := watch.deadline - time.time()) > 0:
                 snapshot = await subscription.next(left)
+                if await publisher.preempted():
+                    return "preempted"
                 if snapshot is not None and await publisher.decided(snapshot, subscription):
                     return "decided"
         return "deadline"
@@ -138,6 +140,19 @@ class Publisher:
         await self._publish(shown, rows, snapshot.at)
         return verdict.decided
 
+    async def preempted(self) -> bool:
+        """Whether a RECOVERY seems to have cancelled this drill; its task looks whether that is true."""
+        ti = self._trigger.task_instance
+        if ti is None or not self._type.is_drill:
+            return False
+        address = {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": keys.PREPARE}
+        try:
+            notice = await read_xcom(keys.PREEMPTION, **address)
+        except AirflowRuntimeError as error:
+            log.warning("Whether the drill was pre-empted cannot be read: %s", error)
+            return False
+        return notice is not None and not _is_of_earlier_attempt(notice, self._trigger.attempt)
+
     async def _read_logs(
         self, jobs: Mapping[str, JobView], subscription: Subscription
     ) -> dict[str, tuple[LogEvent, ...]]:
@@ -177,3 +192,9 @@ class Publisher:
         if self._history is None:
             self._history = RunHistory.of(self._ref)
         self._history.wave_polled(self._watch.wave.number, rows, polled_at)
+
+
+def _is_of_earlier_attempt(notice: Any, attempt: int) -> bool:
+    payload = notice.get("payload") if isinstance(notice, Mapping) else None
+    of = payload.get("attempt") if isinstance(payload, Mapping) else None
+    return isinstance(of, int) and of < attempt
