@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from drs_provider import settings
+from drs_provider.plan.canonical import content_hash
+from drs_provider.plan.evidence import GATE_ANSWERS, seal
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI, plan
 from tests.harness.stage import Stage
@@ -17,6 +20,19 @@ def side_by_side(play: Stage, **gate: Any) -> PlanRun:
         {"name": "second", "servers": WIKI[1:], "depends_on": [], **gate},
     )
     return play.plan_run(made, {"cleanup": "keep"}).answer("hold_drill", "Passed")
+
+
+def close(run: PlanRun, at: float) -> None:
+    """Let gate 2 store that its time is over, as it does before it tells anything."""
+    store = run.stores["gate_2"]
+    answers = dict(store["gate_answers_1"])
+    sealed = answers.pop("signature")
+    answers["closed_at"] = at
+    key = settings.signing_key()
+    signature = seal(
+        {"digest": content_hash(answers)}, key=key, purpose=GATE_ANSWERS, binding=sealed["binding"]
+    )
+    store["gate_answers_1"] = {**answers, "signature": signature}
 
 
 def test_trap_41_the_first_of_two_approvals_survives_a_clear_of_another_wave(play: Stage) -> None:
@@ -48,7 +64,7 @@ def test_trap_41_a_gate_that_is_lost_after_its_time_is_over_does_not_ask_again(p
     run.answer("gate_2", "Approve")
 
     def lose() -> None:
-        run.stores["gate_2"]["gate_answers_1"]["closed_at"] = play.now()
+        close(run, play.now())
         run.triggerer.cancel("gate_2")
         run.rows["gate_2"].next_method = None
         run.set_state("gate_2", "up_for_retry")

@@ -95,3 +95,23 @@ def test_a_recovery_is_neither_held_nor_cleaned_up(play: Stage) -> None:
     assert "verdict" not in run.record
     assert set(play.instances().values()) == {"running"}
     assert run.record["cleanup"]["action"] == "none"
+
+
+def test_a_drill_that_launched_nothing_is_not_held(play: Stage) -> None:
+    gate = {"approvers": ["dr-approver-1"], "timeout_minutes": 30}
+    run = play.plan_run(plan({**ONE, "gate": gate})).answer("gate_1", "Skip wave")
+    begun = play.now()
+    run.go()
+    assert "awaiting_input" not in [state for task, state in run.history if task == "hold_drill"]
+    verdict = run.record["verdict"]
+    assert (verdict["result"], verdict["notes"]) == ("not verified", "nothing was launched")
+    assert play.now() - begun < 600
+    assert play.jobs() == []
+
+
+def test_a_drill_of_which_a_part_was_left_out_is_held(play: Stage) -> None:
+    gate = {"approvers": ["dr-approver-1"], "timeout_minutes": 30}
+    made = plan({**ONE}, {"name": "other", "servers": ("s-4444444444444444b",), "gate": gate})
+    run = play.plan_run(made).answer("gate_2", "Skip wave").answer("hold_drill", "Passed")
+    assert run.go() == "success"
+    assert run.record["verdict"]["result"] == "passed"

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from drs_provider import keys, settings
 from drs_provider.exceptions import CleanupIncompleteError
 from drs_provider.plan.evidence import GATE_DECISION
+from drs_provider.runtime.cleanups import tell_cleanup
 from drs_provider.runtime.execution import Execution, never_started
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.outages import pause
@@ -68,7 +69,7 @@ class DrsCleanupDrillOperator(BaseOperator):
         left = ". ".join(target.left() for target in unfinished)
         raise CleanupIncompleteError(
             f"the drill's cleanup is not complete after {round(waited / 60)} minutes; left: {left}. Terminate these "
-            "recovery instances in DRS, or mend the cause and clear this task to try again."
+            "recovery instances in DRS, or mend the cause and clear this task, with downstream, to try again."
         )
 
     @staticmethod
@@ -99,6 +100,6 @@ class DrsCleanupDrillOperator(BaseOperator):
 
     @staticmethod
     def _tell(execution: Execution, report: dict[str, Any]) -> dict[str, Any]:
-        execution.view.push(keys.CLEANUP, report)
+        tell_cleanup(execution, report)
         execution.emit("drillCleanedUp", **report)
         return report

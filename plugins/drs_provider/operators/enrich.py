@@ -12,6 +12,8 @@ from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.outages import rides_out_outages
+from drs_provider.runtime.place import require_end_ahead
+from drs_provider.runtime.run import RunView
 from drs_provider.runtime.watching import open_watch
 from drs_provider.runtime.wave_results import push_result
 
@@ -33,6 +35,7 @@ class DrsEnrichOperator(BaseOperator):
     @rides_out_outages
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Enrich and decide the wave."""
+        require_end_ahead(RunView(context))
         return self._complete(context)
 
     @tells_failure
@@ -57,7 +60,7 @@ class DrsEnrichOperator(BaseOperator):
             serversTotal=result["serversTotal"],
             enrichmentSeconds=round(execution.now() - started, 3),
         )
-        push_result(execution.view, result)
+        push_result(execution, result)
         execution.history.wave_ended(result)
         if result["status"] != "COMPLETED":
             notify(execution, "wave_failed", result["errorMessage"], waveNumber=self.wave_number)

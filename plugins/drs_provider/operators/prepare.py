@@ -20,10 +20,12 @@ from drs_provider.plan.frozen import FrozenPlan, FrozenWave
 from drs_provider.plan.model import Plan
 from drs_provider.plan.run_conf import RunConf
 from drs_provider.runtime.aws import AwsAccess
+from drs_provider.runtime.decisions import tell_prepared
 from drs_provider.runtime.execution import DRY_RUN, EXCLUDED, REFUSED, STARTED, Execution, execution_id_of
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.history import history_reader
 from drs_provider.runtime.notifications import notify
+from drs_provider.runtime.place import require_end_ahead
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.state_store import TaskState
 from drs_provider.runtime.timeline import emit
@@ -66,7 +68,9 @@ class DrsPrepareOperator(BaseOperator):
 
     def _resume(self, context: Mapping[str, Any], run: RunFacts, view: RunView) -> dict[str, Any]:
         view.push(keys.OUTCOME, STARTED)
+        require_end_ahead(view)
         execution = Execution.frozen(context)
+        tell_prepared(execution)
         if self._plan is None or self._plan.content_hash != execution.plan.plan_hash:
             self.log.warning("The plan's file has changed since; the execution goes on from its frozen plan")
             execution.emit("planEdited", frozenHash=execution.plan.plan_hash)
@@ -187,6 +191,7 @@ class DrsPrepareOperator(BaseOperator):
     @staticmethod
     def _started(execution: Execution) -> dict[str, Any]:
         plan = execution.plan
+        tell_prepared(execution)
         execution.history.started(execution.new_record())
         execution.emit(
             "executionStarted", executionType=str(plan.execution_type), waves=len(plan.selected_waves)

@@ -14,14 +14,14 @@ from drs_provider import keys, settings
 from drs_provider.exceptions import GateClosedError, WaveFailedError
 from drs_provider.links import DrsJobsLink
 from drs_provider.orchestration.wave_place import check_place
-from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenWave
+from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.jobs import publish_intents
 from drs_provider.runtime.outages import pause, rides_out_outages
 from drs_provider.runtime.state_store import TaskState
-from drs_provider.runtime.watching import jobs_to_follow
+from drs_provider.runtime.watching import jobs_to_follow, tell_jobs
 from drs_provider.runtime.wave_results import push_result
 
 if TYPE_CHECKING:
@@ -97,8 +97,7 @@ class DrsStartRecoveryOperator(BaseOperator):
 
     def _check_gate(self, execution: Execution, wave: FrozenWave) -> None:
         gate_id = keys.gate_task_id(wave.number)
-        sealed = execution.view.pull(gate_id, keys.GATE_DECISION)
-        decision = execution.unseal(sealed, GATE_DECISION, wave.number)["decision"]
+        decision = decision_of(execution, gate_id, wave.number, wave.depends_on)["decision"]
         if decision == "reject":
             raise GateClosedError(f"{gate_id} was rejected; clear the gate as well to ask again")
         if not wave.selected:
@@ -114,7 +113,7 @@ class DrsStartRecoveryOperator(BaseOperator):
             "skipReason": reason,
             "skippedByDecision": by_decision,
         }
-        push_result(execution.view, result)
+        push_result(execution, result)
         execution.history.wave_skipped(self.wave_number, reason)
         raise AirflowSkipException(f"wave {self.wave_number}: {reason}")
 
@@ -150,5 +149,5 @@ class DrsStartRecoveryOperator(BaseOperator):
         execution: Execution, wave: FrozenWave, started: Started, started_at: float
     ) -> dict[str, Any]:
         jobs = jobs_to_follow(wave, started.jobs, attempt=execution.attempt, started_at=started_at)
-        execution.view.push(keys.RECOVERY_JOBS, jobs)
+        tell_jobs(execution, wave, jobs)
         return jobs

@@ -16,7 +16,6 @@ from drs_provider.orchestration.preempted_end import (
     without_repetition,
 )
 from drs_provider.orchestration.wave_end import WaveEnd, wave_end
-from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.identity import plan_name_of
 from drs_provider.plan.record import (
     ExecutionRecord,
@@ -24,6 +23,8 @@ from drs_provider.plan.record import (
     close_attempt,
 )
 from drs_provider.plan.states import ExecutionStatus, run_is_green, terminal_status
+from drs_provider.runtime.cleanups import told_cleanup
+from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution, execution_id_of
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.wave_results import record_fields
@@ -62,7 +63,7 @@ def final_record(
         hold_problem = None
     stopped = any(end.stopped_by_person for end in ends) or _hold_stopped(states, hold_problem)
     status = terminal_status(outcomes, stopped_by_person=stopped, started=True)
-    cleanup, cleanup_problem = _cleanup(execution)
+    cleanup, cleanup_problem = _cleanup(execution, ends)
     problems: list[str] = []
     if not run_is_green(status, outcomes):
         problems = [end.error for end in ends if end.error] or [
@@ -110,8 +111,8 @@ def _hold(execution: Execution, states: Mapping[str, str | None]) -> tuple[dict[
     problem = None
     if states.get(keys.HOLD_DRILL) == "success":
         try:
-            sealed = execution.view.pull(keys.HOLD_DRILL, keys.GATE_DECISION)
-            return execution.unseal(sealed, GATE_DECISION, 0), None
+            rests_on = [ref.number for ref in execution.plan.waves]
+            return decision_of(execution, keys.HOLD_DRILL, 0, rests_on), None
         except EvidenceError as error:
             problem = str(error)
     elif states.get(keys.HOLD_DRILL) == "failed":
@@ -126,8 +127,14 @@ def _hold_stopped(states: Mapping[str, str | None], problem: str | None) -> bool
     return state == "skipped" or (state == "failed" and problem is None)
 
 
-def _cleanup(execution: Execution) -> tuple[dict[str, Any] | None, str | None]:
-    report = execution.view.pull(keys.CLEANUP_DRILL, keys.CLEANUP)
+def _cleanup(execution: Execution, ends: Sequence[WaveEnd]) -> tuple[dict[str, Any] | None, str | None]:
+    try:
+        report = told_cleanup(execution)
+    except EvidenceError as error:
+        return None, f"cleanup: {error} The drill's instances may still exist"
+    launched_in = max((end.result["attempt"] for end in ends if end.result.get("jobs")), default=0)
+    if report and report["attempt"] < launched_in:
+        report = None  # of an attempt before: it was marked as success, and did not run
     failure = execution.view.pull(keys.CLEANUP_DRILL, keys.FAILURE)
     if failure:
         return report, f"cleanup failed: {failure['message']}"

@@ -17,10 +17,11 @@ from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.states import WaveOutcome, WaveStatus
+from drs_provider.runtime.cleanups import told_cleanup
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, start_task_id, wave_jobs
 from drs_provider.runtime.run import NOT_BEGUN
-from drs_provider.runtime.watching import jobs_to_follow, open_watch
+from drs_provider.runtime.watching import jobs_to_follow, open_watch, told_jobs
 from drs_provider.runtime.wave_results import pull_result
 
 log = logging.getLogger(__name__)
@@ -51,8 +52,13 @@ def wave_end(execution: Execution, wave: FrozenWave, states: Mapping[str, str | 
 
     :param states: Airflow's state of every task of the run
     """
-    result = _told_result(execution, wave, states)
-    if result is None:
+    try:
+        result, problem = _told_result(execution, wave, states), None
+    except EvidenceError as error:
+        result, problem = None, str(error)
+    if problem:
+        end = _end(execution, wave, states, WaveStatus.FAILED, problem)
+    elif result is None:
         end = _without_result(execution, wave, states)
     else:
         if result.get("enrichmentIncomplete"):
@@ -66,17 +72,19 @@ def wave_end(execution: Execution, wave: FrozenWave, states: Mapping[str, str | 
 def _told_result(
     execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]
 ) -> dict[str, Any] | None:
-    """Return the result that the wave's tasks told when they last ran, not one of an attempt before."""
-    view = execution.view
+    """Return the result that the wave's tasks told when they last ran, not one of an attempt before.
+
+    :raises EvidenceError: if it was changed since
+    """
     enrich_id = keys.wave_task_id(wave.number, wave.name, keys.ENRICH)
     if states.get(enrich_id) not in NOT_BEGUN:
-        result = pull_result(view, enrich_id)
-        started = view.pull(start_task_id(wave), keys.RECOVERY_JOBS) or {}
+        result = pull_result(execution, wave.number, enrich_id)
+        started = told_jobs(execution, wave) or {}
         # Older than the jobs it should tell of: `enrich` was marked as success, and did not run.
         return None if result and started.get("attempt", 0) > result["attempt"] else result
     skipped = states.get(start_task_id(wave)) == "skipped"
     if skipped and states.get(keys.gate_task_id(wave.number)) == "success":
-        return pull_result(view, start_task_id(wave))
+        return pull_result(execution, wave.number, start_task_id(wave))
     return None
 
 
@@ -159,9 +167,13 @@ def _with_running_jobs(error: str, started: Mapping[str, Any] | None, result: Ma
 
 def _started(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
     """Return the jobs that `start_recovery` told, or else those that it started before it failed or was stopped."""
-    told: dict[str, Any] | None = execution.view.pull(start_task_id(wave), keys.RECOVERY_JOBS)
-    if told:
-        return told
+    try:
+        if told := told_jobs(execution, wave):
+            return told
+    except EvidenceError as error:
+        log.warning(
+            "The jobs that wave %s told do not verify; looking for them in DRS: %s", wave.number, error
+        )
     attempt = execution.attempt
     try:
         found = [
@@ -220,7 +232,11 @@ def _enriched_again(execution: Execution, wave: FrozenWave, result: dict[str, An
 
 def _cleaned_up(execution: Execution) -> list[str]:
     """Return the instances that the drill's cleanup found."""
-    report = execution.view.pull(keys.CLEANUP_DRILL, keys.CLEANUP) or {}
+    try:
+        report = told_cleanup(execution) or {}
+    except EvidenceError as error:
+        log.warning("What the cleanup told does not verify: %s", error)
+        return []
     return [*report.get("terminated", ()), *report.get("remaining", ())]
 
 

@@ -8,6 +8,7 @@ from drs_provider import keys
 from drs_provider.exceptions import ExecutionRefusedError
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.states import WaveStatus
+from drs_provider.runtime.cleanups import told_cleanup
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import start_task_id
 from drs_provider.runtime.run import OVER
@@ -18,10 +19,15 @@ def check_place(execution: Execution, wave: FrozenWave) -> None:
     """Refuse to start a wave that is not where its frozen plan puts it.
 
     :raises ExecutionRefusedError: if the plan's waves were edited meanwhile, if a wave before it has not come to its
-        end, or if nothing would clean up and record what it launches
+        end, if nothing would clean up and record what it launches, or if the drill's other waves were cleaned up
     """
     states = execution.view.task_states()
-    problem = _renamed(execution, wave) or _too_early(execution, wave, states) or _too_late(states)
+    problem = (
+        _renamed(execution, wave)
+        or _too_early(execution, wave, states)
+        or _too_late(states)
+        or _cleaned_up_since(execution, wave, states)
+    )
     if problem:
         raise ExecutionRefusedError(f"wave {wave.number} ({wave.name}) starts nothing: {problem}")
 
@@ -41,7 +47,7 @@ def _too_early(execution: Execution, wave: FrozenWave, states: Mapping[str, str 
         if state == "skipped" and _skipped_by_us(execution, number, names[number]):
             continue
         if state == "success":
-            result = pull_result(execution.view, enrich)
+            result = pull_result(execution, number, enrich)
             if result is not None and result["status"] == WaveStatus.COMPLETED:
                 continue
             return (
@@ -54,7 +60,8 @@ def _too_early(execution: Execution, wave: FrozenWave, states: Mapping[str, str 
 
 def _skipped_by_us(execution: Execution, number: int, name: str) -> bool:
     """Whether a wave was left out: Airflow also skips what has not begun when a run is marked failed."""
-    return pull_result(execution.view, keys.wave_task_id(number, name, keys.START_RECOVERY)) is not None
+    start = keys.wave_task_id(number, name, keys.START_RECOVERY)
+    return pull_result(execution, number, start) is not None
 
 
 def _too_late(states: Mapping[str, str | None]) -> str | None:
@@ -62,3 +69,30 @@ def _too_late(states: Mapping[str, str | None]) -> str | None:
         if states.get(task_id) in OVER:
             return f"{task_id} is over, and would not see what it launches; clear the wave's group with downstream"
     return None
+
+
+def _cleaned_up_since(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> str | None:
+    """Tell which other waves' instances an earlier attempt's cleanup has terminated.
+
+    Started alone, the wave would end a drill as COMPLETED of which only a part existed at any time.
+    """
+    if not execution.plan.is_drill or not (report := told_cleanup(execution)) or not report.get("terminated"):
+        return None
+    gone = []
+    for ref in execution.plan.selected_waves:
+        enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
+        result = pull_result(execution, ref.number, enrich) if states.get(enrich) == "success" else None
+        if (
+            ref.number != wave.number
+            and result
+            and result.get("jobs")
+            and result["attempt"] <= report["attempt"]
+        ):
+            gone.append(f"{ref.number} ({ref.name})")
+    if not gone:
+        return None
+    return (
+        f"the cleanup of attempt {report['attempt']} has terminated the drill, with it wave {', wave '.join(gone)}. "
+        "Clear the run from its first wave on, with downstream, or start a new drill; to retry single waves of a "
+        "drill, keep its instances (cleanup: keep)"
+    )

@@ -68,6 +68,11 @@ class RunView:
     def __init__(self, context: Mapping[str, Any]) -> None:
         self._ti = context["ti"]
 
+    @property
+    def task_id(self) -> str:
+        """Id of the running task."""
+        return str(self._ti.task_id)
+
     def pull(self, task_id: str, key: str) -> Any:
         """Return another task's XCom, or None."""
         return self._ti.xcom_pull(task_ids=task_id, key=key)

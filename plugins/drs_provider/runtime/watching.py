@@ -7,11 +7,13 @@ from typing import Any
 
 from drs_provider import keys, settings
 from drs_provider.exceptions import EvidenceError
+from drs_provider.plan.evidence import RECOVERY_JOBS
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.ownership import OwnedJob
 from drs_provider.plan.verdict import WaveRules
 from drs_provider.plan.watch import FollowedJob, WaveWatch
 from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.signed import signed, verified
 
 
 def wave_rules(wave: FrozenWave) -> WaveRules:
@@ -37,6 +39,20 @@ def jobs_to_follow(
     return {"attempt": attempt, "jobs": followed, "startedAt": started_at, "deadline": deadline}
 
 
+def tell_jobs(execution: Execution, wave: FrozenWave, jobs: Mapping[str, Any]) -> None:
+    """Let later tasks know which jobs to follow; the verdict rests on them, so they are signed."""
+    execution.view.push(keys.RECOVERY_JOBS, signed(execution, jobs, RECOVERY_JOBS, wave.number))
+
+
+def told_jobs(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
+    """Return what `start_recovery` told, or None if it told no jobs.
+
+    :raises EvidenceError: if it was changed since
+    """
+    stored = execution.view.pull(_task_id(wave, keys.START_RECOVERY), keys.RECOVERY_JOBS)
+    return None if stored is None else verified(execution, stored, RECOVERY_JOBS, wave.number)
+
+
 def make_watch(wave: FrozenWave, started: Mapping[str, Any]) -> WaveWatch:
     """Return the watch over the jobs that `start_recovery` told."""
     jobs = tuple(FollowedJob.from_dict(job) for job in started["jobs"])
@@ -47,9 +63,10 @@ def open_watch(execution: Execution, wave: FrozenWave, started: Mapping[str, Any
     """Return the watch over a wave, with the memory of `wait_for_recovery`.
 
     :param started: the jobs to watch; default: those that `start_recovery` told
-    :raises EvidenceError: if `start_recovery` left no jobs: it did not run, whatever its colour says
+    :raises EvidenceError: if `start_recovery` left no jobs: it did not run, whatever its colour says; or if they were
+        changed
     """
-    started = started or execution.view.pull(_task_id(wave, keys.START_RECOVERY), keys.RECOVERY_JOBS)
+    started = started or told_jobs(execution, wave)
     if started is None:
         raise EvidenceError(
             f"wave {wave.number} ({wave.name}): start_recovery told no jobs, so it did not run; clear the wave's group"

@@ -10,10 +10,12 @@ from drs_provider.exceptions import GateClosedError
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenGate, FrozenWave
 from drs_provider.runtime import hitl
+from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.run import AWAITING_INPUT
 from drs_provider.runtime.texts import plain_markdown
+from drs_provider.runtime.wave_results import pull_result
 from drs_provider.sensors.human_gate import Answers, HumanGateSensor, Request, gate_row
 
 APPROVE = "Approve"
@@ -39,8 +41,11 @@ class DrsPauseGateSensor(HumanGateSensor):
     ui_color = "#f6c66f"
 
     def __init__(self, *, wave_number: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.wave_number = wave_number
+        super().__init__(wave_number=wave_number, **kwargs)
+
+    def rests_on(self, execution: Execution) -> Sequence[int]:
+        """Return the waves before this one."""
+        return execution.wave(self.wave_number).depends_on
 
     def armed(self, execution: Execution) -> bool:
         """Ask if the wave is part of the run and somebody armed the gate."""
@@ -109,7 +114,8 @@ class DrsPauseGateSensor(HumanGateSensor):
         self, execution: Execution, decision: str, answers: Answers | None, timeout_policy: str | None
     ) -> dict[str, Any]:
         gate = execution.wave(self.wave_number).gate
-        payload: dict[str, Any] = {"decision": decision, "attempt": execution.attempt}
+        basis = answers.basis if answers else basis_of(execution, self.rests_on(execution))
+        payload: dict[str, Any] = {"decision": decision, "attempt": execution.attempt, "basis": basis}
         if answers:
             # Who paused the run may have taken that back meanwhile.
             armed_by = self._armed_by(execution, gate) or PAUSE
@@ -153,7 +159,8 @@ def gate_body(execution: Execution, wave: FrozenWave) -> str:
 def _done_so_far(execution: Execution) -> Sequence[str]:
     rows = []
     for ref in execution.plan.selected_waves:
-        result = execution.view.pull(keys.wave_task_id(ref.number, ref.name, keys.ENRICH), keys.WAVE_RESULT)
+        enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
+        result = pull_result(execution, ref.number, enrich)
         if result:
             failed = ", ".join(plain_markdown(name) for name in result.get("failedServers", [])) or "none"
             rows.append(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from drs_provider import keys
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.runtime import hitl
+from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.notifications import notify
+from drs_provider.runtime.wave_results import pull_result
 from drs_provider.sensors.gate import other_gates_wait
 from drs_provider.sensors.human_gate import Answers, HumanGateSensor, Request, gate_row
 
 PASSED = "Passed"
 FAILED = "Failed"
 NOT_VERIFIED = "not verified"
+NOTHING_LAUNCHED = "nothing was launched"
 
 VERDICT_FIELDS = {"by": "respondedBy", "at": "respondedAt", "notes": "notes"}
 
@@ -28,9 +32,13 @@ class DrsHoldDrillSensor(HumanGateSensor):
 
     ui_color = "#f6c66f"
 
+    def rests_on(self, execution: Execution) -> Sequence[int]:
+        """Return all waves: what is judged is the drill as a whole."""
+        return [ref.number for ref in execution.plan.waves]
+
     def armed(self, execution: Execution) -> bool:
-        """Ask if the drill is attended."""
-        return execution.plan.is_drill and execution.plan.hold.enabled
+        """Ask if the drill is attended, and there is something to judge."""
+        return execution.plan.is_drill and execution.plan.hold.enabled and launched_anything(execution)
 
     def request(self, execution: Execution) -> Request:
         """Ask for the verdict."""
@@ -50,8 +58,11 @@ class DrsHoldDrillSensor(HumanGateSensor):
         )
 
     def passed(self, execution: Execution) -> dict[str, Any] | None:
-        """Go on at once: a RECOVERY has no verdict, an unattended drill is not verified."""
-        return self._judge(execution, NOT_VERIFIED, None) if execution.plan.is_drill else None
+        """Go on at once: a RECOVERY has no verdict; an unattended drill, or one of nothing, is not verified."""
+        if not execution.plan.is_drill:
+            return None
+        notes = None if launched_anything(execution) else NOTHING_LAUNCHED
+        return self._judge(execution, NOT_VERIFIED, None, notes=notes)
 
     def opened(self, execution: Execution, request: Request, answers: Answers) -> None:
         """Show the execution as PAUSED."""
@@ -70,15 +81,23 @@ class DrsHoldDrillSensor(HumanGateSensor):
         return self._judge(execution, NOT_VERIFIED, answers, timed_out=True)
 
     def _judge(
-        self, execution: Execution, result: str, answers: Answers | None, *, timed_out: bool = False
+        self,
+        execution: Execution,
+        result: str,
+        answers: Answers | None,
+        *,
+        timed_out: bool = False,
+        notes: str | None = None,
     ) -> dict[str, Any]:
         answer = answers.accepted[-1] if answers and answers.accepted else {}
         verdict = {
             "result": result,
             "timedOut": timed_out,
+            **({"notes": notes} if notes else {}),
             **{name: answer[key] for name, key in VERDICT_FIELDS.items() if key in answer},
         }
-        payload: dict[str, Any] = {"verdict": verdict, "attempt": execution.attempt}
+        basis = answers.basis if answers else basis_of(execution, self.rests_on(execution))
+        payload: dict[str, Any] = {"verdict": verdict, "attempt": execution.attempt, "basis": basis}
         if answers:
             payload["hold"] = gate_row(answers, armed_by="hold", outcome=result)
         execution.view.push(keys.GATE_DECISION, execution.seal(payload, GATE_DECISION, 0))
@@ -87,3 +106,17 @@ class DrsHoldDrillSensor(HumanGateSensor):
             waits = other_gates_wait(execution, keys.HOLD_DRILL)
             execution.history.hold_closed(payload["hold"], verdict, other_gates_wait=waits)
         return payload
+
+
+def launched_anything(execution: Execution) -> bool:
+    """Whether a wave has jobs; those that were left out, and those without servers, have none.
+
+    :raises EvidenceError: if a wave's result was changed
+    """
+    states = execution.view.task_states()
+    for ref in execution.plan.selected_waves:
+        enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
+        # A wave that was left out this time may have told a result in an attempt before.
+        if states.get(enrich) != "skipped" and (pull_result(execution, ref.number, enrich) or {}).get("jobs"):
+            return True
+    return False

@@ -10,9 +10,13 @@ from typing import Any
 from airflow.sdk import BaseSensorOperator
 
 from drs_provider import keys
+from drs_provider.plan.evidence import GATE_ANSWERS
 from drs_provider.runtime import hitl
+from drs_provider.runtime.decisions import Basis, basis_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.place import require_end_ahead
+from drs_provider.runtime.signed import changed, signed, verified
 from drs_provider.runtime.state_store import TaskState
 
 
@@ -47,6 +51,7 @@ class Answers:
 
     :param attempt: the attempt in which the gate began; a clear of something else meanwhile makes the run's own
         attempt grow, and must not lose what was answered
+    :param basis: what people decide on, as it was when they were first asked
     :param asked: the question that was shown last: whose task instance, after how many answers
     """
 
@@ -54,6 +59,7 @@ class Answers:
     opened_at: float
     closed_at: float | None = None
     asked: dict[str, Any] | None = None
+    basis: Basis = field(default_factory=dict)
     accepted: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
 
@@ -64,12 +70,20 @@ class Answers:
 
 
 class HumanGateSensor(BaseSensorOperator):
-    """A sensor that parks in ``awaiting_input`` until people answer; subclasses say what and what then."""
+    """A sensor that parks in ``awaiting_input`` until people answer; subclasses say what and what then.
 
-    def __init__(self, **kwargs: Any) -> None:
+    :param wave_number: 1-based number of the wave behind it, or 0
+    """
+
+    def __init__(self, *, wave_number: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.wave_number = wave_number
         if self.soft_fail or self.never_fail:
             raise ValueError(f"{self.task_id}: a gate that fails softly would let the next wave start")
+
+    def rests_on(self, execution: Execution) -> Sequence[int]:
+        """Return the numbers of the waves whose results people decide on."""
+        raise TypeError(f"{type(self).__name__} must say what it rests on")
 
     def armed(self, execution: Execution) -> bool:
         """Whether to ask at all; once it has asked, a gate does not pass without its answer."""
@@ -98,6 +112,7 @@ class HumanGateSensor(BaseSensorOperator):
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Ask, or pass at once."""
         execution = Execution.open(context)
+        require_end_ahead(execution.view)
         if not self.armed(execution):
             return self.passed(execution)
         request = self.request(execution)
@@ -193,14 +208,25 @@ class HumanGateSensor(BaseSensorOperator):
             approvers=request.approvers,
         )
 
-    @staticmethod
-    def _stored(execution: Execution, attempt: int) -> Answers:
-        first = asdict(Answers(attempt, opened_at=execution.now()))
-        return Answers(**TaskState(execution.context).once(f"{keys.GATE_ANSWERS}_{attempt}", first))
+    def _stored(self, execution: Execution, attempt: int) -> Answers:
+        stored = TaskState(execution.context).get(_answers_key(attempt))
+        if stored is None:
+            answers = Answers(attempt, execution.now(), basis=basis_of(execution, self.rests_on(execution)))
+            self._store(execution, answers)
+            return answers
+        # Whoever may edit the run may write task states, and so the answers of other people.
+        answers = Answers(**verified(execution, stored, GATE_ANSWERS, self.wave_number))
+        if answers.attempt != attempt:
+            raise changed(GATE_ANSWERS)
+        return answers
 
-    @staticmethod
-    def _store(execution: Execution, answers: Answers) -> None:
-        TaskState(execution.context).set(f"{keys.GATE_ANSWERS}_{answers.attempt}", asdict(answers))
+    def _store(self, execution: Execution, answers: Answers) -> None:
+        value = signed(execution, asdict(answers), GATE_ANSWERS, self.wave_number)
+        TaskState(execution.context).set(_answers_key(answers.attempt), value)
+
+
+def _answers_key(attempt: int) -> str:
+    return f"{keys.GATE_ANSWERS}_{attempt}"
 
 
 def gate_row(answers: Answers, *, armed_by: str, outcome: str) -> dict[str, Any]:

@@ -21,7 +21,9 @@ from drs_provider.runtime.outages import (
     pause,
     rides_out_outages,
 )
-from drs_provider.runtime.watching import open_watch
+from drs_provider.runtime.place import require_end_ahead
+from drs_provider.runtime.run import RunView
+from drs_provider.runtime.watching import open_watch, told_jobs
 
 if TYPE_CHECKING:
     from drs_provider.triggers.recovery import DrsRecoveryTrigger
@@ -50,6 +52,7 @@ class DrsRecoverySensor(BaseSensorOperator):
     @tells_failure
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Defer, unless the wave is decided already; without the triggerer, poke until it is."""
+        require_end_ahead(RunView(context))
         if not self.deferrable:
             return super().execute(cast("Context", context))
         return self.look_again(context)
@@ -115,12 +118,9 @@ class DrsRecoverySensor(BaseSensorOperator):
     def _trigger(self, execution: Execution, wave: FrozenWave, watch: WaveWatch) -> DrsRecoveryTrigger:
         from drs_provider.triggers.recovery import DrsRecoveryTrigger
 
-        started = execution.view.pull(
-            keys.wave_task_id(wave.number, wave.name, keys.START_RECOVERY), keys.RECOVERY_JOBS
-        )
         return DrsRecoveryTrigger(
             wave=wave.model_dump(mode="json"),
-            started=started,
+            started=told_jobs(execution, wave) or {},
             memory=watch.memory(),
             execution_id=execution.plan.execution_id,
             plan_id=execution.plan.plan_name,
