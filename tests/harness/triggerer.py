@@ -33,6 +33,7 @@ class Triggerer:
         self._triggers: dict[str, asyncio.Task[Any]] = {}
         self._due: dict[str, float] = {}
         self.serialized: dict[str, dict[str, Any]] = {}
+        self._stored: dict[str, tuple[str, dict[str, Any]]] = {}
         self._polled: set[str] = set()
         self._news = asyncio.Event()
 
@@ -44,7 +45,11 @@ class Triggerer:
             return
         path, arguments = trigger.serialize()
         self.serialized[task_id] = json.loads(json.dumps(arguments))
-        made = import_string(path)(**self.serialized[task_id])
+        self._stored[task_id] = path, self.serialized[task_id]
+        self._run_trigger(task_id, path, self.serialized[task_id])
+
+    def _run_trigger(self, task_id: str, path: str, arguments: dict[str, Any]) -> None:
+        made = import_string(path)(**arguments)
         made.task_instance = SimpleNamespace(
             dag_id=self._run.dag.dag_id, run_id=self._run.dag_run.run_id, task_id=task_id, try_number=1
         )
@@ -60,6 +65,13 @@ class Triggerer:
         if trigger := self._triggers.pop(task_id, None):
             trigger.cancel()
             self._loop.run_until_complete(asyncio.wait({trigger}))
+
+    def restart(self) -> None:
+        """Die, and let another triggerer take over what was waited for, from what Airflow has stored of it."""
+        for task_id in [*self._triggers]:
+            path, arguments = self._stored[task_id]
+            self.cancel(task_id)
+            self._run_trigger(task_id, path, json.loads(json.dumps(arguments)))
 
     def published(self, task_id: str) -> None:
         """Take note of a trigger's poll."""
