@@ -137,13 +137,12 @@ class Follower:
         )
 
     def _waves_to_retry(self, attempt: Attempt) -> list[str]:
-        """Return the tasks of the waves that failed, as people clear them; none where nobody would."""
+        """Return the tasks of the waves to clear, as people do it; none where nobody would."""
         if attempt.run_state == "success" or attempt.stopped or self._spec.refused or not attempt.record:
             return []
         return [
-            self._spec.task_id(task, wave["waveNumber"])
-            for wave in attempt.record["waves"]
-            if wave["status"] == "FAILED"
+            self._spec.task_id(task, number)
+            for number in waves_to_clear(self._spec, attempt.record)
             for task in (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
         ]
 
@@ -231,6 +230,15 @@ class Follower:
         if task_id == keys.HOLD_DRILL:
             return "Passed"
         return "Reject" if task_id == f"gate_{self._spec.people.rejects_gate}" else "Approve"
+
+
+def waves_to_clear(spec: RunSpec, record: Mapping[str, Any]) -> list[int]:
+    """Return the waves that people clear after a red run; none if no wave failed.
+
+    A drill's cleanup has terminated all of its waves: it begins again with the first one.
+    """
+    failed = [int(wave["waveNumber"]) for wave in record["waves"] if wave["status"] == "FAILED"]
+    return [wave.number for wave in spec.waves] if failed and spec.is_drill else failed
 
 
 def _epoch(text: str) -> float:

@@ -103,6 +103,10 @@ class DrsNotInitializedError(DrsFailError):
     """DRS was never initialized in the target's Region."""
 
 
+class PreflightUnansweredError(DrsError):
+    """AWS could not answer what preflight asks: a retry asks again, in a process and with sessions of its own."""
+
+
 class PlanUnavailableError(DrsFailError):
     """The plan's file does not load, or is gone."""
 

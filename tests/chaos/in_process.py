@@ -15,6 +15,7 @@ import httpx
 from chaos.aws import TABLE_OPERATIONS
 from chaos.draw import draw
 from chaos.facts import Attempt, Job, RunFacts, Violation, World
+from chaos.follow import waves_to_clear
 from chaos.invariants import check
 from chaos.spec import PLACES, Fault, Moment, RunSpec, Strike
 from chaos.world import conf_of, plan_of
@@ -102,9 +103,8 @@ class Played:
         if last.run_state == "success" or last.stopped or self.spec.refused or last.record is None:
             return []
         return [
-            keys.wave_group_id(wave["waveNumber"], wave["waveName"])
-            for wave in last.record["waves"]
-            if wave["status"] == "FAILED"
+            keys.wave_group_id(number, self.spec.wave(number).name)
+            for number in waves_to_clear(self.spec, last.record)
         ]
 
     def _check(self) -> list[Violation]:

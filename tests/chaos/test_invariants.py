@@ -364,6 +364,18 @@ def test_history_and_record_that_differ() -> None:
     assert rule not in broken(run(attempt(table_down=True), stored=None), world())
 
 
+def test_a_message_may_be_stored_shortened_if_the_table_says_so() -> None:
+    long = run(
+        attempt(record=record(reason="a very long reason")), stored={**record(), "reason": "a very… [cut]"}
+    )
+    other = run(
+        attempt(record=record(reason="a very long reason")), stored={**record(), "reason": "the… [cut]"}
+    )
+
+    assert broken(long, world()) == set()
+    assert broken(other, world()) == {"history_equals_record"}
+
+
 def test_every_rule_is_checked_and_described() -> None:
     names = [rule.__name__ for rule in RULES]
 

@@ -201,3 +201,31 @@ def test_a_retry_of_prepare_keeps_what_was_frozen(play: Stage) -> None:
     assert run.ran("prepare") == 2
     assert run.record["startTime"] == pytest.approx(begun, abs=0.01)
     assert len(play.jobs()) == 1
+
+
+def test_a_preflight_that_aws_did_not_answer_is_tried_again(play: Stage) -> None:
+    # Both attempts of the SDK.
+    play.simulator.inject("DescribeSourceServers", code="ThrottlingException", times=2)
+    run = play.plan_run("wiki").approve_everything()
+
+    assert run.go() == "success"
+    assert run.ran("prepare") == 2
+    assert run.stored["status"] == "COMPLETED"
+
+
+def test_a_preflight_that_aws_never_answers_refuses_in_the_end_and_says_why(play: Stage) -> None:
+    play.simulator.inject("DescribeSourceServers", code="ThrottlingException")
+    run = play.plan_run("wiki")
+
+    assert run.go() == "failed"
+    assert run.ran("prepare") == 4
+    assert play.jobs() == []
+    assert run.stored["status"] == "FAILED"
+    assert "DescribeSourceServers" in run.stored["errorMessage"]
+
+
+def test_what_will_not_pass_by_itself_is_refused_at_once_also_while_aws_throttles(play: Stage) -> None:
+    play.simulator.inject("DescribeJobs", code="ThrottlingException")
+    made = plan({"name": "everything", "servers": ("s-9999999999999999f",)})
+
+    assert "s-9999999999999999f" in refused(play.plan_run(made))

@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider import keys, settings
-from drs_provider.exceptions import ExecutionRefusedError, PlanUnavailableError
+from drs_provider.exceptions import ExecutionRefusedError, PlanUnavailableError, PreflightUnansweredError
 from drs_provider.orchestration.admission import check_initiator, exclusion_reason, read_conf
 from drs_provider.orchestration.freezer import Freezer
 from drs_provider.plan.claims import claim_of
@@ -185,7 +185,9 @@ class DrsPrepareOperator(BaseOperator):
         emit(identity.execution_id, "preflight", blocking=len(report.blocking), warnings=len(report.warnings))
         if report.blocking:
             view.push(keys.RUN_RECORD, {**_known(plan, conf), "preflight": report.summary()})
-            raise ExecutionRefusedError(f"preflight refuses the execution:\n{report.text()}")
+            # Throttling or an expired session is no reason to refuse a recovery for good: Airflow tries again.
+            refusal = PreflightUnansweredError if report.may_pass else ExecutionRefusedError
+            raise refusal(f"preflight refuses the execution:\n{report.text()}")
         return result
 
     @staticmethod

@@ -70,6 +70,7 @@ class Finding:
     :param remedy: what to do about it; may be empty for an INFO
     :param overridable: whether ``preflight: warn`` turns it from BLOCK into WARN
     :param overridden: True if it would stop the execution, but the run configuration says otherwise
+    :param passing: whether it may be gone in a moment without anybody acting, such as a throttled check
     """
 
     code: str
@@ -80,6 +81,7 @@ class Finding:
     overridable: bool = False
     overridden: bool = False
     servers: tuple[ServerRef, ...] = ()
+    passing: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", _clip(self.message, _MAX_MESSAGE))
@@ -132,6 +134,11 @@ class PreflightReport:
     checked_at: float
     server_count: int = 0
     overridden_by: str = ""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether everything that stops the execution may be gone in a moment."""
+        return all(finding.passing for finding in self.blocking)
 
     @property
     def blocking(self) -> tuple[Finding, ...]:

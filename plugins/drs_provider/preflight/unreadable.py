@@ -15,6 +15,7 @@ from drs_provider.exceptions import (
     DrsIdentityError,
     DrsNotInitializedError,
 )
+from drs_provider.hooks.errors import is_transient
 from drs_provider.plan.account import AwsTarget
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import target_subject
@@ -106,6 +107,7 @@ def _undone(
         message=f"{topic} could not be checked: {explanation(error)}{also}",
         remedy=_remedy(error, target, overridable=covered),
         overridable=covered,
+        passing=is_transient(error),
     )
 
 
