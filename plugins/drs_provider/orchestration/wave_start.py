@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -26,7 +26,7 @@ from drs_provider.plan.drs_model import JobView, instances_by_server, parse_jobs
 from drs_provider.plan.evidence import START_INTENT
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.identity import job_tags
-from drs_provider.plan.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
+from drs_provider.plan.ownership import SETTLE_SECONDS, OwnedJob, StartIntent, own_jobs, unsettled_servers
 from drs_provider.plan.queueing import Ticket, holders_text, job_owner, reserved_for
 from drs_provider.plan.reconcile import Quotas, StartDecision, busy_servers, decide_start, quota_usage
 from drs_provider.runtime.execution import Execution
@@ -105,7 +105,7 @@ class WaveStart:
         instance_ids = {view.instance_id for view in live.values()}
         for own in owned:
             instance_ids |= {row.recovery_instance_id for row in own.job.servers if row.recovery_instance_id}
-        usage, quotas = quota_usage(jobs), self._quotas()
+        usage, quotas = quota_usage([*jobs, *self._unseen(owned)]), self._quotas()
         decide = partial(
             decide_start,
             wave_servers=wave.server_ids,
@@ -125,6 +125,11 @@ class WaveStart:
         if decision.launch and self._queue.may_exist(jobs) and (ahead := self._queue.ahead()):
             decision = decide(reserved=reserved_for(ahead, quotas))
         return _naming_blockers(decision, jobs, ahead)
+
+    def _unseen(self, owned: Iterable[OwnedJob]) -> list[JobView]:
+        """Return jobs that were started just now and that DescribeJobs does not show yet: they count, too."""
+        since = self._execution.now() - SETTLE_SECONDS
+        return [own.job for own in owned if not own.visible and (own.job.created_at or 0.0) > since]
 
     def _jobs(self) -> list[JobView]:
         # Ours since the execution's start, and whatever of others may still run: busy servers, quotas.

@@ -1,0 +1,150 @@
+"""The command line against a real Airflow, in the mounted form, each user with a token of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from drs_provider.cli.exit_codes import ExitCode
+from embedded.environment import REPOSITORY
+from embedded.stack import Stack
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+PROGRAM = [sys.executable, "-m", "drs_provider.cli"]
+
+
+@dataclass
+class CommandLine:
+    """Runs verbs as users of the stack."""
+
+    stack: Stack
+    home: Path
+
+    def environment(self, user: str) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "AIRFLOW_HOME": str(self.home),
+            "PYTHONPATH": str(REPOSITORY / "plugins"),
+            "AIRFLOW_API_URL": self.stack.api_url,
+            "AIRFLOW_API_USERNAME": user,
+            "AIRFLOW_API_PASSWORD": self.stack.secrets.passwords[user],
+        }
+
+    def __call__(self, *words: str, user: str = "dr-operator") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*PROGRAM, *words],
+            env=self.environment(user),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def watch(self, run: str) -> subprocess.Popen[str]:
+        words = [*PROGRAM, "watch", run, "--interval", "0.5s"]
+        return subprocess.Popen(
+            words,
+            env=self.environment("dr-viewer"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_until_asked(self, run: str, task_id: str) -> None:
+        plan, _, run_id = run.partition("/")
+        began = time.monotonic()
+        with self.stack.api("dr-operator") as api:
+            while time.monotonic() - began < 180:
+                for question in api.waiting_questions(f"drs_{plan}", run_id):
+                    instance = question["task_instance"]
+                    if (instance["task_id"], instance["state"]) == (task_id, "awaiting_input"):
+                        return
+                time.sleep(0.3)
+        raise AssertionError(f"{task_id} of {run} asked nobody")
+
+
+@pytest.fixture
+def drs(stack: Stack, tmp_path: Path) -> CommandLine:
+    stack.wait_for_dag("drs_erp_three_tier")
+    stack.wait_for_dag("drs_wiki")
+    return CommandLine(stack, tmp_path)
+
+
+def test_a_drill_from_preflight_to_report(drs: CommandLine) -> None:
+    run = "wiki/CLI-1"
+    checked = drs("preflight", "wiki", "-o", "json")
+    assert checked.returncode in (ExitCode.OK, ExitCode.WARNINGS), checked.stderr
+    assert json.loads(checked.stdout)["ok"]
+
+    start = ("drill", "wiki", "--run-id", "CLI-1", "--ticket", "CLI-1", "--pause-before", "all")
+    started = drs(*start)
+    assert (started.returncode, started.stderr) == (ExitCode.OK, "")
+    assert drs(*start, user="dr-viewer").returncode == ExitCode.NOT_ALLOWED
+    assert "nothing was started" in drs(*start).stdout
+
+    with drs.watch(run) as watched:
+        drs.wait_until_asked(run, "gate_1")
+        assert drs("approve", run, user="dr-viewer").returncode == ExitCode.NOT_ALLOWED
+        approved = drs("approve", "CLI-1", "--comment", "go on")
+        assert (approved.returncode, approved.stderr) == (ExitCode.OK, "")
+        drs.wait_until_asked(run, "hold_drill")
+        assert drs("verdict", "wiki", "passed", "--notes", "pages open").returncode == ExitCode.OK
+        lines, errors = watched.communicate(timeout=180)
+    assert (watched.returncode, errors) == (ExitCode.OK, "")
+    told = [line.partition("] ")[2] for line in lines.splitlines()]
+    assert "gate before wave 1 everything waits for anybody who may edit the run" in lines
+    assert "  python -m drs_provider.cli approve wiki/CLI-1 --wave everything" in told
+    assert "wave 1 everything: COMPLETED, 2 LAUNCHED" in told
+    assert told[-2].startswith("COMPLETED, 1 of 1 waves, verdict passed after 0:0")
+    assert "\x1b" not in lines
+
+    report = drs("report", "CLI-1", user="dr-viewer")
+    assert report.returncode == ExitCode.OK
+    assert "the same as file://" in report.stderr
+    content = json.loads(report.stdout)
+    assert content["record"]["ticket"] == "CLI-1"
+    assert content["verdict"]["notes"] == "pages open"
+    listed = json.loads(drs("status", "-o", "json").stdout)
+    assert [each["status"] for each in listed if each["dagRunId"] == "CLI-1"] == ["COMPLETED"]
+
+
+def test_who_may_not_approve_cancels_and_tries_again(drs: CommandLine) -> None:
+    run = "erp_three_tier/CLI-2"
+    assert (
+        drs("drill", "erp_three_tier", "--run-id", "CLI-2", "--waves", "application").returncode
+        == ExitCode.OK
+    )
+    drs.wait_until_asked(run, "gate_2")
+    refused = drs("approve", run)
+    assert refused.returncode == ExitCode.NOT_ALLOWED
+    assert (
+        refused.stderr == "error: you may not answer gate before wave 2 application; who may: dr-approver-1\n"
+    )
+
+    cancelled = drs("cancel", run, "--reason", "wrong day", "--wait", "-o", "json")
+    assert cancelled.returncode == ExitCode.OK, cancelled.stderr
+    assert json.loads(cancelled.stdout)["status"] == "CANCELLED"
+    assert drs("cancel", run).returncode == ExitCode.CONFLICT
+    assert drs("status", run).returncode == ExitCode.CANCELLED
+
+    assert drs("retry", run).returncode == ExitCode.OK
+    drs.wait_until_asked(run, "gate_2")
+    skipped = drs("approve", run, "--wave", "application", user="dr-approver-1")
+    assert (skipped.returncode, skipped.stderr) == (ExitCode.OK, "")
+    assert drs("approve", run, user="dr-approver-1").returncode == ExitCode.CONFLICT
+    drs.wait_until_asked(run, "hold_drill")
+    assert drs("verdict", run, "failed").returncode == ExitCode.OK
+    with drs.watch(run) as watched:
+        lines, errors = watched.communicate(timeout=180)
+    assert (watched.returncode, errors) == (ExitCode.OK, "")
+    assert "attempt 2" in lines
+    assert "COMPLETED, 1 of 3 waves, verdict failed" in lines
