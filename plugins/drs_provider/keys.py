@@ -31,6 +31,7 @@ WAVE_RESULT = "wave_result"
 OVERRIDES = "overrides"  # what a later attempt overrode; the first one's are in the frozen plan
 QUEUE_TICKET = "queue_ticket"  # the wave waits for quota, and with which right to go first
 NOTIFICATION_FAILURES = "notification_failures"  # of any task that sends messages
+METRICS_FAILURE = "metrics_failure"
 FAILURE = "failure"  # why a task of ours failed: its absence tells that the task was killed
 
 # XComs of gates, cleanup and finalize
@@ -53,6 +54,7 @@ CLEANUP_TARGETS = "cleanup_targets"
 CLEANUP_SINCE = "cleanup_since"
 EARLIER_ATTEMPTS = "earlier_attempts"
 ENDED_AT = "ended_at"
+METRICS_SENT = "metrics_sent"
 OUTAGE_SINCE = "outage_since"  # when AWS was first not reachable, until it is again
 
 _WAVE_GROUP = re.compile(r"wave_(\d+)_(.+)")

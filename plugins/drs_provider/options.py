@@ -67,6 +67,18 @@ OPTIONS: dict[str, Option] = {
         "string", "", "External ID for history_role, if its trust policy asks for one."
     ),
     "history_table": Option("string", "execution-history", "Name of the DynamoDB table."),
+    "metrics_connection": Option(
+        "string", "", "Airflow connection with which metrics go to CloudWatch; empty: none are sent."
+    ),
+    "metrics_account_id": Option("string", "", "Account (12 digits) that the metrics go to."),
+    "metrics_region": Option("string", "", "Region that the metrics go to."),
+    "metrics_role": Option(
+        "string", "", "Role to assume in the metrics' account; empty if the connection is its own."
+    ),
+    "metrics_external_id": Option(
+        "string", "", "External ID for metrics_role, if its trust policy asks for one."
+    ),
+    "metrics_namespace": Option("string", "DRS-Orchestration", "CloudWatch namespace of the metrics."),
     "poll_interval_seconds": Option(
         "float",
         "20",

@@ -11,7 +11,6 @@ import math
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from airflow.sdk.configuration import conf
 
@@ -144,7 +143,14 @@ def history_target() -> AwsTarget | None:
 
     :raises DrsConfigurationError: if the history is switched on with incomplete settings
     """
-    return _target("history")
+    return _target(
+        "history",
+        connection=get("history_connection"),
+        account_id=get("history_account_id"),
+        region=get("history_region"),
+        role=get("history_role"),
+        external_id=get("history_external_id"),
+    )
 
 
 def metrics_target() -> AwsTarget | None:
@@ -152,24 +158,31 @@ def metrics_target() -> AwsTarget | None:
 
     :raises DrsConfigurationError: if metrics are switched on with incomplete settings
     """
-    return _target("metrics")
+    return _target(
+        "metrics",
+        connection=get("metrics_connection"),
+        account_id=get("metrics_account_id"),
+        region=get("metrics_region"),
+        role=get("metrics_role"),
+        external_id=get("metrics_external_id"),
+    )
 
 
-def _target(what: str) -> AwsTarget | None:
-    """Return the account context of the options ``<what>_connection``, ``<what>_account_id`` and so on."""
-    if not get(f"{what}_connection"):
+def _target(
+    name: str, *, connection: str, account_id: str, region: str, role: str, external_id: str
+) -> AwsTarget | None:
+    """Return the account context of a group of options, or None without a connection."""
+    if not connection:
         return None
-    role = get(f"{what}_role") or None
-    values: dict[str, Any] = {
-        "name": what,
-        "connection": get(f"{what}_connection"),
-        "account_id": get(f"{what}_account_id"),
-        "region": get(f"{what}_region"),
-        "own_account": role is None,
-        "role": role,
-        "external_id": get(f"{what}_external_id") or None,
-    }
     try:
-        return AwsTarget(**values)
+        return AwsTarget(
+            name=name,
+            connection=connection,
+            account_id=account_id,
+            region=region,
+            own_account=not role,
+            role=role or None,
+            external_id=external_id or None,
+        )
     except ValueError as error:
-        raise DrsConfigurationError(f"[drs] {what}_* settings: {error}") from error
+        raise DrsConfigurationError(f"[drs] {name}_* settings: {error}") from error

@@ -143,12 +143,15 @@ def test_the_verdict_and_the_report_are_kept(drill: SimpleNamespace) -> None:
 
 
 def test_the_timeline_tells_the_whole_story(drill: SimpleNamespace) -> None:
-    expected = ["preflight", "executionStarted"]
-    expected += ["jobStarted", "jobsEnded", "enrichmentStarted", "waveCompleted"]
-    expected += ["gateOpened", "gateClosed"]
-    expected += ["jobStarted", "jobsEnded", "enrichmentStarted", "waveCompleted"] * 2
-    expected += ["holdOpened", "drillJudged", "drillCleanedUp", "executionFinalized"]
-    assert drill.events == expected
+    wave = ["jobStarted", "waveStarted", "jobsEnded", "enrichmentStarted", "enrichmentEnded", "waveCompleted"]
+    expected = ["prepareStarted", "preflight", "expectedDuration", "executionStarted", "prepareEnded"]
+    expected += [*wave, "gateOpened", "gateClosed", *wave, *wave]
+    expected += ["holdOpened", "drillJudged", "cleanupStarted", "instancesTerminating", "drillCleanedUp"]
+    expected += ["executionFinalized"]
+    # Whose credentials are used is told whenever a process asks for them first, progress whenever a poll shows any.
+    assert [name for name in drill.events if name not in ("identityProven", "progress")] == expected
+    assert drill.events.index("identityProven") < drill.events.index("preflight")
+    assert drill.events.count("progress") >= 3
 
 
 def test_trap_18_times_are_those_of_drs(drill: SimpleNamespace) -> None:

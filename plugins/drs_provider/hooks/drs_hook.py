@@ -28,7 +28,9 @@ from drs_provider.exceptions import (
 )
 from drs_provider.hooks.errors import is_access_denied, is_expired_token, is_rejected_credential
 from drs_provider.hooks.sessions import TargetRole, merged_config, share_service_models
+from drs_provider.hooks.timeline import tell
 from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.events import Event
 
 DEFAULT_CONFIG = Config(
     connect_timeout=10,
@@ -198,6 +200,15 @@ class DrsHook(AwsBaseHook):
             )
         self._caller_arn = identity["Arn"]
         self.log.info("Acting as %s, Region %s", identity["Arn"], target.region)
+        tell(
+            self.session_name,
+            Event.IDENTITY_PROVEN,
+            accountId=target.account_id,
+            region=target.region,
+            target=target.name,
+            callerArn=identity["Arn"],
+            sessionName=self.session_name,
+        )
         return session
 
     def _target_session(self, target: AwsTarget) -> boto3.session.Session:

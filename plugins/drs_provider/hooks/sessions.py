@@ -13,7 +13,9 @@ from botocore.loaders import create_loader
 
 from drs_provider.exceptions import DrsIdentityError
 from drs_provider.hooks.errors import is_access_denied
+from drs_provider.hooks.timeline import tell
 from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.events import Event
 
 _shared_loader: Any = create_loader()
 
@@ -78,6 +80,15 @@ class TargetRole:
                 raise DrsIdentityError(self._denied(error)) from error
             raise
         credentials = answer["Credentials"]
+        tell(
+            self._arguments["RoleSessionName"],
+            Event.ROLE_ASSUMED,
+            accountId=self._target.account_id,
+            region=self._target.region,
+            roleArn=self._role_arn,
+            sessionName=self._arguments["RoleSessionName"],
+            expires=credentials["Expiration"].isoformat(),
+        )
         return {
             "access_key": credentials["AccessKeyId"],
             "secret_key": credentials["SecretAccessKey"],

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 
 from drs_provider import keys, settings
 from drs_provider.exceptions import CleanupIncompleteError
+from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.runtime.cleanups import tell_cleanup
 from drs_provider.runtime.execution import Execution, never_started
@@ -56,7 +57,10 @@ class DrsCleanupDrillOperator(BaseOperator):
         from drs_provider.orchestration.drill_cleanup import DrillCleanup  # boto3 stays out of DAG parsing
 
         state = TaskState(execution.context)
-        since = state.once(f"{keys.CLEANUP_SINCE}_{execution.attempt}", execution.now())
+        now = execution.now()
+        since = state.once(f"{keys.CLEANUP_SINCE}_{execution.attempt}", now)
+        if since == now:
+            execution.emit(Event.CLEANUP_STARTED)
         targets = DrillCleanup(execution, state).step()
         unfinished = [target for target in targets if not target.done]
         if not unfinished:
@@ -101,5 +105,5 @@ class DrsCleanupDrillOperator(BaseOperator):
     @staticmethod
     def _tell(execution: Execution, report: dict[str, Any]) -> dict[str, Any]:
         tell_cleanup(execution, report)
-        execution.emit("drillCleanedUp", **report)
+        execution.emit(Event.DRILL_CLEANED_UP, **report)
         return report

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 
 from drs_provider.exceptions import WaveFailedError
+from drs_provider.plan.events import Event
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.notifications import notify
@@ -50,15 +51,22 @@ class DrsEnrichOperator(BaseOperator):
         execution = Execution.open(context)
         watch = open_watch(execution, execution.wave(self.wave_number))
         started = execution.now()
-        execution.emit("enrichmentStarted", waveNumber=self.wave_number)
+        execution.emit(Event.ENRICHMENT_STARTED, waveNumber=self.wave_number)
         result = completed_wave(execution, watch)
+        seconds = round(execution.now() - started, 3)
         execution.emit(
-            "waveCompleted" if result["status"] == "COMPLETED" else "waveFailed",
+            Event.ENRICHMENT_ENDED,
+            waveNumber=self.wave_number,
+            seconds=seconds,
+            complete=not result.get("enrichmentIncomplete", False),
+        )
+        execution.emit(
+            Event.WAVE_COMPLETED if result["status"] == "COMPLETED" else Event.WAVE_FAILED,
             waveNumber=self.wave_number,
             status=result["status"],
             serversRecovered=result["serversRecovered"],
             serversTotal=result["serversTotal"],
-            enrichmentSeconds=round(execution.now() - started, 3),
+            enrichmentSeconds=seconds,
         )
         push_result(execution, result)
         execution.history.wave_ended(result)

@@ -11,10 +11,12 @@ from drs_provider import keys, settings
 from drs_provider.exceptions import EvidenceError, ExecutionFailedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.links import DrsReportLink
+from drs_provider.plan.events import Event
 from drs_provider.plan.record import ExecutionRecord, with_report
 from drs_provider.runtime.execution import Execution, never_started, only_looked
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.history import RunHistory
+from drs_provider.runtime.metrics import send_metrics
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.state_store import TaskState
@@ -70,8 +72,9 @@ class DrsFinalizeOperator(BaseOperator):
         record = self._write_report(execution.history.finalize(final.record), execution.history)
         self._keep_attempt(state, record)
         execution.view.push(keys.EXECUTION_RECORD, small(record))
+        send_metrics(record, state, execution.view)
         statuses = {wave["waveName"]: wave["status"] for wave in record["waves"]}
-        execution.emit("executionFinalized", status=record["status"], waves=statuses)
+        execution.emit(Event.EXECUTION_FINALIZED, status=record["status"], waves=statuses)
         notify(execution, "finished", final.summary, record=small(record))
         self._colour(final)
         return {"status": record["status"], "report": self.link_address}
@@ -86,9 +89,13 @@ class DrsFinalizeOperator(BaseOperator):
         history = RunHistory.of(ExecutionRef.of(record), lambda: record)
         record = self._write_report(history.finalize(record), history)
         emit(
-            record["executionId"], "executionFinalized", status=record["status"], error=record["errorMessage"]
+            record["executionId"],
+            Event.EXECUTION_FINALIZED,
+            status=record["status"],
+            error=record["errorMessage"],
         )
         view.push(keys.EXECUTION_RECORD, small(record))
+        send_metrics(record, TaskState(context), view)
         raise ExecutionFailedError(f"{record['status']}: {record['errorMessage']}")
 
     def _write_report(self, record: ExecutionRecord, history: RunHistory) -> ExecutionRecord:
@@ -99,7 +106,7 @@ class DrsFinalizeOperator(BaseOperator):
         except OSError as error:
             # The outcome of a recovery does not hang on the place for its report.
             self.log.exception("The report could not be written below %s", settings.reports_path())
-            emit(record["executionId"], "reportFailed", error=str(error))
+            emit(record["executionId"], Event.REPORT_FAILED, error=str(error))
             return record
         self.link_address = report.html_uri
         self.log.info("Report: %s", report.html_uri)

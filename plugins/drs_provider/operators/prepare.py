@@ -15,20 +15,23 @@ from drs_provider.exceptions import ExecutionRefusedError, PlanUnavailableError,
 from drs_provider.orchestration.admission import check_initiator, exclusion_reason, read_conf
 from drs_provider.orchestration.freezer import Freezer
 from drs_provider.plan.claims import claim_of
+from drs_provider.plan.events import Event
 from drs_provider.plan.freezing import RunIdentity, freeze_header, freeze_waves
 from drs_provider.plan.frozen import FrozenPlan, FrozenWave
+from drs_provider.plan.identity import plan_name_of
 from drs_provider.plan.model import Plan
 from drs_provider.plan.run_conf import RunConf
 from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.decisions import tell_prepared
 from drs_provider.runtime.execution import DRY_RUN, EXCLUDED, REFUSED, STARTED, Execution, execution_id_of
+from drs_provider.runtime.expected import with_expectation
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.history import history_reader
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.place import require_end_ahead
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.state_store import TaskState
-from drs_provider.runtime.timeline import emit
+from drs_provider.runtime.timeline import emit, emitted
 
 if TYPE_CHECKING:
     from drs_provider.preflight.run import PreflightResult
@@ -55,7 +58,13 @@ class DrsPrepareOperator(BaseOperator):
     @tells_failure
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Prepare the execution, or refuse it."""
-        run, view = RunFacts.of(context), RunView(context)
+        run = RunFacts.of(context)
+        execution_type = str(run.conf.get("execution_type", "DRILL"))
+        facts = {"plan": plan_name_of(run.dag_id), "executionType": execution_type, "attempt": run.attempt}
+        with emitted(execution_id_of(run), Event.PREPARE_STARTED, Event.PREPARE_ENDED, **facts):
+            return self._prepare(context, run, RunView(context))
+
+    def _prepare(self, context: Mapping[str, Any], run: RunFacts, view: RunView) -> dict[str, Any]:
         freezer = Freezer(TaskState(context), execution_id_of(run))
         frozen = freezer.load()
         if frozen:
@@ -73,7 +82,7 @@ class DrsPrepareOperator(BaseOperator):
         tell_prepared(execution)
         if self._plan is None or self._plan.content_hash != execution.plan.plan_hash:
             self.log.warning("The plan's file has changed since; the execution goes on from its frozen plan")
-            execution.emit("planEdited", frozenHash=execution.plan.plan_hash)
+            execution.emit(Event.PLAN_EDITED, frozenHash=execution.plan.plan_hash)
         # Another execution may have begun since; and a claim goes with the XComs of the try before.
         from drs_provider.orchestration.claiming import claim_again
 
@@ -119,6 +128,7 @@ class DrsPrepareOperator(BaseOperator):
             ],
         )
         waves = freeze_waves(plan, conf, preflight.servers, preflight.snapshots)
+        header = with_expectation(header, waves)
         header = self._claim(context, view, conf, header, waves)
         freezer.freeze(header, waves)
         freezer.publish(view)
@@ -182,7 +192,12 @@ class DrsPrepareOperator(BaseOperator):
         if conf.dry_run:
             view.push(keys.OUTCOME, DRY_RUN)
         self.log.info("Preflight of %s:\n%s", plan.name, report.text())
-        emit(identity.execution_id, "preflight", blocking=len(report.blocking), warnings=len(report.warnings))
+        emit(
+            identity.execution_id,
+            Event.PREFLIGHT,
+            blocking=len(report.blocking),
+            warnings=len(report.warnings),
+        )
         if report.blocking:
             view.push(keys.RUN_RECORD, {**_known(plan, conf), "preflight": report.summary()})
             # Throttling or an expired session is no reason to refuse a recovery for good: Airflow tries again.
@@ -196,10 +211,11 @@ class DrsPrepareOperator(BaseOperator):
         tell_prepared(execution)
         execution.history.started(execution.new_record())
         execution.emit(
-            "executionStarted", executionType=str(plan.execution_type), waves=len(plan.selected_waves)
+            Event.EXECUTION_STARTED, executionType=str(plan.execution_type), waves=len(plan.selected_waves)
         )
         waves = len(plan.selected_waves)
-        notify(execution, "start", f"{plan.execution_type} {plan.plan_title} has started: {waves} waves")
+        summary = f"{plan.execution_type} {plan.plan_title} has started: {waves} waves"
+        notify(execution, "start", f"{summary}, expected: {execution.expected.text()}")
         return {"executionId": plan.execution_id, "attempt": execution.attempt}
 
 

@@ -14,6 +14,7 @@ from drs_provider import keys, settings
 from drs_provider.exceptions import GateClosedError, WaveFailedError
 from drs_provider.links import DrsJobsLink
 from drs_provider.orchestration.wave_place import check_place
+from drs_provider.plan.events import Event
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution
@@ -114,6 +115,7 @@ class DrsStartRecoveryOperator(BaseOperator):
             "skippedByDecision": by_decision,
         }
         push_result(execution, result)
+        execution.emit(Event.WAVE_SKIPPED, waveNumber=self.wave_number, reason=reason)
         execution.history.wave_skipped(self.wave_number, reason)
         raise AirflowSkipException(f"wave {self.wave_number}: {reason}")
 
@@ -133,7 +135,7 @@ class DrsStartRecoveryOperator(BaseOperator):
             )
         queue.wait(len(started.short))
         self.log.info("Waiting: %s", started.waiting_text())
-        execution.emit("waveQueued", waveNumber=wave.number, waitingServers=len(started.waiting))
+        execution.emit(Event.WAVE_QUEUED, waveNumber=wave.number, waitingServers=len(started.waiting))
         pause(self, settings.get_seconds("queue_poll_seconds"))
 
     def _tell(
@@ -141,6 +143,14 @@ class DrsStartRecoveryOperator(BaseOperator):
     ) -> dict[str, Any]:
         first = state.once(f"{keys.FIRST_STARTED}_{execution.attempt}", execution.now())
         jobs = self._publish_jobs(execution, wave, started, first)
+        execution.emit(
+            Event.WAVE_STARTED,
+            waveNumber=wave.number,
+            waveName=wave.name,
+            jobs=[job["jobId"] for job in jobs["jobs"]],
+            servers=len(wave.servers),
+            deadline=jobs["deadline"],
+        )
         execution.history.wave_polling(wave.number, started.jobs, started_at=first)
         return jobs
 

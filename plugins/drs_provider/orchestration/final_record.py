@@ -26,6 +26,7 @@ from drs_provider.plan.states import ExecutionStatus, run_is_green, terminal_sta
 from drs_provider.runtime.cleanups import told_cleanup
 from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution, execution_id_of
+from drs_provider.runtime.expected import took_text
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.wave_results import record_fields
 
@@ -88,7 +89,10 @@ def final_record(
     recovered = sum(outcome.servers_recovered for outcome in outcomes)
     total = sum(outcome.servers_total for outcome in outcomes if outcome.selected)
     plan = execution.plan
-    summary = f"{plan.execution_type} {plan.plan_title}: {status}, {recovered} of {total} servers recovered"
+    summary = (
+        f"{plan.execution_type} {plan.plan_title}: {status}, {recovered} of {total} servers recovered, "
+        f"{took_text(execution, record)}"
+    )
     return FinalRecord(record, tuple(problems), summary)
 
 

@@ -111,6 +111,18 @@ class FrozenHold(Frozen):
     on_timeout: Literal["cleanup", "keep"] = "cleanup"
 
 
+class FrozenExpectation(Frozen):
+    """How long the execution is expected to take, waiting for people excluded.
+
+    :param source: ``history`` or ``profile``
+    :param executions: how many earlier executions it is the median of
+    """
+
+    seconds: float = Field(ge=0)
+    source: str
+    executions: int = Field(default=0, ge=0)
+
+
 class FrozenPlan(Frozen):
     """The header of a frozen plan; times are epoch seconds (UTC).
 
@@ -121,6 +133,7 @@ class FrozenPlan(Frozen):
     :param notifications: the plan's notifiers: ``events``, ``notifier`` (class path) and ``args``
     :param preflight: summary of the preflight report
     :param overrides: findings that were overridden: what, who, why
+    :param expected: how long it is expected to take; None in plans that an older version froze
     """
 
     execution_id: str = Field(min_length=1)
@@ -151,6 +164,7 @@ class FrozenPlan(Frozen):
     waves: tuple[FrozenWaveRef, ...]
     preflight: dict[str, Any] = Field(default_factory=dict)
     overrides: tuple[dict[str, Any], ...] = ()
+    expected: FrozenExpectation | None = None
 
     @property
     def is_drill(self) -> bool:

@@ -74,6 +74,7 @@ def initial_record(
     *,
     attempt: int,
     expected_duration_seconds: float,
+    expected_duration_source: str = "profile",
     now: float,
 ) -> ExecutionRecord:
     """Build the record of an execution that starts: every wave is in it, PENDING (trap 7).
@@ -82,6 +83,7 @@ def initial_record(
 
     :param waves: frozen waves; those that the run leaves out may be missing
     :param attempt: number of the attempt, 1 for the first
+    :param expected_duration_source: where the expectation comes from, ``history`` or ``profile``
     :param now: when the attempt begins
     :raises ValueError: if the header's waves are not numbered 1, 2, 3 …, or a selected one is missing
     """
@@ -103,6 +105,7 @@ def initial_record(
         "triggerTime": plan.run_after,
         "startTime": now,
         "expectedDuration": round(expected_duration_seconds),
+        "expectedDurationSource": expected_duration_source,
         "incidentTime": plan.incident_time,
         "initiatedBy": plan.initiated_by,
         "requestedBy": plan.requested_by,

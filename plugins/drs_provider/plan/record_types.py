@@ -155,6 +155,7 @@ class ExecutionRecord(TypedDict, total=False):
     startTime: Required[float]
     endTime: float
     expectedDuration: int
+    expectedDurationSource: str  # history or profile
     durationSeconds: float
     waitingSeconds: float
     incidentTime: float

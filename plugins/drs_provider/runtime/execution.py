@@ -14,7 +14,8 @@ from drs_provider import keys, settings
 from drs_provider.exceptions import EvidenceError, PreemptedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.estimates import expected_seconds
+from drs_provider.plan.durations import Expectation, expectation
+from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import (
     FROZEN_PLAN,
     FROZEN_WAVE,
@@ -189,19 +190,33 @@ class Execution:
         )
         return RunHistory.of(ref, self.new_record)
 
+    @cached_property
+    def expected(self) -> Expectation:
+        """How long the execution is expected to take, as it was frozen."""
+        frozen = self.plan.expected
+        if frozen is None:
+            return expectation(self.plan.execution_type, self.waves(), None)
+        return Expectation(frozen.seconds, frozen.source, frozen.executions)
+
     def new_record(self) -> ExecutionRecord:
         """Return the record of this attempt as it begins."""
-        first = self.attempt == 1 or self.run.started_at is None
         waves = self.waves()
         return initial_record(
             self.plan,
             waves,
             attempt=self.attempt,
-            expected_duration_seconds=expected_seconds(self.plan.execution_type, waves),
-            now=self.plan.started_at if first else self.run.started_at or self.plan.started_at,
+            expected_duration_seconds=self.expected.seconds,
+            expected_duration_source=self.expected.source,
+            now=self.started_at,
         )
 
-    def emit(self, event: str, **facts: Any) -> None:
+    @property
+    def started_at(self) -> float:
+        """When this attempt began, in epoch seconds."""
+        first = self.attempt == 1 or self.run.started_at is None
+        return self.plan.started_at if first else self.run.started_at or self.plan.started_at
+
+    def emit(self, event: Event, **facts: Any) -> None:
         """Log a timeline event of this execution."""
         emit(self.plan.execution_id, event, attempt=self.attempt, **facts)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from drs_provider import keys, settings
+from drs_provider.plan.events import Event
 
 if TYPE_CHECKING:
     from drs_provider.runtime.execution import Execution
@@ -35,11 +36,13 @@ def notify(execution: Execution, event: str, summary: str, **facts: Any) -> None
         "planTitle": plan.plan_title,
         "ticket": plan.ticket,
         "reason": plan.reason,
+        "elapsedSeconds": round(execution.now() - execution.started_at),
+        "expectedSeconds": round(execution.expected.seconds),
         **facts,
     }
     failed = send(plan.notifications, {**execution.context, "drs": drs})
     for notifier, error in failed.items():
-        execution.emit("notificationFailed", notifier=notifier, error=error)
+        execution.emit(Event.NOTIFICATION_FAILED, notifier=notifier, error=error)
     if failed:
         rows = [{"event": event, "notifier": path, "error": error} for path, error in failed.items()]
         execution.view.push(keys.NOTIFICATION_FAILURES, rows)

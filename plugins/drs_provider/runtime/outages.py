@@ -13,6 +13,7 @@ from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk.exceptions import TaskDeferred
 
 from drs_provider import keys, settings
+from drs_provider.plan.events import Event
 from drs_provider.runtime.execution import execution_id_of
 from drs_provider.runtime.run import RunFacts
 from drs_provider.runtime.state_store import TaskState
@@ -77,7 +78,7 @@ def is_borne(context: Mapping[str, Any], error: Exception) -> bool:
     log.warning("AWS cannot be reached, looking again in %d s: %s", PAUSE_SECONDS, error)
     task_id = context["ti"].task_id
     execution_id = execution_id_of(RunFacts.of(context))
-    emit(execution_id, "awsUnreachable", task=task_id, seconds=round(waited), error=str(error))
+    emit(execution_id, Event.AWS_UNREACHABLE, task=task_id, seconds=round(waited), error=str(error))
     return True
 
 

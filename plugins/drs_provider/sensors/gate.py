@@ -7,11 +7,13 @@ from typing import Any
 
 from drs_provider import keys
 from drs_provider.exceptions import GateClosedError
+from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenGate, FrozenWave
 from drs_provider.runtime import hitl
 from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.expected import elapsed_text
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.run import AWAITING_INPUT
 from drs_provider.runtime.texts import plain_markdown
@@ -81,7 +83,7 @@ class DrsPauseGateSensor(HumanGateSensor):
 
     def opened(self, execution: Execution, request: Request, answers: Answers) -> None:
         """Show the execution as PAUSED."""
-        execution.emit("gateOpened", waveNumber=self.wave_number, timeoutSeconds=request.timeout_seconds)
+        execution.emit(Event.GATE_OPENED, waveNumber=self.wave_number, timeoutSeconds=request.timeout_seconds)
         armed_by = self._armed_by(execution, execution.wave(self.wave_number).gate)
         execution.history.gate_opened(self.wave_number, armed_by, answers.opened_at)
         notify(execution, "gate", f"Gate before wave {self.wave_number} waits: {request.subject}")
@@ -122,7 +124,7 @@ class DrsPauseGateSensor(HumanGateSensor):
             payload["gate"] = gate_row(answers, armed_by=armed_by, outcome=timeout_policy or decision)
         execution.view.push(keys.GATE_DECISION, execution.seal(payload, GATE_DECISION, self.wave_number))
         if answers:
-            execution.emit("gateClosed", waveNumber=self.wave_number, decision=decision)
+            execution.emit(Event.GATE_CLOSED, waveNumber=self.wave_number, decision=decision)
             others = other_gates_wait(execution, keys.gate_task_id(self.wave_number))
             execution.history.gate_closed(self.wave_number, payload["gate"], other_gates_wait=others)
         return payload
@@ -143,6 +145,7 @@ def gate_body(execution: Execution, wave: FrozenWave) -> str:
         f"Next: wave {wave.number} **{plain_markdown(wave.name)}**, {len(wave.servers)} servers in account "
         f"{wave.target.account_id}, {wave.target.region}."
     )
+    lines.append(elapsed_text(execution))
     replaceable = execution.plan.conf.get("replace_live_instances") or ()
     replaced = [server.name for server in wave.servers if server.source_server_id in replaceable]
     if replaced:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from drs_provider import keys
+from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.runtime import hitl
 from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.expected import elapsed_text
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.wave_results import pull_result
 from drs_provider.sensors.gate import other_gates_wait
@@ -20,6 +22,10 @@ FAILED = "Failed"
 NOT_VERIFIED = "not verified"
 NOTHING_LAUNCHED = "nothing was launched"
 
+_CLEANUP_TEXT = {
+    "terminate": "Cleanup terminates the drill's instances after your verdict.",
+    "keep": "The drill's instances are kept after your verdict.",
+}
 VERDICT_FIELDS = {"by": "respondedBy", "at": "respondedAt", "notes": "notes"}
 
 
@@ -45,9 +51,7 @@ class DrsHoldDrillSensor(HumanGateSensor):
         plan = execution.plan
         return Request(
             subject=f"DRILL {plan.plan_title}: test the launched servers, then judge the drill",
-            body="Cleanup terminates the drill's instances after your verdict."
-            if plan.cleanup == "terminate"
-            else "The drill's instances are kept after your verdict.",
+            body=f"{_CLEANUP_TEXT[plan.cleanup]}\n\n{elapsed_text(execution)}",
             options=(PASSED, FAILED),
             confirming=PASSED,
             closing=FAILED,
@@ -66,7 +70,7 @@ class DrsHoldDrillSensor(HumanGateSensor):
 
     def opened(self, execution: Execution, request: Request, answers: Answers) -> None:
         """Show the execution as PAUSED."""
-        execution.emit("holdOpened", timeoutSeconds=request.timeout_seconds)
+        execution.emit(Event.HOLD_OPENED, timeoutSeconds=request.timeout_seconds)
         execution.history.hold_opened(answers.opened_at)
         notify(execution, "gate", request.subject)
 
@@ -101,7 +105,7 @@ class DrsHoldDrillSensor(HumanGateSensor):
         if answers:
             payload["hold"] = gate_row(answers, armed_by="hold", outcome=result)
         execution.view.push(keys.GATE_DECISION, execution.seal(payload, GATE_DECISION, 0))
-        execution.emit("drillJudged", result=result)
+        execution.emit(Event.DRILL_JUDGED, result=result)
         if answers:
             waits = other_gates_wait(execution, keys.HOLD_DRILL)
             execution.history.hold_closed(payload["hold"], verdict, other_gates_wait=waits)

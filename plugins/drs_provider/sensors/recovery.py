@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from airflow.sdk import BaseSensorOperator, Context
 
 from drs_provider import keys, settings
+from drs_provider.plan.events import Event
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.verdict import WaveVerdict
 from drs_provider.plan.watch import WaveWatch
@@ -132,7 +133,7 @@ class DrsRecoverySensor(BaseSensorOperator):
 
     def _tell(self, execution: Execution, verdict: WaveVerdict) -> dict[str, Any]:
         execution.emit(
-            "jobsEnded",
+            Event.JOBS_ENDED,
             waveNumber=self.wave_number,
             recovered=verdict.recovered,
             servers=len(verdict.servers),

@@ -15,6 +15,7 @@ from drs_provider import keys
 from drs_provider.exceptions import DrsError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.plan.drs_model import JobView, LogEvent, parse_jobs, parse_log
+from drs_provider.plan.events import Event
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.progress import latest_time, polled_rows, progress
 from drs_provider.plan.record import ServerRow
@@ -22,6 +23,7 @@ from drs_provider.plan.states import ExecutionType
 from drs_provider.plan.watch import WaveWatch
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.run import publish_xcom, read_xcom
+from drs_provider.runtime.timeline import emit
 from drs_provider.runtime.watching import make_watch
 from drs_provider.runtime.wave_results import row_chunks
 from drs_provider.triggers.cadence import PollSettings
@@ -118,6 +120,7 @@ class Publisher:
         self._history: RunHistory | None = None
         self._logs: dict[str, tuple[LogEvent, ...]] = {}
         self._closed_logs: set[str] = set()
+        self._told: tuple[Any, Any] | None = None
 
     async def decided(self, snapshot: PollSnapshot, subscription: Subscription) -> bool:
         """Take in a poll."""
@@ -137,8 +140,16 @@ class Publisher:
         self._rows = {row["sourceServerId"]: row for row in rows}
         now = latest_time(jobs, logs, snapshot.at)
         shown = progress(self._watch.wave, rows, logs, execution_type=self._type, now=now)
+        self._tell(shown)
         await self._publish(shown, rows, snapshot.at)
         return verdict.decided
+
+    def _tell(self, shown: Mapping[str, Any]) -> None:
+        """Log the progress if servers' states or the phase are others than at the last poll."""
+        state = (shown["servers"], shown["phase"])
+        if state != self._told:
+            self._told = state
+            emit(self._trigger.execution_id, Event.PROGRESS, attempt=self._trigger.attempt, **shown)
 
     async def preempted(self) -> bool:
         """Whether a RECOVERY seems to have cancelled this drill; its task looks whether that is true."""
