@@ -23,6 +23,7 @@ from drs_provider.hooks.ec2_rows import instance_exists
 from drs_provider.hooks.errors import is_conflict, is_outcome_unknown, is_quota_exceeded, is_transient
 from drs_provider.orchestration.quota_queue import QuotaQueue
 from drs_provider.plan.drs_model import JobView, instances_by_server, parse_jobs
+from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import START_INTENT
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.identity import job_tags
@@ -204,7 +205,7 @@ class WaveStart:
         answered = replace(intent, job_id=job.job_id)
         self._save([answered if stored == intent else stored for stored in self._intents()])
         self._execution.emit(
-            "jobStarted", waveNumber=self._wave.number, jobId=job.job_id, servers=len(intent.servers)
+            Event.JOB_STARTED, waveNumber=self._wave.number, jobId=job.job_id, servers=len(intent.servers)
         )
 
     def _intend(self, servers: tuple[str, ...]) -> StartIntent:
