@@ -112,6 +112,10 @@ class Campaign:
             self._under_way[spec.plan] = follower
             try:
                 facts = follower.run()
+                self._runs.append(facts)
+                self.ended(facts, self._seen_so_far(facts, tools))
+                self.plans.retire(spec)
+                self._announce(ahead)
             except Exception as error:  # told by the campaign's own thread, which raises it
                 self._errors.append(error)
                 self._over.set()
@@ -119,10 +123,6 @@ class Campaign:
             finally:
                 follower.close()
                 del self._under_way[spec.plan]
-            self._runs.append(facts)
-            self.ended(facts, self._seen_so_far(facts, tools))
-            self.plans.retire(spec)
-            self._announce(ahead)
 
     @staticmethod
     def _seen_so_far(facts: RunFacts, tools: Tools) -> list[Violation]:
