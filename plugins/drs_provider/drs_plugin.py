@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
-DISTRIBUTION = "apache-airflow-provider-drs"
+DISTRIBUTION = "airflow-provider-drs"
 
 
 def _is_installed() -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 from drs_provider import __version__
 from drs_provider.options import OPTIONS
 
-PACKAGE_NAME = "apache-airflow-provider-drs"
+# Of distributions called apache-airflow…, Airflow takes only what lies in its own namespace: no command line, no links.
+PACKAGE_NAME = "airflow-provider-drs"
 INTEGRATION = "AWS Elastic Disaster Recovery"
 
 

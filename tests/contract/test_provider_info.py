@@ -11,6 +11,7 @@ from pathlib import Path
 import airflow
 import jsonschema
 import pytest
+from airflow import providers_manager
 from airflow.sdk import BaseHook, BaseOperator, BaseOperatorLink, BaseSensorOperator
 from airflow.triggers.base import BaseTrigger
 from packaging.utils import canonicalize_name
@@ -114,3 +115,9 @@ def test_the_entry_points_lead_somewhere(group):
     entries = pyproject()["project"]["entry-points"][group]
     for name, value in entries.items():
         assert callable(EntryPoint(name, value, group).load())
+
+
+def test_airflow_takes_the_command_line_and_the_links():
+    """It passes over what does not look as if it were its own, if the distribution's name says that it is."""
+    for path in (*INFO["cli"], *INFO["extra-links"]):
+        assert providers_manager._correctness_check(INFO["package-name"], path, None) is not None, path
