@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from airflow.cli.cli_config import ActionCommand, CLICommand, GroupCommand
-from rich_argparse import RawTextRichHelpFormatter
+from rich_argparse import RawDescriptionRichHelpFormatter
 
 from drs_provider.cli import texts
 from drs_provider.cli.definition import get_drs_cli_commands
@@ -25,7 +25,7 @@ def build_parser(program: str) -> argparse.ArgumentParser:
     """Return a parser with the verbs that Airflow shows as ``airflow drs``."""
     (group,) = get_drs_cli_commands()
     parser = Parser(prog=program, description=group.help, epilog=group.epilog)
-    parser.formatter_class = RawTextRichHelpFormatter
+    parser.formatter_class = RawDescriptionRichHelpFormatter
     if isinstance(group, GroupCommand):
         _add(parser, group.subcommands)
     return parser
@@ -35,7 +35,7 @@ def _add(parser: argparse.ArgumentParser, commands: Iterable[CLICommand]) -> Non
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for each in commands:
         sub = subparsers.add_parser(each.name, help=each.help, description=each.description or each.help)
-        sub.formatter_class = RawTextRichHelpFormatter
+        sub.formatter_class = RawDescriptionRichHelpFormatter
         if isinstance(each, ActionCommand):
             for arg in each.args:
                 arg.add_to_parser(sub)

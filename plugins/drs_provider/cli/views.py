@@ -117,6 +117,11 @@ def result_line(picture: Picture) -> str:
     return f"{picture.status}{waves}{verdict}{took}"
 
 
+def own_message(picture: Picture) -> str:
+    """Return what an execution says of its end, unless a wave says it already."""
+    return "" if picture.message in {wave.note for wave in picture.waves} else picture.message
+
+
 def wave_table(waves: Sequence[WavePicture]) -> RenderableType:
     """Return the waves as a table."""
     rows = [
@@ -153,7 +158,7 @@ def whole(picture: Picture) -> Group:
     for question in picture.questions:
         lines = [Text(_indented(line)) for line in question_lines(picture, question)]
         parts.append(Padding(Group(*lines), (0, 0, 1, 0)))
-    if picture.message:
+    if own_message(picture):
         parts.append(Text(one_line(picture.message), style="red"))
     if picture.ended:
         parts.append(Text(result_line(picture), style=COLOURS.get(picture.status, "")))
@@ -212,7 +217,7 @@ class LineView:
             say(f"{clock} now: {picture.step}")
 
     def _end(self, picture: Picture, clock: str) -> None:
-        if picture.message:
+        if own_message(picture):
             self._output.say(f"{clock} {one_line(picture.message)}")
         if rto := rto_text(picture):
             self._output.say(f"{clock} {rto}")
