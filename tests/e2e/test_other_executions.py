@@ -1,0 +1,82 @@
+"""Two executions of the same servers through real Airflow: one is refused, or a recovery cancels the drill."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from drs_provider import keys
+from embedded import simulated_aws
+from embedded.needs import ADMIN
+from embedded.stack import Stack
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+WIKI = "drs_wiki"
+RECOVERY = {"execution_type": "RECOVERY", "confirm_plan": "wiki", "source_state": "lost", "preempt_drill": True}
+
+
+class Runs:
+    """Runs of the plan ``wiki``, as people see them."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def start(self, run_id: str, conf: dict[str, Any]) -> None:
+        with self._stack.api() as api:
+            api.trigger(WIKI, conf, run_id)
+
+    def answer(self, run_id: str, task_id: str, option: str) -> None:
+        """Wait until a task asks, and answer as the administrator."""
+        with self._stack.api(ADMIN) as api:
+            self._until(lambda: (task_id, "awaiting_input") in self._asked(api, run_id), f"{task_id} asks")
+            time.sleep(2)  # nobody real answers in the moment in which a task begins to wait
+            api.answer(WIKI, run_id, task_id, option)
+
+    def end(self, run_id: str) -> tuple[str, dict[str, Any]]:
+        """Wait for the end; return the run's state and the record."""
+        with self._stack.api() as api:
+            self._until(lambda: api.run(WIKI, run_id)["state"] in ("success", "failed"), f"{run_id} ends")
+            record = api.xcom(WIKI, run_id, keys.FINALIZE, keys.EXECUTION_RECORD)
+            return api.run(WIKI, run_id)["state"], record
+
+    @staticmethod
+    def _asked(api: Any, run_id: str) -> list[tuple[str, str]]:
+        waiting = [each["task_instance"] for each in api.waiting_questions(WIKI, run_id)]
+        return [(each["task_id"], each["state"]) for each in waiting]
+
+    def _until(self, condition: Any, what: str) -> None:
+        began = time.monotonic()
+        while not condition():
+            assert time.monotonic() - began < 180, what
+            self._stack.processes.check()
+            time.sleep(0.5)
+
+
+def test_trap_40_a_second_run_is_refused_and_a_recovery_cancels_the_drill(stack: Stack) -> None:
+    stack.wait_for_dag(WIKI)
+    runs = Runs(stack)
+    runs.start("first-drill", {})
+    with stack.api(ADMIN) as api:
+        runs._until(lambda: (keys.HOLD_DRILL, "awaiting_input") in runs._asked(api, "first-drill"), "hold")
+
+    runs.start("second-drill", {})
+    second_state, second = runs.end("second-drill")
+    runs.start("the-recovery", RECOVERY)
+    # It goes on to its first gate although the drill has not ended; nobody lets it launch anything here.
+    runs.answer("the-recovery", "gate_1", "Reject")
+    recovery_state, recovery = runs.end("the-recovery")
+    runs.answer("first-drill", keys.HOLD_DRILL, "Passed")
+    drill_state, drill = runs.end("first-drill")
+
+    assert (second_state, second["status"]) == ("failed", "FAILED")
+    assert "run first-drill, started by dr-operator" in second["errorMessage"]
+    assert (recovery_state, recovery["status"]) == ("failed", "CANCELLED")
+    assert (drill_state, drill["status"]) == ("failed", "CANCELLED")
+    assert "pre-empted by RECOVERY of wiki (run the-recovery" in drill["errorMessage"]
+    assert drill["verdict"]["result"] == "not verified"
+    states = simulated_aws.instance_states(stack.simulator_url, drill)
+    assert len(states) == 2
+    assert set(states.values()) == {"terminated"}
