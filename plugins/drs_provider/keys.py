@@ -21,6 +21,7 @@ PREFLIGHT = "preflight"
 PREPARED = "prepared"  # signed: the attempt in which `prepare` ran last
 CLAIM = "claim"  # which servers the run holds until its end
 PREEMPTION = "preemption"  # written by another run's `prepare`: a RECOVERY cancels this drill
+NOTIFICATIONS = "notifications"  # the plan's, signed, for the end of a run that was refused
 RUN_RECORD = "run_record"  # what is known of a run that was refused before it was frozen
 
 # XComs of a wave's tasks

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import pytest
 
+from drs_provider import keys
 from drs_provider.dag_factory.build import build_single_task_dag
 from tests.harness.plans import WIKI, plan, two_waves
 from tests.harness.stage import Stage
@@ -78,6 +81,42 @@ def test_trap_30_notifications_never_change_the_outcome(
     assert set(run.states.values()) == {"success"}
     assert run.record["status"] == "COMPLETED"
     assert len(play.events("notificationFailed")) == 3
+    assert [row["event"] for row in run.record["notificationFailures"]] == ["start", "gate"]
+    assert run.record["notificationFailures"][0]["notifier"].endswith(name)
+
+
+def test_the_end_of_a_refused_run_is_told(play: Stage) -> None:
+    made = plan(notifications=[notification("RecordingNotifier", ["start", "finished"], channel="ops")])
+    run = play.plan_run(made, conf={"preempt_drill": True, "ticket": "CHG1"})
+    assert run.go() == "failed"
+    assert [item["event"] for item in SENT] == ["finished"]
+    assert "FAILED, the run configuration is refused, nothing was started" in SENT[0]["summary"]
+    assert SENT[0]["record"]["status"] == "FAILED"
+
+
+def test_trap_37_no_notifier_is_called_that_the_plan_does_not_name(play: Stage) -> None:
+    made = plan(notifications=[notification("RecordingNotifier", ["finished"], channel="ops")])
+    run = play.plan_run(made, conf={"preempt_drill": True})
+
+    def forge() -> None:
+        forged = notification("RecordingNotifier", ["finished"], channel="forged")
+        run.xcoms.set("prepare", keys.NOTIFICATIONS, {"notifications": [forged]})
+
+    run.when("prepare", "failed", forge)
+    assert run.go() == "failed"
+    assert SENT == []
+    assert len(play.events("notificationFailed")) == 1
+
+
+def test_the_report_has_every_finding_of_preflight(play: Stage) -> None:
+    play.simulator.inject(
+        "SimulatePrincipalPolicy", service="iam", kind="error", code="AccessDenied", status=403
+    )
+    run = play.drill(plan())
+    report = json.loads(Path(urlparse(run.record["attempts"][0]["reportUri"]).path).read_text())
+    findings = run.xcom("prepare", "preflight")["findings"]
+    assert len(findings) == 1
+    assert report["preflightFindings"] == findings
 
 
 def break_history(play: Stage) -> None:

@@ -17,7 +17,7 @@ from drs_provider.runtime.execution import Execution, never_started, only_looked
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.metrics import send_metrics
-from drs_provider.runtime.notifications import notify
+from drs_provider.runtime.notifications import notify, notify_refused
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.state_store import TaskState
 from drs_provider.runtime.timeline import emit
@@ -69,7 +69,9 @@ class DrsFinalizeOperator(BaseOperator):
         state = TaskState(execution.context)
         ended_at = state.once(f"{keys.ENDED_AT}_{execution.attempt}", execution.now())
         final = final_record(execution, ended_at=ended_at, earlier=state.get(keys.EARLIER_ATTEMPTS) or [])
-        record = self._write_report(execution.history.finalize(final.record), execution.history)
+        record = self._write_report(
+            execution.history.finalize(final.record), execution.history, execution.view
+        )
         self._keep_attempt(state, record)
         execution.view.push(keys.EXECUTION_RECORD, small(record))
         send_metrics(record, state, execution.view)
@@ -87,7 +89,7 @@ class DrsFinalizeOperator(BaseOperator):
         run = RunFacts.of(context)
         record = refused_record(run, view, evidence=evidence)
         history = RunHistory.of(ExecutionRef.of(record), lambda: record)
-        record = self._write_report(history.finalize(record), history)
+        record = self._write_report(history.finalize(record), history, view)
         emit(
             record["executionId"],
             Event.EXECUTION_FINALIZED,
@@ -96,13 +98,15 @@ class DrsFinalizeOperator(BaseOperator):
         )
         view.push(keys.EXECUTION_RECORD, small(record))
         send_metrics(record, TaskState(context), view)
+        notify_refused(context, view, small(record))
         raise ExecutionFailedError(f"{record['status']}: {record['errorMessage']}")
 
-    def _write_report(self, record: ExecutionRecord, history: RunHistory) -> ExecutionRecord:
+    def _write_report(self, record: ExecutionRecord, history: RunHistory, view: RunView) -> ExecutionRecord:
         from drs_provider.report.files import write_report
 
+        findings = (view.pull(keys.PREPARE, keys.PREFLIGHT) or {}).get("findings") or []
         try:
-            report = write_report(record, settings.reports_path())
+            report = write_report(record, settings.reports_path(), findings=findings)
         except OSError as error:
             # The outcome of a recovery does not hang on the place for its report.
             self.log.exception("The report could not be written below %s", settings.reports_path())

@@ -27,7 +27,7 @@ from drs_provider.runtime.execution import DRY_RUN, EXCLUDED, REFUSED, STARTED, 
 from drs_provider.runtime.expected import with_expectation
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.history import history_reader
-from drs_provider.runtime.notifications import notify
+from drs_provider.runtime.notifications import notify, tell_refused_to
 from drs_provider.runtime.place import require_end_ahead
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.state_store import TaskState
@@ -100,6 +100,7 @@ class DrsPrepareOperator(BaseOperator):
         plan = self._plan
         view.push(keys.OUTCOME, REFUSED)
         view.push(keys.RUN_RECORD, {"planName": plan.display_title, "planHash": plan.content_hash})
+        tell_refused_to(view, plan, execution_id_of(run))
         if reason := exclusion_reason(plan, run):
             view.push(keys.OUTCOME, EXCLUDED)
             raise AirflowSkipException(reason)

@@ -27,6 +27,7 @@ from drs_provider.runtime.cleanups import told_cleanup
 from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution, execution_id_of
 from drs_provider.runtime.expected import took_text
+from drs_provider.runtime.notifications import failures
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.wave_results import record_fields
 
@@ -75,6 +76,8 @@ def final_record(
     if notice and status is ExecutionStatus.CANCELLED:
         problems = without_repetition(notice, problems)
         record["overrides"].append(notice.override())
+    if undelivered := failures(execution.view, _telling_tasks(execution)):
+        record["notificationFailures"] = undelivered
     if "hold" in hold:
         record["hold"] = hold["hold"]
     record = close_attempt(
@@ -94,6 +97,14 @@ def final_record(
         f"{took_text(execution, record)}"
     )
     return FinalRecord(record, tuple(problems), summary)
+
+
+def _telling_tasks(execution: Execution) -> list[str]:
+    """Return the tasks that may have sent messages before this one."""
+    waves = execution.plan.selected_waves
+    gates = [keys.gate_task_id(wave.number) for wave in waves]
+    ends = [keys.wave_task_id(wave.number, wave.name, keys.ENRICH) for wave in waves]
+    return [keys.PREPARE, *gates, *ends, keys.HOLD_DRILL]
 
 
 def _record(

@@ -26,6 +26,7 @@ PREPARED = "prepared"
 RECOVERY_JOBS = "recovery_jobs"
 WAVE_RESULT = "wave_result"
 CLEANUP_REPORT = "cleanup_report"
+NOTIFICATIONS = "notifications"
 PURPOSES = frozenset(
     {
         FROZEN_PLAN,
@@ -40,6 +41,7 @@ PURPOSES = frozenset(
         RECOVERY_JOBS,
         WAVE_RESULT,
         CLEANUP_REPORT,
+        NOTIFICATIONS,
     }
 )
 

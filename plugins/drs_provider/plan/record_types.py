@@ -173,6 +173,7 @@ class ExecutionRecord(TypedDict, total=False):
     objectives: dict[str, Any]
     preflight: dict[str, Any]
     overrides: list[dict[str, Any]]
+    notificationFailures: list[dict[str, Any]]
     verdict: dict[str, Any]
     hold: GateRow
     cleanup: dict[str, Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from drs_provider.plan.record import ExecutionRecord
@@ -13,7 +13,11 @@ REPORT_VERSION = 1
 
 
 def build_report(
-    record: ExecutionRecord, *, previous: Mapping[str, Any] | None = None, supersedes: str | None = None
+    record: ExecutionRecord,
+    *,
+    previous: Mapping[str, Any] | None = None,
+    supersedes: str | None = None,
+    findings: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the report of a record's newest attempt.
 
@@ -21,6 +25,7 @@ def build_report(
 
     :param previous: ``attempt`` and ``sha256`` of the report before; default: what the record knows
     :param supersedes: SHA-256 of an earlier report of the same attempt
+    :param findings: what preflight found, worst first
     """
     own = _without_own_report(record)
     report: dict[str, Any] = {
@@ -36,6 +41,7 @@ def build_report(
         "failedServers": figures.failed_servers(own),
         "gates": figures.gates(own),
         "waves": [figures.wave_figures(own, wave) for wave in own["waves"]],
+        "preflightFindings": [dict(finding) for finding in findings] or None,
         "record": own,
     }
     return {name: value for name, value in report.items() if value is not None}

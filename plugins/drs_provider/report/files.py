@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,9 @@ class WrittenReport:
     created: bool
 
 
-def write_report(record: ExecutionRecord, reports_path: str) -> WrittenReport:
+def write_report(
+    record: ExecutionRecord, reports_path: str, *, findings: Sequence[Mapping[str, Any]] = ()
+) -> WrittenReport:
     """Write the report of a record's newest attempt as JSON and HTML.
 
     The files are ``<planId>/<executionId>/report-<attempt>.json`` and ``.html``. A file is never
@@ -49,6 +51,7 @@ def write_report(record: ExecutionRecord, reports_path: str) -> WrittenReport:
     names what it supersedes.
 
     :param reports_path: folder URL of Airflow's object storage (``file://``, ``s3://conn@bucket/``)
+    :param findings: what preflight found, worst first
     :raises ReportNotWrittenError: if the storage fails
     :raises ValueError: if the plan's or the execution's id cannot be a folder's name
     """
@@ -61,19 +64,21 @@ def write_report(record: ExecutionRecord, reports_path: str) -> WrittenReport:
     except (ImportError, ValueError) as error:
         raise ReportNotWrittenError(f"{reports_path} is no folder of an object storage: {error}") from error
     try:
-        return _write(record, folder)
+        return _write(record, folder, findings)
     except ReportNotWrittenError:
         raise
     except (OSError, BotoCoreError, ClientError, AirflowException, ImportError) as error:
         raise ReportNotWrittenError(f"no report below {reports_path}: {error}") from error
 
 
-def _write(record: ExecutionRecord, folder: ObjectStoragePath) -> WrittenReport:
+def _write(
+    record: ExecutionRecord, folder: ObjectStoragePath, findings: Sequence[Mapping[str, Any]]
+) -> WrittenReport:
     attempt = record["attempt"]
     previous = previous_report(record) or _previous_file(folder, attempt)
     supersedes: str | None = None
     for name in _names(attempt):
-        report = build_report(record, previous=previous, supersedes=supersedes)
+        report = build_report(record, previous=previous, supersedes=supersedes, findings=findings)
         content = report_json(report).encode("utf-8", "backslashreplace")
         sha256 = hashlib.sha256(content).hexdigest()
         path = folder / f"{name}.json"

@@ -7,16 +7,21 @@ import contextvars
 import logging
 import pkgutil
 import threading
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from drs_provider import keys, settings
+from drs_provider.exceptions import EvidenceError
 from drs_provider.plan.events import Event
-
-if TYPE_CHECKING:
-    from drs_provider.runtime.execution import Execution
+from drs_provider.plan.evidence import NOTIFICATIONS, binding, seal
+from drs_provider.plan.model import Plan
+from drs_provider.runtime.execution import Execution, unseal
+from drs_provider.runtime.run import RunView
+from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)
+
+FINISHED = "finished"
 
 
 def notify(execution: Execution, event: str, summary: str, **facts: Any) -> None:
@@ -46,6 +51,49 @@ def notify(execution: Execution, event: str, summary: str, **facts: Any) -> None
     if failed:
         rows = [{"event": event, "notifier": path, "error": error} for path, error in failed.items()]
         execution.view.push(keys.NOTIFICATION_FAILURES, rows)
+
+
+def tell_refused_to(view: RunView, plan: Plan, execution_id: str) -> None:
+    """Leave word of whom to tell if the run ends before it is an execution: it then has no frozen plan to read."""
+    rows = [item.model_dump(mode="json") for item in plan.notifications if FINISHED in item.events]
+    if rows:
+        # Signed: its notifiers are imported and called, and whoever may edit a run may write its XComs.
+        sealed = seal(
+            {"notifications": rows},
+            key=settings.signing_key(),
+            purpose=NOTIFICATIONS,
+            binding=binding(execution_id),
+        )
+        view.push(keys.NOTIFICATIONS, sealed)
+
+
+def notify_refused(context: Mapping[str, Any], view: RunView, record: Mapping[str, Any]) -> None:
+    """Send the notifications for the end of a run that was refused."""
+    sealed = view.pull(keys.PREPARE, keys.NOTIFICATIONS)
+    if sealed is None:
+        return
+    execution_id = record["executionId"]
+    try:
+        told = unseal(sealed, NOTIFICATIONS, binding(execution_id))
+    except EvidenceError as error:
+        log.warning("Nobody is told of the end: %s", error)
+        emit(execution_id, Event.NOTIFICATION_FAILED, notifier="all", error=str(error))
+        return
+    drs = {
+        **{name: record.get(name) for name in ("executionId", "executionType", "ticket", "reason")},
+        "planName": record["planId"],
+        "planTitle": record["planName"],
+        "event": FINISHED,
+        "summary": f"{record['executionType']} {record['planName']}: {record['status']}, {record['errorMessage']}",
+        "record": record,
+    }
+    for notifier, error in send(told["notifications"], {**context, "drs": drs}).items():
+        emit(execution_id, Event.NOTIFICATION_FAILED, notifier=notifier, error=error)
+
+
+def failures(view: RunView, task_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the messages of some tasks that were not delivered."""
+    return [row for task_id in task_ids for row in view.pull(task_id, keys.NOTIFICATION_FAILURES) or ()]
 
 
 def send(notifications: Sequence[Mapping[str, Any]], context: Mapping[str, Any]) -> dict[str, str]:
