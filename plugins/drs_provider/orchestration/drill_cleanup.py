@@ -132,7 +132,9 @@ class DrillCleanup:
         drs = self._execution.drs(state.target)
         try:
             # A terminate job takes of the same quotas as a job that launches.
-            jobs = drs.terminate_recovery_instances(state.step.terminate, most=drs.quotas().batch_size)
+            quotas = drs.quotas()
+            most = min(quotas.batch_size, quotas.servers_in_jobs)
+            jobs = drs.terminate_recovery_instances(state.step.terminate, most=most)
         except DrsTerminateIncompleteError as error:
             log.warning("Trying again later: %s", error)
             jobs = error.jobs
