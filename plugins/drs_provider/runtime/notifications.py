@@ -87,8 +87,8 @@ def notify_refused(context: Mapping[str, Any], view: RunView, record: Mapping[st
         "summary": f"{record['executionType']} {record['planName']}: {record['status']}, {record['errorMessage']}",
         "record": record,
     }
-    for notifier, error in send(told["notifications"], {**context, "drs": drs}).items():
-        emit(execution_id, Event.NOTIFICATION_FAILED, notifier=notifier, error=error)
+    for notifier, failure in send(told["notifications"], {**context, "drs": drs}).items():
+        emit(execution_id, Event.NOTIFICATION_FAILED, notifier=notifier, error=failure)
 
 
 def failures(view: RunView, task_ids: Iterable[str]) -> list[dict[str, Any]]:
