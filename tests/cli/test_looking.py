@@ -99,6 +99,13 @@ class TestStatus:
             assert question["deadline"] == pytest.approx(question["openedAt"] + 3600)
             assert data["expectedSeconds"] == pytest.approx(2 * 536)
 
+    def test_what_was_expected_when_the_plan_was_frozen_counts(self, drs, run):
+        run.xcoms[keys.PREPARE, keys.FROZEN_PLAN]["payload"]["expected"] = {
+            "seconds": 777,
+            "source": "history",
+        }
+        assert json.loads(drs("status", "erp", "-o", "json").out)["expectedSeconds"] == 777
+
     def test_without_an_execution_the_newest_of_all_plans_are_listed(self, airflow, drs, run):
         end(airflow.add(new_run("W1", "wiki", began=run.began - 100)), "PARTIAL")
         airflow.add_plan("sweeper", description="DRS sweeper")
@@ -256,7 +263,9 @@ class TestWatch:
 class TestReport:
     def test_it_is_the_stored_one_byte_for_byte(self, drs, run):
         record = end(run, "COMPLETED")
-        stored = report_json(build_report(record))
+        findings = [{"severity": "WARN", "message": "late"}]
+        run.xcoms[keys.PREPARE, keys.PREFLIGHT] = {"findings": findings}
+        stored = report_json(build_report(record, findings=findings))
         sha256 = hashlib.sha256(stored.encode()).hexdigest()
         record["attempts"][0] |= {"reportUri": "file:///r/report-1.json", "reportSha256": sha256}
         done = drs("report", "erp")

@@ -99,6 +99,8 @@ class Reader:
         return found
 
     def _expected(self, header: Mapping[str, Any]) -> float | None:
+        if frozen := header.get("expected"):
+            return float(frozen["seconds"])
         if not header or len(self._frozen) != len(header["waves"]):
             return None
         if frozen := header.get("expected"):
