@@ -32,6 +32,7 @@ from drs_provider.report import files
 from drs_provider.runtime import hitl
 from drs_provider.simulator.adapter import gate
 from drs_provider.simulator.testing import Simulator, simulator
+from drs_provider.triggers.poller import JobPoller
 from tests.harness.effects import Effects, WorkerKilled, changes_something
 from tests.harness.plan_run import PlanRun
 
@@ -198,6 +199,16 @@ class Stage:
 
         return made
 
+    def poll_failed(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the poller's way of counting a failure, told to the triggerers."""
+
+        def made(poller: Any, error: Exception) -> Any:
+            for run in self.runs:
+                run.triggerer.poll_failed()
+            return original(poller, error)
+
+        return made
+
     def write_file(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return the report's way of writing a file, noted as an effect."""
 
@@ -240,6 +251,7 @@ def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stag
         patch.setattr(XCom, "set", made.set_xcom)
         patch.setattr(XCom, "aget_one", made.read_xcom)
         patch.setattr(XCom, "aset", made.publish)
+        patch.setattr(JobPoller, "_delay_after", made.poll_failed(JobPoller._delay_after))
         patch.setattr(
             botocore.client.BaseClient,
             "_make_api_call",

@@ -18,8 +18,8 @@ from airflow.sdk.timezone import utcnow
 if TYPE_CHECKING:
     from tests.harness.plan_run import PlanRun
 
-#: A trigger whose polls fail does not publish; time moves on without it.
-PATIENCE_SECONDS = 0.3
+#: Real time after which simulated time moves on without a trigger that neither publishes nor fails to poll.
+PATIENCE_SECONDS = 5.0
 #: The poll interval is real time in a trigger, and set very short; a timer counts simulated time.
 LEAST_WAIT_SECONDS = 60.0
 
@@ -76,6 +76,11 @@ class Triggerer:
     def published(self, task_id: str) -> None:
         """Take note of a trigger's poll."""
         self._polled.add(task_id)
+        self._news.set()
+
+    def poll_failed(self) -> None:
+        """Take note of a poll that failed: a trigger does not publish then."""
+        self._polled |= self._triggers.keys()
         self._news.set()
 
     def until_event(self) -> dict[str, Any]:
