@@ -54,7 +54,15 @@ def test_a_smaller_plan_priority_goes_first(monkeypatch: pytest.MonkeyPatch) -> 
     assert default_args(50, "me")["priority_weight"] == 1
 
 
-def test_queue_and_pool_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trap_40_no_run_waits_behind_another_or_in_a_dag_that_paused_itself() -> None:
+    dag = build_dag(plan())
+    assert dag.is_paused_upon_creation is False
+    assert dag.max_consecutive_failed_dag_runs == 0, "after failed drills the DAG would pause itself"
+    assert dag.max_active_runs > 1, "a recovery would queue behind a drill; prepare refuses instead, by name"
+    assert dag.dagrun_timeout is None, "it skips cleanup and finalize"
+
+
+def test_trap_40_queue_and_pool_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "queue" not in default_args(1, "me")
     monkeypatch.setenv("AIRFLOW__DRS__QUEUE", "recovery")
     monkeypatch.setenv("AIRFLOW__DRS__POOL", "drs")
