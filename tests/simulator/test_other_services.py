@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from moto.ec2.models import ec2_backends
 
 from drs_provider.simulator.testing import in_process, simulator
 from tests.simulator.support import DB_1, part_of, refused, start
@@ -91,3 +92,15 @@ def test_tags_of_a_launch_reach_its_instance(sim):
     assert (tags["App"], tags["ExecutionId"], tags["Name"]) == ("erp", "e", "erp-db-1")
     drs.update_launch_configuration(sourceServerID=DB_1, copyTags=False)
     assert "App" not in tags_of_next_launch()
+
+
+def test_an_instances_tags_are_those_that_moto_finds():
+    with in_process("three_tier") as sim:
+        start(sim.client(), DB_1)
+        sim.finish()
+        instances = list(ec2_backends[sim.account]["eu-west-1"].all_instances())
+        assert instances
+        for instance in instances:
+            found = instance.ec2_backend.describe_tags(filters={"resource-id": [instance.id]})
+            assert found
+            assert instance.get_tags() == found

@@ -1,4 +1,4 @@
-"""An EC2 instance whose status checks follow simulated time, and may fail."""
+"""An EC2 instance whose status checks follow simulated time, and may fail; one of thousands, so made fast."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ class SimulatedInstance(Instance):
         self._checks_now = now
         self._checks_final_at = final_at
         self._impaired = impaired
+
+    def get_tags(self) -> list[dict[str, str]]:
+        """Return the instance's tags in moto's form, which looks for them among those of all resources."""
+        own = self.ec2_backend.tags.get(self.id, {})
+        return [
+            {"resource_id": self.id, "key": key, "value": value, "resource_type": "instance"}
+            for key, value in own.items()
+        ]
 
     @property
     def instance_status(self) -> dict[str, Any]:
