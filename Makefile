@@ -3,6 +3,7 @@
 # make test / make lint                         tests; ruff, mypy and the check of import directions
 # make chaos [N=10] [SEED=7]                    executions with faults drawn from a seed, and what must hold
 # make bench                                    figures of speed and memory, with their limits
+# make docs                                     what the documents show of the code, and the schema, made anew
 #
 # Needs Python 3.11 or newer with venv, and a package index. Everything goes to .venv/ and build/.
 
@@ -20,7 +21,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install drill up down status test chaos bench lint format lock clean distclean
+.PHONY: help install drill up down status test chaos bench lint format docs lock clean distclean
 
 help:
 	@sed -n '1,8s/^# \{0,1\}//p' Makefile
@@ -67,13 +68,16 @@ format: $(READY)
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
+docs: $(READY)
+	PYTHONPATH=plugins:. $(PY) -m docs.make
+
 lock: $(READY)
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 requirements.in -o requirements.txt
 
 clean:
 	@test ! -x $(PY) || $(PY) -m embedded down
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find chaos dags embedded plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find chaos dags docs embedded plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
 	rm -rf $(VENV)

@@ -8,6 +8,7 @@ import pytest
 
 from drs_provider import keys
 from drs_provider.orchestration import claiming, quota_queue
+from drs_provider.preflight.catalog import KINDS
 from tests.harness import worker
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI, plan, recovery_of, two_waves
@@ -226,7 +227,7 @@ def test_trap_40_a_dry_run_tells_of_others_and_touches_nothing(play: Stage, pree
     assert look.xcom(keys.PREPARE, keys.CLAIM) is None
     report = look.xcom(keys.PREPARE, keys.PREFLIGHT)
     found = [item for item in report["findings"] if item["code"] == "other_execution"]
-    assert [item["severity"] for item in found] == ["WARN"]
+    assert [item["severity"] for item in found] == [KINDS["other_execution"].recovery[0]]
     assert "DRILL of small (run rehearsal" in found[0]["message"]
     assert ("preempt_drill cancels it" in found[0]["message"]) is preempt
     assert sorted(server["sourceServerId"] for server in found[0]["servers"]) == sorted(WIKI)

@@ -1,4 +1,4 @@
-"""What the caller of the preflight adds: the history table, checks of its own, the initiator, configured quotas."""
+"""What the caller of the preflight adds: the history table, the initiator, configured quotas."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from botocore.exceptions import EndpointConnectionError
 from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.hooks.quotas import DrsQuotas
 from drs_provider.plan.run_conf import RunConf, parse_run_conf
-from drs_provider.preflight.checks.executions import held_by_execution
-from drs_provider.preflight.findings import Finding, Severity
-from drs_provider.preflight.scope import RunScope
-from tests.preflight.world import DB_1, NOW, aws_error, checked_run, codes, found, healthy, plan
+from drs_provider.preflight.findings import Severity
+from tests.preflight.world import NOW, aws_error, checked_run, found, healthy, plan
 
 
 def _conf(**conf: object) -> RunConf:
@@ -42,16 +40,6 @@ def test_a_history_table_that_answers_is_no_finding() -> None:
     asked: list[str] = []
     report = checked_run(healthy(), plan(), _conf(), read_history=lambda: asked.append("read")).report
     assert (report.findings, asked) == ((), ["read"])
-
-
-def test_findings_of_the_caller_are_in_the_one_report() -> None:
-    def others(run: RunScope) -> list[Finding]:
-        return [held_by_execution("DRILL of wiki, run r1", sorted(run.servers)[:1], "Cancel run r1 first.")]
-
-    result = checked_run(healthy(), plan(), _conf(preflight="warn"), further_checks=(others,))
-    assert found(result, "server_in_execution").server_ids == (DB_1,)
-    assert codes(result.report.blocking) == ["server_in_execution"]
-    assert "Cancel run r1 first." in result.report.text()
 
 
 def test_the_initiator_answers_for_what_is_overridden() -> None:

@@ -364,8 +364,13 @@ KINDS: dict[str, Kind] = {
         drill=(WARN,),
         recovery=(WARN,),
     ),
-    "server_in_execution": Kind(
-        _OTHERS, "another execution of this Airflow holds the server", "as the message says"
+    "other_execution": Kind(
+        _OTHERS,
+        "another execution of this Airflow holds servers of the run; told by a dry run and beside what blocks, else "
+        "the run is refused at once ([other executions](other-executions.md))",
+        "as the message says",
+        drill=(WARN,),
+        recovery=(WARN,),
     ),
     "history_unreachable": Kind(
         _OTHERS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -44,7 +44,6 @@ def run_preflight(
     own_jobs: Collection[str] = (),
     initiated_by: str = "",
     read_history: Callable[[], object] | None = None,
-    further_checks: Sequence[Callable[[RunScope], Iterable[Finding]]] = (),
 ) -> PreflightResult:
     """Check the selected waves of a plan against AWS, reading only, and return all findings at once.
 
@@ -59,7 +58,6 @@ def run_preflight(
         they themselves are no obstacle
     :param initiated_by: who answers for what the run configuration overrides
     :param read_history: reads something of the history table; None if there is none
-    :param further_checks: checks of the resolved run that the caller adds; what they raise is raised
     """
     waves = _selected_waves(plan, conf)
     targets = _targets(plan, waves, AwsApis(drs, ec2, iam))
@@ -74,8 +72,8 @@ def run_preflight(
             overridable=False,
         )
     run = RunScope(plan, conf, now, waves, groups, frozenset(own_jobs))
-    for find in (*(check.find for check in PLAN_CHECKS), *further_checks):
-        findings += find(run)
+    for check in PLAN_CHECKS:
+        findings += check.find(run)
     for scope in _target_scopes(run, targets):
         findings += _target_findings(scope)
     if read_history is not None:

@@ -1,7 +1,4 @@
-"""Write the help texts and the table of exit codes into command-line.md, from the parser itself.
-
-Use: ``PYTHONPATH=plugins python docs/make_command_line.py``. Needs Airflow installed.
-"""
+"""The help texts and exit codes of command-line.md, from the parser itself."""
 
 from __future__ import annotations
 
@@ -10,9 +7,7 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
-PAGE = Path(__file__).with_name("command-line.md")
 PROGRAM = "airflow drs"
 WIDTH = "100"
 
@@ -52,25 +47,3 @@ def codes_section() -> str:
 
     rows = [f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()]
     return "\n".join(["| code | means |", "|---|---|", *rows])
-
-
-SECTIONS = {"help": help_section, "exit codes": codes_section}
-
-
-def page(text: str) -> str:
-    """Return the page with what stands between its marks replaced.
-
-    :raises ValueError: if marks are missing
-    """
-    for name, made in SECTIONS.items():
-        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-        head, _, rest = text.partition(begin)
-        _, mark, tail = rest.partition(end)
-        if not mark:
-            raise ValueError(f"{PAGE.name} has no {begin} … {end}")
-        text = f"{head}{begin}\n{made()}\n{end}{tail}"
-    return text
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

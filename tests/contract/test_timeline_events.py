@@ -1,16 +1,15 @@
-"""The events of the timeline: named in one place, told with those names only, documented."""
+"""The events of the timeline: named in one place, told with those names only."""
 
 from __future__ import annotations
 
 import ast
-import importlib.util
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
 
 from drs_provider.plan.events import Event
-from tests.contract.repository import PACKAGE, REPOSITORY, modules, nodes
+from tests.contract.repository import PACKAGE, modules, nodes
 
 
 @cache
@@ -64,16 +63,3 @@ def test_every_event_has_its_name_from_the_list() -> None:
 @pytest.mark.parametrize("event", list(Event))
 def test_every_event_of_the_list_is_told_somewhere(event: Event) -> None:
     assert event.name in set().union(*told().values())
-
-
-def test_the_page_has_them_all() -> None:
-    specification = importlib.util.spec_from_file_location(
-        "make_timeline", REPOSITORY / "docs" / "make_timeline.py"
-    )
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    text = (REPOSITORY / "docs" / "timeline.md").read_text(encoding="utf-8")
-    assert module.page(text) == text, "run: python docs/make_timeline.py"
-    assert all(f"| `{event.value}` |" in text for event in Event)

@@ -1,0 +1,33 @@
+"""What the documents show of the code is what the code says. If not: make docs."""
+
+from __future__ import annotations
+
+import pytest
+
+from docs.make import DOCS, PARTS, command_line, filled
+from drs_provider.plan.events import Event
+
+pytestmark = pytest.mark.contract
+
+
+@pytest.fixture(autouse=True)
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+@pytest.mark.parametrize("page", PARTS)
+def test_the_page_is_up_to_date(page: str) -> None:
+    assert filled(page) == (DOCS / page).read_text(encoding="utf-8")
+
+
+def test_every_verb_is_documented() -> None:
+    text = (DOCS / "command-line.md").read_text(encoding="utf-8")
+    names = [name for name, _ in command_line.help_texts()]
+    assert len(names) == 19
+    assert [name for name in names if f"$ {name} --help" not in text] == []
+
+
+def test_every_event_is_documented() -> None:
+    text = (DOCS / "timeline.md").read_text(encoding="utf-8")
+    assert [event for event in Event if f"| `{event.value}` |" not in text] == []
