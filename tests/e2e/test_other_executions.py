@@ -15,7 +15,12 @@ from embedded.stack import Stack
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
 WIKI = "drs_wiki"
-RECOVERY = {"execution_type": "RECOVERY", "confirm_plan": "wiki", "source_state": "lost", "preempt_drill": True}
+RECOVERY = {
+    "execution_type": "RECOVERY",
+    "confirm_plan": "wiki",
+    "source_state": "lost",
+    "preempt_drill": True,
+}
 
 
 class Runs:

@@ -9,11 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drs_provider.plan.evidence import (
+    CLAIM,
+    CLEANUP_REPORT,
     FROZEN_PLAN,
     FROZEN_WAVE,
+    GATE_ANSWERS,
     GATE_DECISION,
+    NOTIFICATIONS,
+    PREEMPTION,
+    PREPARED,
     PURPOSES,
+    QUEUE_TICKET,
+    RECOVERY_JOBS,
     START_INTENT,
+    WAVE_RESULT,
     TamperedError,
     binding,
     open_sealed,
@@ -134,7 +143,21 @@ def test_a_short_key_is_refused():
 
 
 def test_purposes_are_a_closed_set():
-    assert {FROZEN_PLAN, FROZEN_WAVE, START_INTENT, GATE_DECISION} <= PURPOSES
+    assert {
+        FROZEN_PLAN,
+        FROZEN_WAVE,
+        START_INTENT,
+        GATE_DECISION,
+        CLAIM,
+        PREEMPTION,
+        QUEUE_TICKET,
+        GATE_ANSWERS,
+        PREPARED,
+        RECOVERY_JOBS,
+        WAVE_RESULT,
+        CLEANUP_REPORT,
+        NOTIFICATIONS,
+    } == PURPOSES
     with pytest.raises(ValueError, match="unknown purpose"):
         seal(PAYLOAD, key=KEY, purpose="note", binding=BOUND)
 

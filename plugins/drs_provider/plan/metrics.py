@@ -9,8 +9,6 @@ from typing import Any, Final, Literal
 from drs_provider.plan.record import ExecutionRecord, ServerRow, WaveRow, recovered
 from drs_provider.plan.states import WaveStatus
 
-DEFAULT_NAMESPACE: Final = "DRS-Orchestration"
-
 EXECUTIONS: Final = "Executions"
 EXECUTION_DURATION: Final = "ExecutionDuration"
 WAITING_DURATION: Final = "WaitingDuration"
