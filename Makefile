@@ -2,6 +2,7 @@
 # make up / make down                           the same stack in the background, for the browser
 # make test / make lint                         tests; ruff, mypy and the check of import directions
 # make chaos [N=10] [SEED=7]                    executions with faults drawn from a seed, and what must hold
+# make scale                                    a drill of 4,000 servers over three accounts, and what it takes
 # make bench                                    figures of speed and memory, with their limits
 # make docs                                     what the documents show of the code, and the schema, made anew
 #
@@ -21,10 +22,10 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install drill up down status test chaos bench lint format docs lock clean distclean
+.PHONY: help install drill up down status test chaos scale bench lint format docs lock clean distclean
 
 help:
-	@sed -n '1,8s/^# \{0,1\}//p' Makefile
+	@sed -n '1,9s/^# \{0,1\}//p' Makefile
 
 install: $(READY)
 
@@ -54,6 +55,9 @@ test: $(READY)
 
 chaos: $(READY)
 	@exec $(PY) -m chaos --runs "$(N)" $(if $(SEED),--seed "$(SEED)")
+
+scale: $(READY)
+	DRS_TEST_SERVERS_PER_WAVE=400 $(PY) -m pytest -q tests/scale/test_estate.py
 
 bench: $(READY)
 	@AIRFLOW_HOME="$(CURDIR)/build/bench" PYTHONPATH=plugins:. $(PY) -W ignore -m benchmarks
