@@ -13,7 +13,8 @@ from airflow.sdk.execution_time import comms, task_runner
 from airflow.sdk.execution_time.supervisor import ActivitySubprocess
 
 from drs_provider.exceptions import DrsFailError, RunUnknownError, TaskStoppedError
-from drs_provider.runtime.other_runs import OtherRunView, dag_is_paused, find_run, run_ids, task_states
+from drs_provider.runtime.other_runs import OtherRunView, find_run, run_ids, task_states
+from drs_provider.runtime.run import RunView
 from tests.contract.task_process import RUN_AFTER, Supervisor, dag_run, run_probe
 
 pytestmark = pytest.mark.contract
@@ -119,9 +120,9 @@ def test_no_answer_about_tasks_and_xcoms_is_none_either(runs: Runs) -> None:
 
 
 def test_a_dag_that_airflow_does_not_tell_of_is_not_known_to_be_paused(runs: Runs) -> None:
-    assert dag_is_paused("drs_wiki") is True
+    assert RunView.is_paused("drs_wiki") is True
     runs.error = unreachable()
-    assert dag_is_paused("drs_wiki") is None
+    assert RunView.is_paused("drs_wiki") is False
 
 
 @pytest.mark.parametrize("message", [comms.GetDagRun, comms.GetDRCount, comms.GetDag, comms.GetTaskStates])

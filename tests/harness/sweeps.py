@@ -60,7 +60,6 @@ class Sweeps:
     plans: Path
     run_states: dict[str, str] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
-    paused: set[str] = field(default_factory=set)
     own_state: str = "running"
     tasks: list[SweepTask] = field(default_factory=list)
     error: Exception | None = None
@@ -129,17 +128,6 @@ class Sweeps:
                 run = self.stage.find(message.dag_id, message.run_id)
                 assert run is not None
                 return self._dag_run(run)
-            case comms.GetDag():
-                return comms.DagResult(
-                    dag_id=message.dag_id,
-                    is_paused=message.dag_id in self.paused,
-                    bundle_name=None,
-                    bundle_version=None,
-                    relative_fileloc=None,
-                    owners=None,
-                    tags=[],
-                    next_dagrun=None,
-                )
         raise AssertionError(f"a sweep does not ask for {message!r}")
 
     def states(self, dag_id: str, **which: Any) -> dict[str, dict[str, str | None]]:

@@ -155,6 +155,19 @@ def test_what_was_kept_on_purpose_goes_only_if_a_person_asks(
     assert set(play.instances().values()) == {"terminated"}
 
 
+def test_trap_37_a_cleanup_that_somebody_wrote_leaves_the_instances_alone(
+    play: Stage, sweeps: Sweeps
+) -> None:
+    run = left_behind(play, sweeps)
+    run.xcoms.set("cleanup_drill", "cleanup", {"action": "kept"})
+    play.simulator.advance(OLD)
+    report = sweeps.sweep(terminate=True)
+    assert len(alive(play)) == 2
+    assert play.jobs("TERMINATE") == []
+    assert "its instances were left alone: the evidence 'cleanup_report'" in report["failures"][0]
+    assert "cleanup_report" in str(sweeps.error)
+
+
 def test_a_dry_run_tells_what_it_would_do(play: Stage, sweeps: Sweeps) -> None:
     left_behind(play, sweeps)
     play.simulator.advance(OLD)

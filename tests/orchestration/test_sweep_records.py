@@ -9,6 +9,7 @@ import pytest
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.plan.sweep_records import FOREIGN_QUIET_SECONDS, QUIET_SECONDS
 from tests.harness.plan_run import PlanRun
+from tests.harness.plans import WIKI
 from tests.harness.stage import TABLE, Stage
 from tests.harness.sweeps import Stopped, Sweeps, sweeps
 from tests.harness.worlds import world
@@ -73,7 +74,7 @@ def test_trap_18_the_silence_before_it_was_found_is_no_part_of_the_execution(
     assert wiki_record(play)["durationSeconds"] == pytest.approx(ended - started, abs=1)
 
 
-@pytest.mark.drs_scenario(world(profile="slow_drill"))
+@pytest.mark.drs_scenario(world({server: {"tags": {"App": "wiki"}} for server in WIKI}, profile="slow_drill"))
 def test_jobs_that_still_run_are_listed(play: Stage, sweeps: Sweeps) -> None:
     run = halted(play, START, "success")
     (job,) = play.jobs()
@@ -219,7 +220,7 @@ def test_a_run_that_was_made_again_under_its_name_is_another_execution(play: Sta
 
 def test_a_paused_dag_is_told(play: Stage, sweeps: Sweeps) -> None:
     halted(play, "hold_drill", "awaiting_input")
-    sweeps.paused.add("drs_wiki")
+    play.paused_dags.add("drs_wiki")
     report = sweeps.sweep()
     assert the_finding(report, "open record")["remedy"] == "Unpause the DAG."
 

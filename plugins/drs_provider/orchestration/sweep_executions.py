@@ -19,6 +19,7 @@ from drs_provider.plan.states import ExecutionType
 from drs_provider.plan.sweep_frozen import recorded_plan, recorded_wave
 from drs_provider.plan.sweep_instances import DEFAULT_MAX_AGE_SECONDS, SECONDS_PER_HOUR, Owner, OwnerState
 from drs_provider.plan.sweep_records import RunFate, is_of_deployment, run_fate
+from drs_provider.runtime.cleanups import told_cleanup
 from drs_provider.runtime.execution import Execution, execution_id_of, unseal
 from drs_provider.runtime.other_runs import FoundRun, OtherRunView, find_run, run_ids, task_states
 from drs_provider.runtime.run import RunFacts
@@ -69,7 +70,7 @@ class Executions:
         :param plan_name: its plan, as the job's tag says
         :raises RunUnknownError: if Airflow does not tell
         :raises DrsError: or an error of botocore, if the history table cannot be read
-        :raises EvidenceError: if its frozen plan does not verify
+        :raises EvidenceError: if its frozen plan, or what its cleanup told, does not verify
         """
         record = self._history.read(execution_id) if self._history else None
         ours = record is not None and is_of_deployment(record, settings.get("deployment_id"))
@@ -105,7 +106,8 @@ class Executions:
         over = _is_over(run)
         told = f"its run {facts.run_id} of {facts.dag_id} is {'over' if over else 'not over'}"
         state = OwnerState.OVER if over else OwnerState.RUNS
-        kept = plan.cleanup == "keep" or _was_kept(view.pull(keys.CLEANUP_DRILL, keys.CLEANUP))
+        cleanup = told_cleanup(Execution(self._context, facts, view, plan))
+        kept = plan.cleanup == "keep" or _was_kept(cleanup)
         owner = Owner(state, plan.max_age_seconds, kept, told)
         if not over or not plan.is_drill:
             return KnownExecution(owner)

@@ -38,7 +38,7 @@ from drs_provider.plan.sweep_report import Finding, SweepReport
 from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.execution import execution_id_of
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS
-from drs_provider.runtime.other_runs import FoundRun, dag_is_paused, find_run, task_states, xcom_of
+from drs_provider.runtime.other_runs import FoundRun, find_run, task_states, xcom_of
 from drs_provider.runtime.run import RunView
 from drs_provider.runtime.timeline import emit
 
@@ -158,7 +158,7 @@ class RecordSweep:
         """Tell of a run that lives, and in which nothing will happen."""
         if run.fate is not RunFate.LIVES:
             return
-        if dag_is_paused(record["dagId"]):
+        if self._view.is_paused(record["dagId"]):
             reason, remedy = "its DAG is paused: the execution does not go on", "Unpause the DAG."
         elif record["dagId"] not in self._scope.dag_ids:
             reason = "its plan does not load any more, and no last good form of it is known"

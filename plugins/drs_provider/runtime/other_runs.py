@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time import task_runner
-from airflow.sdk.execution_time.comms import DagResult, DagRunResult, DRCount, GetDag, GetDagRun, GetDRCount
+from airflow.sdk.execution_time.comms import DagRunResult, DRCount, GetDagRun, GetDRCount
 
 from drs_provider import keys
 from drs_provider.exceptions import DrsFailError, RunUnknownError
@@ -52,22 +52,13 @@ def find_run(dag_id: str, run_id: str) -> FoundRun | None:
     )
 
 
-def dag_is_paused(dag_id: str) -> bool | None:
-    """Tell whether a DAG is paused; None if Airflow does not know the DAG, or does not tell."""
-    try:
-        return bool(_ask(GetDag(dag_id=dag_id), DagResult).is_paused)
-    except RunUnknownError:
-        return None
-
-
 def task_states(dag_id: str, run_id: str) -> dict[str, str | None]:
     """Return the state of every task of a run by task id; empty if there is no such run.
 
     :raises RunUnknownError: if Airflow does not tell
     """
     with _told(f"the tasks of run {run_id}"):
-        states = task_runner.RuntimeTaskInstance.get_task_states(dag_id=dag_id, run_ids=[run_id])
-    return dict(states.get(run_id, {}))
+        return RunView.states_in(dag_id, run_id)
 
 
 def run_ids(dag_id: str) -> list[str]:

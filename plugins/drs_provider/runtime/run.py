@@ -98,8 +98,7 @@ class RunView:
 
     def task_states(self) -> dict[str, str | None]:
         """Return the state of every task of the run by task id."""
-        states = RuntimeTaskInstance.get_task_states(dag_id=self._ti.dag_id, run_ids=[self._ti.run_id])
-        return dict(states.get(self._ti.run_id, {}))
+        return self.states_in(self._ti.dag_id, self._ti.run_id)
 
     def require_running(self) -> None:
         """Go on only if the running task is still meant to run: to be asked just before something irrevocable.
