@@ -63,10 +63,14 @@ def kill_everywhere(folder: Path, task_id: str, once: Callable[[Path, int], bool
     raise AssertionError(f"{task_id} does more than {MOST_EFFECTS} things")
 
 
-@pytest.mark.parametrize("task_id", TASKS)
-def test_trap_16_a_worker_that_dies_anywhere_loses_nothing(task_id: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("task_id", "history"), [*((task_id, True) for task_id in TASKS), ("finalize", False)]
+)
+def test_trap_16_a_worker_that_dies_anywhere_loses_nothing(
+    task_id: str, history: bool, tmp_path: Path
+) -> None:
     def once(folder: Path, number: int) -> bool:
-        with drill(folder, WORLD) as (play, run):
+        with drill(folder, WORLD, history=history) as (play, run):
             play.effects.kill_before(task_id, number)
             assert run.go() == "success", run.states
             ended_as_if_nothing_had_happened(play, run, servers=WIKI)
