@@ -8,6 +8,7 @@
     ├── DrsPollError                         jobs could not be read for longer than the error budget
     ├── TaskStoppedError                     the task was stopped or cleared while its process still runs
     ├── RunUnknownError                      Airflow does not tell what became of another run
+    ├── PreflightUnansweredError             AWS could not answer what preflight asks
     └── DrsFailError (AirflowFailException)  never retried: people must act
         ├── DrsConfigurationError            [drs] settings are missing or wrong
         ├── DrsConnectionMissingError        the Airflow connection does not exist
