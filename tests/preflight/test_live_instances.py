@@ -75,16 +75,6 @@ def test_an_earlier_drills_instance_is_a_note() -> None:
     assert found(result, "drill_instance_replaced").severity is Severity.INFO
 
 
-def test_instances_of_an_earlier_attempt_are_no_obstacle() -> None:
-    aws = healthy()
-    aws.recovered = [instance(DB_1, jobID="drsjob-ours0000000000000")]
-    options = {"execution_type": "RECOVERY", "source_state": "lost"}
-    assert not check(aws, **options).report.ok
-    result = check(aws, own_jobs=["drsjob-ours0000000000000"], **options)
-    assert result.report.ok
-    assert codes(result.report.findings) == ["own_instance"]
-
-
 @KINDS
 @pytest.mark.parametrize(
     "state", ["FAILBACK_IN_PROGRESS", "FAILBACK_READY_FOR_LAUNCH", "FAILBACK_ERROR", "NEW"]

@@ -270,8 +270,6 @@ def healthy() -> FakeAws:
 def check(
     aws: FakeAws | Mapping[str, FakeAws | Exception],
     of_plan: Plan | None = None,
-    *,
-    own_jobs: Iterable[str] = (),
     **conf: Any,
 ) -> PreflightResult:
     """Run the preflight; a mapping gives each target its world, or the error that its factory raises."""
@@ -280,7 +278,7 @@ def check(
         conf.setdefault("confirm_plan", checked.name)
 
     run_conf = parse_run_conf(conf, checked, now=NOW)
-    return checked_run(aws, checked, run_conf, own_jobs=tuple(own_jobs))
+    return checked_run(aws, checked, run_conf)
 
 
 def checked_run(

@@ -218,7 +218,7 @@ class Groups:
             raise record.fault
         groups, reasons = [], list[str]()
         for number, part in enumerate(record.parts):
-            servers = self._wanted(record, part, wanted, single=len(record.parts) == 1)
+            servers = _wanted(part, wanted, single=len(record.parts) == 1)
             if wanted is not None and not servers:
                 continue
             derived = wanted is not None and servers != part.servers
@@ -229,16 +229,6 @@ class Groups:
         if reasons:
             raise Refusal(*reasons)
         return groups
-
-    def _wanted(
-        self, record: _Record, part: _Part, wanted: tuple[str, ...] | None, *, single: bool
-    ) -> tuple[str, ...]:
-        if wanted is None:
-            return part.servers
-        if part.tags is not None:
-            # Tags tell nothing about a single server; the wave's list is what the other system launched.
-            return wanted if single else ()
-        return tuple(server for server in part.servers if server in wanted)
 
     def _make(
         self, record: _Record, number: int, servers: tuple[str, ...] | None, around: Context, wave: str
@@ -274,6 +264,15 @@ class Groups:
         remedy = "servers that get the tags later are not in it; if all of them are meant, select by tags"
         self._journal.say(Outcome.DECIDE, record.fields, record.fields.which(*TAGS), why, remedy)
         group.comments = (*group.comments, f"Check: the source selects by tags {dict(part.tags)}.")
+
+
+def _wanted(part: _Part, wanted: tuple[str, ...] | None, *, single: bool) -> tuple[str, ...]:
+    if wanted is None:
+        return part.servers
+    if part.tags is not None:
+        # Tags tell nothing about a single server; the wave's list is what the other system launched.
+        return wanted if single else ()
+    return tuple(server for server in part.servers if server in wanted)
 
 
 def _check(group: Group, what: str) -> None:

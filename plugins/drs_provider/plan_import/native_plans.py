@@ -64,7 +64,7 @@ class NativePlans:
         steps = sorted(
             fields.children("steps", "recoveryplansteps"), key=lambda step: int(step.peek("steporder") or 0)
         )
-        self._steps(steps, draft, target, arn)
+        self._steps(steps, draft, target)
         return draft
 
     def _target(self, fields: Fields, arn: str, label: str) -> str:
@@ -74,7 +74,7 @@ class NativePlans:
         context = Context(match["account"], match["region"]).or_else(read_context(fields))
         return self._targets.resolve(context, f"plan {label}", fields)
 
-    def _steps(self, steps: list[Fields], draft: PlanDraft, target: str, arn: str) -> None:
+    def _steps(self, steps: list[Fields], draft: PlanDraft, target: str) -> None:
         names = Names()
         waits: list[Fields] = []
         for step in steps:

@@ -76,7 +76,7 @@ def _resolve(waves: list[SourceWave], journal: Journal, plan: str) -> None:
     for index, (wave, values) in enumerate(zip(waves, said, strict=True)):
         if values is None:
             continue
-        found = [find(index, value) for value in values]
+        found = [find(value) for value in values]
         wrong = [value for value, place in zip(values, found, strict=True) if place is None or place >= index]
         if wrong:
             text = ", ".join(str(value) for value in wrong)
@@ -107,7 +107,7 @@ def _said(fields: Fields) -> list[Any] | None:
 
 def _finder(
     waves: list[SourceWave], said: list[list[Any] | None], journal: Journal, plan: str
-) -> Callable[[int, Any], int | None]:
+) -> Callable[[Any], int | None]:
     """Return the function that gives a dependency's index."""
     ids = {
         str(wave.fields.peek("waveid", "id")): i
@@ -120,7 +120,7 @@ def _finder(
         base = _base(waves, said, journal, plan)
         numbers = {index + base: index for index in range(len(waves))}
 
-    def find(index: int, value: Any) -> int | None:
+    def find(value: Any) -> int | None:
         text = str(value)
         for known in (ids, names):
             if text in known:

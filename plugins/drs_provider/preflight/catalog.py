@@ -327,13 +327,6 @@ KINDS: dict[str, Kind] = {
         drill=(INFO,),
         recovery=(INFO,),
     ),
-    "own_instance": Kind(
-        _INSTANCES,
-        "an earlier attempt of this execution launched the server; it is not launched again",
-        "",
-        drill=(INFO,),
-        recovery=(INFO,),
-    ),
     "failback_in_progress": Kind(
         _INSTANCES, "the server is failing back", "complete or stop the failback, or leave the wave out"
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -41,7 +41,6 @@ def run_preflight(
     ec2: Callable[[AwsTarget], Ec2Reads],
     iam: Callable[[AwsTarget], IamReads],
     now: float,
-    own_jobs: Collection[str] = (),
     initiated_by: str = "",
     read_history: Callable[[], object] | None = None,
 ) -> PreflightResult:
@@ -54,8 +53,6 @@ def run_preflight(
     :param ec2: gives EC2 of a target
     :param iam: gives IAM of a target
     :param now: epoch seconds
-    :param own_jobs: ids of DRS jobs that earlier attempts of this execution started: their instances and
-        they themselves are no obstacle
     :param initiated_by: who answers for what the run configuration overrides
     :param read_history: reads something of the history table; None if there is none
     """
@@ -71,7 +68,7 @@ def run_preflight(
             partial(_resolve, plan, reads, names, groups),
             overridable=False,
         )
-    run = RunScope(plan, conf, now, waves, groups, frozenset(own_jobs))
+    run = RunScope(plan, conf, now, waves, groups)
     for check in PLAN_CHECKS:
         findings += check.find(run)
     for scope in _target_scopes(run, targets):

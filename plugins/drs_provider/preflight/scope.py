@@ -44,7 +44,6 @@ class RunScope:
     :param now: epoch seconds
     :param waves: the selected waves, in the plan's order
     :param groups: servers of each group of these waves; a group that could not be resolved is absent
-    :param own_jobs: DRS jobs of this execution, of earlier attempts
     :param chosen_snapshots: server → point in time; the check of the snapshots fills it
     """
 
@@ -53,7 +52,6 @@ class RunScope:
     now: float
     waves: tuple[Wave, ...]
     groups: Mapping[str, tuple[SourceServer, ...]]
-    own_jobs: frozenset[str] = frozenset()
     chosen_snapshots: dict[str, str] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
 
@@ -122,7 +120,6 @@ class TargetScope:
     @property
     def launches(self) -> tuple[Launch, ...]:
         """The servers that are launched into new instances."""
-        own = self.own_instances
         settings = self.settings
         templates = self.reads.launch_templates(
             item.template_id for item in settings.values() if item.template_id
@@ -131,7 +128,6 @@ class TargetScope:
             Launch(server, chosen, templates.get(chosen.template_id))
             for server in self.servers
             if not (chosen := settings[server.source_server_id]).into_instance
-            and server.source_server_id not in own
         )
 
     @property
@@ -139,14 +135,6 @@ class TargetScope:
         """Recovery instances that exist, by server; a launch removes and replaces them."""
         rows = self.reads.recovery_instances.of(server.source_server_id for server in self.servers)
         return {server: view for server, view in instances_by_server(rows).items() if view.exists}
-
-    @property
-    def own_instances(self) -> frozenset[str]:
-        """Servers that an earlier attempt of this execution launched, and that are not launched again."""
-        if not self.run.own_jobs:
-            return frozenset()
-        own = self.run.own_jobs
-        return frozenset(server for server, view in self.earlier_instances.items() if view.job_id in own)
 
     def named(self, server_ids: Iterable[str]) -> tuple[SourceServer, ...]:
         """Return the servers of this target among these ids."""

@@ -34,7 +34,7 @@ def free_addresses(scope: TargetScope) -> Iterator[Finding]:
             continue  # that EC2 does not know the subnet is a finding of its own
         freed = _freed(scope, subnet_id)
         if taken[subnet_id] > subnet.free_addresses + freed:
-            yield _short(scope, subnet, taken[subnet_id], freed, scope.named(counts))
+            yield _short(subnet, taken[subnet_id], freed, scope.named(counts))
 
 
 def _freed(scope: TargetScope, subnet_id: str) -> int:
@@ -47,7 +47,7 @@ def _freed(scope: TargetScope, subnet_id: str) -> int:
     )
 
 
-def _short(scope: TargetScope, subnet: Subnet, needed: int, freed: int, servers: Any) -> Finding:
+def _short(subnet: Subnet, needed: int, freed: int, servers: Any) -> Finding:
     more = f", and {freed} become free with earlier instances" if freed else ""
     return Finding(
         "addresses_short",

@@ -21,7 +21,7 @@ def busy_servers(scope: TargetScope) -> Iterator[Finding]:
     """Yield a warning for servers that are in an unfinished job of somebody else, of any type."""
     for job in scope.reads.active_jobs:
         servers = scope.named(job.server_ids)
-        if servers and job.job_id not in scope.run.own_jobs:
+        if servers:
             yield Finding(
                 "server_busy",
                 Severity.WARN,
@@ -47,8 +47,7 @@ def quotas(scope: TargetScope) -> Iterator[Finding]:
             f"DRS quotas of {scope.place} could not be read, AWS's published ones are assumed: {limits.problem}",
             "Grant servicequotas:ListServiceQuotas, or set the account's quotas in [drs] quotas.",
         )
-    others = [job for job in scope.reads.active_jobs if job.job_id not in scope.run.own_jobs]
-    usage = quota_usage(others)
+    usage = quota_usage(scope.reads.active_jobs)
     if usage.active_jobs >= limits.concurrent_jobs:
         yield _quota(
             scope,

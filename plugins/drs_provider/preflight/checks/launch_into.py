@@ -56,10 +56,9 @@ def recovery_overwrites(scope: TargetScope) -> Iterator[Finding]:
 
 def _into(scope: TargetScope) -> Iterator[tuple[SourceServer, str]]:
     settings = scope.settings
-    own = scope.own_instances
     for server in scope.servers:
         instance = settings[server.source_server_id].into_instance
-        if instance and server.source_server_id not in own:
+        if instance:
             yield server, instance
 
 

@@ -47,14 +47,6 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
 
 def _instance_finding(scope: TargetScope, server: SourceServer, view: RecoveryInstanceView) -> Finding:
     where = (server.ref(f"instance {view.instance_id}, {view.ec2_state or 'state unknown'}"),)
-    if view.job_id in scope.run.own_jobs:
-        return Finding(
-            "own_instance",
-            Severity.INFO,
-            scope.subject,
-            "an earlier attempt of this execution launched these servers; they are not launched again",
-            servers=where,
-        )
     if view.is_drill:
         return Finding(
             "drill_instance_replaced",

@@ -89,7 +89,6 @@ def vcpus(scope: TargetScope) -> Iterator[Finding]:
 def _planned(scope: TargetScope) -> Iterator[Planned]:
     launches = scope.launches
     new = {launch.server.source_server_id for launch in launches}
-    own = scope.own_instances
     for launch in launches:
         if launch.template is not None:  # without one: the check of the launch templates says so
             yield Planned(launch.server, launch.template.instance_type, not launch.settings.right_sizing)
@@ -97,7 +96,7 @@ def _planned(scope: TargetScope) -> Iterator[Planned]:
     into = {
         server: settings[server.source_server_id].into_instance
         for server in scope.servers
-        if server.source_server_id not in new and server.source_server_id not in own
+        if server.source_server_id not in new
     }
     rows = scope.reads.instances(into.values())
     for server, instance in into.items():
