@@ -7,6 +7,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
 
 from drs_provider.history.best_effort import BestEffortHistory, is_loss
 from drs_provider.history.outcome import ExecutionRef, Outcome
@@ -86,6 +87,12 @@ def test_trap_32_an_unreachable_table_stops_nothing(caplog: pytest.LogCaptureFix
 )
 def test_trap_32_aws_refusing_stops_nothing(code: str) -> None:
     history = BestEffortHistory(DynamoDbHistory(Failing(client_error(code)), "execution-history"))
+    assert every_call(history) == [None] * 9
+
+
+def test_trap_32_an_answer_that_cannot_be_read_stops_nothing() -> None:
+    error = ResponseParserError("Unable to parse response, invalid XML received")
+    history = BestEffortHistory(DynamoDbHistory(Failing(error), "execution-history"))
     assert every_call(history) == [None] * 9
 
 

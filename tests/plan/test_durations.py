@@ -59,6 +59,15 @@ def test_executions_of_another_kind_do_not_count() -> None:
     assert expectation(ExecutionType.RECOVERY, WAVES, others[:1]).source == HISTORY
 
 
+@pytest.mark.parametrize("missing", ["status", "executionType", "attempt", "startTime", "waves"])
+def test_trap_32_a_record_of_another_system_says_nothing_and_raises_nothing(missing: str) -> None:
+    record = earlier(5)
+    del record[missing]
+    nameless = earlier(5)
+    del nameless["waves"][0]["waveName"]
+    assert expected(record, nameless, earlier(30)) == Expectation(1800, HISTORY, 1)
+
+
 def test_waiting_for_people_is_not_expected() -> None:
     record = earlier(60)
     record["waves"][1]["gate"] = {"openedAt": T0 + 1200, "closedAt": T0 + 1200 + 1800, "responses": []}

@@ -47,6 +47,12 @@ TASK_STATES = (
 )
 
 
+def test_a_record_of_another_system_does_not_end_the_sweep() -> None:
+    strange = {"executionId": "theirs", "planId": "theirs", "status": "IN_PROGRESS"}
+    action = record_action(strange, owned=False, fate=RunFate.LIVES, told_end=False, now=RUN_AFTER)
+    assert action is RecordAction.REPORT
+
+
 def record(**fields: Any) -> dict[str, Any]:
     made: dict[str, Any] = {
         "executionId": execution_id("tests", "drs_wiki", "run-1", RUN_AFTER),

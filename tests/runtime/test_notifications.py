@@ -94,3 +94,14 @@ def test_one_message_that_fails_does_not_keep_the_others_back(
     failed = send([broken, to_ticket()], CONTEXT)
     assert list(failed) == [broken["notifier"]]
     assert len(tickets.posted) == 1
+
+
+def test_trap_30_a_wrong_timeout_changes_no_outcome(
+    tickets: TicketSystem, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tickets.answer.set()
+    monkeypatch.setenv("AIRFLOW__DRS__NOTIFICATION_TIMEOUT_SECONDS", "30s")
+    caplog.set_level(logging.ERROR, "drs_provider.runtime.notifications")
+    assert send([to_ticket()], CONTEXT) == {}
+    assert len(tickets.posted) == 1
+    assert "notification_timeout_seconds must be a positive number" in caplog.text

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
 
 from drs_provider.history.outcome import ExecutionRef, WriteResult
 from drs_provider.history.store import DynamoDbHistory
@@ -29,6 +30,8 @@ def is_loss(error: Exception) -> bool:
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         return details.get("Code") not in _OWN_FAULTS or _TOO_LARGE in details.get("Message", "")
+    if isinstance(error, ResponseParserError):
+        return True
     return isinstance(error, BotoCoreError) and not isinstance(error, ParamValidationError)
 
 
@@ -51,7 +54,12 @@ class BestEffortHistory:
     ) -> None:
         self._history = history
         self._also_lost = also_lost
-        self._caught: tuple[type[Exception], ...] = (ClientError, BotoCoreError, *also_lost)
+        self._caught: tuple[type[Exception], ...] = (
+            ClientError,
+            BotoCoreError,
+            ResponseParserError,
+            *also_lost,
+        )
 
     @property
     def enabled(self) -> bool:

@@ -33,17 +33,21 @@ class AwsClients:
     :param target: account context
     :param session_name: role session name (2 to 64 characters of ``A-Za-z0-9_+=,.@-``), carries the
         execution id
+    :param patient: False for what a recovery does not depend on: then the proof of the account, too, soon gives up.
+        STS answers in the target's Region, and is as far away as everything else there
     :raises ValueError: if STS would refuse the session name
     """
 
-    def __init__(self, target: AwsTarget, session_name: str) -> None:
+    def __init__(self, target: AwsTarget, session_name: str, *, patient: bool = True) -> None:
         if not _SESSION_NAME.fullmatch(session_name):
             raise ValueError(
                 f"{session_name!r} is no role session name: 2 to 64 characters of A-Za-z0-9_+=,.@-"
             )
         self.target = target
         self.session_name = session_name
-        self._hook = DrsHook(target=target, session_name=session_name)
+        self._hook = DrsHook(
+            target=target, session_name=session_name, **({} if patient else {"config": _IMPATIENT})
+        )
         self._clients: dict[tuple[str, Config | None], Any] = {}
         self._lock = threading.Lock()
 
@@ -115,14 +119,14 @@ class _ClientCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[AwsTarget, str], tuple[float, AwsClients]] = OrderedDict()
+        self._kept: OrderedDict[tuple[AwsTarget, str, bool], tuple[float, AwsClients]] = OrderedDict()
 
-    def get(self, target: AwsTarget, session_name: str) -> AwsClients:
-        key = (target, session_name)
+    def get(self, target: AwsTarget, session_name: str, *, patient: bool) -> AwsClients:
+        key = (target, session_name, patient)
         with self._lock:
             made_at, clients = self._kept.pop(key, (0.0, None))
             if clients is None or time.monotonic() - made_at > MAX_AGE_SECONDS:
-                made_at, clients = time.monotonic(), AwsClients(target, session_name)
+                made_at, clients = time.monotonic(), AwsClients(target, session_name, patient=patient)
             self._kept[key] = (made_at, clients)
             while len(self._kept) > _MAX_CACHED:
                 self._kept.popitem(last=False)
@@ -138,14 +142,15 @@ _cache = _ClientCache()
 os.register_at_fork(after_in_child=_cache.clear)  # sockets and pools must not be shared between processes
 
 
-def aws_clients(target: AwsTarget, *, session_name: str) -> AwsClients:
+def aws_clients(target: AwsTarget, *, session_name: str, patient: bool = True) -> AwsClients:
     """Return this process's clients of a target, the same object for the same target and session name.
 
     They are made anew when older than :data:`MAX_AGE_SECONDS`, so do not keep them for long: ask again.
 
+    :param patient: False for what a recovery does not depend on
     :raises ValueError: if STS would refuse the session name
     """
-    return _cache.get(target, session_name)
+    return _cache.get(target, session_name, patient=patient)
 
 
 def forget_clients() -> None:

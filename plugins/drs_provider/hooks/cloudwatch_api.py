@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from drs_provider.exceptions import DrsError
 from drs_provider.hooks.clients import AwsClients
-from drs_provider.hooks.errors import explained
+from drs_provider.hooks.errors import AWS_ERRORS, explained
 from drs_provider.plan.metrics import Metric
 
-FAILURES: Final = (BotoCoreError, ClientError, DrsError)
+FAILURES: Final = (*AWS_ERRORS, DrsError)
 """What keeps metrics from being sent: settings, connection, rights, network, CloudWatch."""
 
 MAX_METRICS_PER_CALL: Final = 500

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
@@ -23,6 +24,10 @@ from drs_provider.exceptions import (
     DrsNotInitializedError,
 )
 from drs_provider.plan.account import AwsTarget
+
+#: What a call to AWS may end in. A body that cannot be read (a proxy's page, an answer cut off) is none of botocore's
+#: other errors.
+AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
 
 _THROTTLES = frozenset(
     {

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from drs_provider import settings
 from drs_provider.exceptions import DrsConfigurationError, DrsIncompleteAnswerError
 from drs_provider.hooks.clients import AwsClients
 from drs_provider.hooks.drs_requests import MAX_SERVERS_PER_START
-from drs_provider.hooks.errors import explained, required_member
+from drs_provider.hooks.errors import AWS_ERRORS, explained, required_member
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +89,7 @@ def _account_quotas(clients: AwsClients) -> DrsQuotas:
         for code, value in _listed(clients, "drs").items():
             if name := _CODES.get(code):
                 values[name] = int(value)
-    except (BotoCoreError, ClientError, DrsIncompleteAnswerError) as error:
+    except (*AWS_ERRORS, DrsIncompleteAnswerError) as error:
         log.warning(
             "DRS quotas of account %s, Region %s cannot be read (%s); the defaults are used: %s",
             clients.target.account_id,

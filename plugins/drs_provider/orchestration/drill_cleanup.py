@@ -6,12 +6,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from drs_provider import keys
 from drs_provider.exceptions import DrsError, DrsTerminateIncompleteError, TaskStoppedError
 from drs_provider.hooks.ec2_rows import instance_exists
-from drs_provider.hooks.errors import is_conflict, is_quota_exceeded, is_transient
+from drs_provider.hooks.errors import AWS_ERRORS, is_conflict, is_quota_exceeded, is_transient
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.cleanup import CleanupStep, drill_instances, next_step
 from drs_provider.plan.drs_model import JobView, RecoveryInstanceView, parse_jobs
@@ -83,7 +83,7 @@ class DrillCleanup:
             self._step(state, waves)
         except TaskStoppedError:
             raise
-        except (BotoCoreError, ClientError, DrsError) as error:
+        except (*AWS_ERRORS, DrsError) as error:
             # What is wrong in one account must not leave the instances of another one alive.
             log.warning("Cleanup in account %s, Region %s: %s", target.account_id, target.region, error)
             state.problem = error
@@ -123,7 +123,7 @@ class DrillCleanup:
         """Return which instances EC2 has, and why it could not be asked: then all that are known may exist."""
         try:
             rows = self._execution.ec2(state.target).instances(sorted({*state.instance_ids, *named}))
-        except (BotoCoreError, ClientError, DrsError) as error:
+        except (*AWS_ERRORS, DrsError) as error:
             return set(state.instance_ids), error
         return {key for key, row in rows.items() if instance_exists(row)}, None
 

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from drs_provider.exceptions import DrsError
 from drs_provider.hooks.drs_api import DrsApi
 from drs_provider.hooks.ec2_rows import instance_exists
+from drs_provider.hooks.errors import AWS_ERRORS
 from drs_provider.orchestration.sweep_executions import Executions, KnownExecution
 from drs_provider.orchestration.sweep_scope import SweepScope
 from drs_provider.plan.account import AwsTarget
@@ -32,7 +31,7 @@ from drs_provider.runtime.aws import AwsAccess
 log = logging.getLogger(__name__)
 
 SESSION = "sweep"
-LOOK_ERRORS = (BotoCoreError, ClientError, DrsError, ValueError)
+LOOK_ERRORS = (*AWS_ERRORS, DrsError, ValueError)
 
 _REMEDIES = {
     InstanceKind.FOREIGN: "Whoever launched it must say whether it may go; nobody here knows.",

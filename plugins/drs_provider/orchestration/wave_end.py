@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from drs_provider import keys
 from drs_provider.exceptions import DrsError, EvidenceError, GateClosedError, PreemptedError
+from drs_provider.hooks.errors import AWS_ERRORS
 from drs_provider.orchestration.wave_result import completed_wave, gather, judge, wave_result
 from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.evidence import GATE_DECISION
@@ -193,7 +192,7 @@ def _recent_jobs(execution: Execution, wave: FrozenWave) -> tuple[JobView, ...]:
     try:
         since = execution.plan.started_at - LONGEST_JOB_SECONDS
         return parse_jobs(execution.drs(wave.target).jobs_since(since))
-    except (BotoCoreError, ClientError, DrsError) as error:
+    except (*AWS_ERRORS, DrsError) as error:
         log.warning("The jobs of wave %s cannot be read: %s", wave.number, error)
         return ()
 
@@ -205,7 +204,7 @@ def _what_runs(
     try:
         watch = open_watch(execution, wave, started)
         evidence = gather(execution, watch)
-    except (BotoCoreError, ClientError, DrsError) as error:
+    except (*AWS_ERRORS, DrsError) as error:
         log.warning("The jobs of wave %s cannot be read: %s", wave.number, error)
         return {}
     verdict = judge(watch, evidence, now=execution.now(), cleaned_up=_cleaned_up(execution))
@@ -217,7 +216,7 @@ def _enriched_again(execution: Execution, wave: FrozenWave, result: dict[str, An
     cleaned_up = _cleaned_up(execution)
     try:
         fresh = completed_wave(execution, open_watch(execution, wave), cleaned_up=cleaned_up)
-    except (BotoCoreError, ClientError, DrsError) as error:
+    except (*AWS_ERRORS, DrsError) as error:
         log.warning("The instances of wave %s cannot be read: %s", wave.number, error)
         return result
     if fresh.get("enrichmentIncomplete"):

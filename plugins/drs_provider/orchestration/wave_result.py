@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from drs_provider import keys
 from drs_provider.exceptions import DrsError
 from drs_provider.hooks.ec2_rows import instance_exists, instance_fields
+from drs_provider.hooks.errors import AWS_ERRORS
 from drs_provider.plan.drs_model import (
     JobView,
     LogEvent,
@@ -67,7 +66,7 @@ def _noting(evidence: Evidence, watch: WaveWatch) -> Iterator[None]:
     """Go on without what cannot be read, so that one missing right does not hide what the others show."""
     try:
         yield
-    except (BotoCoreError, ClientError, DrsError) as error:
+    except (*AWS_ERRORS, DrsError) as error:
         log.warning("Instance data of wave %s is incomplete: %s", watch.wave.number, error)
         evidence.incomplete = f"{evidence.incomplete}; {error}" if evidence.incomplete else str(error)
 

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from drs_provider import keys
 from drs_provider.exceptions import (
     DrsFailError,
@@ -20,7 +18,13 @@ from drs_provider.exceptions import (
     TaskStoppedError,
 )
 from drs_provider.hooks.ec2_rows import instance_exists
-from drs_provider.hooks.errors import is_conflict, is_outcome_unknown, is_quota_exceeded, is_transient
+from drs_provider.hooks.errors import (
+    AWS_ERRORS,
+    is_conflict,
+    is_outcome_unknown,
+    is_quota_exceeded,
+    is_transient,
+)
 from drs_provider.orchestration.quota_queue import QuotaQueue
 from drs_provider.plan.drs_model import JobView, instances_by_server, parse_jobs
 from drs_provider.plan.events import Event
@@ -148,7 +152,7 @@ class WaveStart:
     def _existing(self, instance_ids: set[str]) -> set[str] | None:
         try:
             instances = self._execution.ec2(self._wave.target).instances(instance_ids)
-        except (BotoCoreError, ClientError, DrsFailError) as error:
+        except (*AWS_ERRORS, DrsFailError) as error:
             log.warning("EC2 could not be asked; instances that DRS names count as existing: %s", error)
             return None
         return {key for key, row in instances.items() if instance_exists(row)}
@@ -179,7 +183,7 @@ class WaveStart:
                     plan.tags,
                 ),
             )
-        except (BotoCoreError, ClientError, DrsIncompleteAnswerError) as error:
+        except (*AWS_ERRORS, DrsIncompleteAnswerError) as error:
             self._not_answered(intent, error)
         except DrsFailError:
             self._forget(intent)

@@ -68,16 +68,15 @@ def recovery_seconds(
     It counts if it was COMPLETED at the first attempt, of the same type, with the same waves: from its start until
     its last wave had ended, waiting for people excluded. A drill's hold and cleanup come after that.
     """
-    if (record["status"], record["executionType"], record["attempt"]) != (
-        ExecutionStatus.COMPLETED,
-        execution_type,
-        1,
-    ):
+    # The table may hold records of other systems, which lack fields: those say nothing, and hold up no execution.
+    kind = (record.get("status"), record.get("executionType"), record.get("attempt"))
+    begin = record.get("startTime")
+    if kind != (ExecutionStatus.COMPLETED, execution_type, 1) or begin is None:
         return None
-    ran = [wave for wave in record["waves"] if wave.get("selected", True)]
+    ran = [wave for wave in record.get("waves") or () if wave.get("selected", True)]
     ends = [wave.get("endTime") for wave in ran]
-    if {wave["waveName"] for wave in ran} != waves or not ends or None in ends:
+    if {wave.get("waveName") for wave in ran} != waves or not ends or None in ends:
         return None
     last = max(end for end in ends if end is not None)
-    worked = last - record["startTime"] - waiting_seconds(record, record["startTime"], last)
+    worked = last - begin - waiting_seconds(record, begin, last)
     return worked if worked > 0 else None

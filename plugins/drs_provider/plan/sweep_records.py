@@ -78,7 +78,9 @@ def is_of_deployment(record: Mapping[str, Any], deployment_id: str) -> bool:
 
 def last_sign_of_life(record: Mapping[str, Any], *, now: float) -> float:
     """Return the newest time that a record tells of what happened, in epoch seconds; never one after ``now``."""
-    return max((time for time in _times(record) if time <= now), default=min(record["startTime"], now))
+    return max(
+        (time for time in _times(record) if time <= now), default=min(record.get("startTime", 0.0), now)
+    )
 
 
 def _times(data: Any) -> Iterator[float]:

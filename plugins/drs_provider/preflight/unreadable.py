@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from airflow.sdk.exceptions import AirflowException
-from botocore.exceptions import BotoCoreError, ClientError
 
 from drs_provider.exceptions import (
     DrsAccessDeniedError,
@@ -15,13 +14,13 @@ from drs_provider.exceptions import (
     DrsIdentityError,
     DrsNotInitializedError,
 )
-from drs_provider.hooks.errors import is_transient
+from drs_provider.hooks.errors import AWS_ERRORS, is_transient
 from drs_provider.plan.account import AwsTarget
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import target_subject
 
 #: What reading AWS can end in; anything else is a fault of this package and is not caught.
-READ_ERRORS = (AirflowException, BotoCoreError, ClientError, OSError, ValueError)
+READ_ERRORS = (AirflowException, *AWS_ERRORS, OSError, ValueError)
 
 # These say whose account it would be, or that nothing can be known at all: never overridable, wherever they appear.
 _IDENTITY: dict[type[Exception], tuple[str, str]] = {

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowException
+
 from drs_provider import settings
 from drs_provider.exceptions import DrsError
 from drs_provider.history.outcome import ExecutionRef
@@ -57,8 +59,15 @@ def _connect(target: AwsTarget, execution_id: str) -> DynamoDbHistory:
     from drs_provider.history.store import DynamoDbHistory
     from drs_provider.hooks.clients import aws_clients
 
-    clients = aws_clients(target, session_name=role_session_name(execution_id))
-    return DynamoDbHistory(clients.impatient_client("dynamodb"), settings.get("history_table"))
+    clients = aws_clients(target, session_name=role_session_name(execution_id), patient=False)
+    try:
+        client = clients.impatient_client("dynamodb")
+    except DrsError:
+        raise
+    except (AirflowException, OSError, ValueError) as error:
+        # Of the connection itself: an endpoint that is no URL, a token file that is not there.
+        raise DrsError(f"the history's connection {target.connection!r} cannot be used: {error}") from error
+    return DynamoDbHistory(client, settings.get("history_table"))
 
 
 class RunHistory:

@@ -51,7 +51,6 @@ def _send(record: ExecutionRecord) -> dict[str, Any]:
     metrics = execution_metrics(record, rto=figures.rto(record), rpo=figures.rpo(record))
     namespace = settings.get("metrics_namespace")
     session = role_session_name(record["executionId"])
-    CloudWatchApi(aws_clients(target, session_name=session)).put_metrics(
-        namespace, metrics, record.get("endTime", record["startTime"])
-    )
+    clients = aws_clients(target, session_name=session, patient=False)
+    CloudWatchApi(clients).put_metrics(namespace, metrics, record.get("endTime", record["startTime"]))
     return {"count": len(metrics), "namespace": namespace}

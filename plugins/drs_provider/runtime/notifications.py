@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from drs_provider import keys, settings
-from drs_provider.exceptions import EvidenceError
+from drs_provider.exceptions import DrsConfigurationError, EvidenceError
 from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import NOTIFICATIONS, binding, seal
 from drs_provider.plan.model import Plan
@@ -22,6 +22,7 @@ from drs_provider.runtime.timeline import emit
 log = logging.getLogger(__name__)
 
 FINISHED = "finished"
+DEFAULT_TIMEOUT_SECONDS = 30.0
 
 
 def notify(execution: Execution, event: str, summary: str, **facts: Any) -> None:
@@ -111,7 +112,7 @@ def send(notifications: Sequence[Mapping[str, Any]], context: Mapping[str, Any])
 
 def _call(path: str, args: Mapping[str, Any], context: Mapping[str, Any]) -> Exception | None:
     """Call a notifier, and give up on it when it takes too long: a recovery does not wait for a mail server."""
-    limit = settings.get_seconds("notification_timeout_seconds")
+    limit = _longest_seconds()
     # Until it is proven otherwise: it may still be on its way when the time is over.
     outcome: list[Exception | None] = [TimeoutError(f"no answer within {limit:g} seconds")]
 
@@ -127,6 +128,15 @@ def _call(path: str, args: Mapping[str, Any], context: Mapping[str, Any]) -> Exc
     thread.start()
     thread.join(limit)
     return outcome[-1]
+
+
+def _longest_seconds() -> float:
+    try:
+        return settings.get_seconds("notification_timeout_seconds")
+    except DrsConfigurationError as error:
+        # A message that cannot be bounded as wished is still no reason to end a recovery.
+        log.error("%s; %g seconds are used", error, DEFAULT_TIMEOUT_SECONDS)
+        return DEFAULT_TIMEOUT_SECONDS
 
 
 async def rto_missed(

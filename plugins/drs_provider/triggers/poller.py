@@ -17,11 +17,11 @@ from random import Random
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from drs_provider.exceptions import DrsError, DrsFailError, DrsPollError
 from drs_provider.hooks.async_drs_api import async_drs_api
-from drs_provider.hooks.errors import is_throttle, is_transient, retry_after_seconds
+from drs_provider.hooks.errors import AWS_ERRORS, is_throttle, is_transient, retry_after_seconds
 from drs_provider.plan.account import AwsTarget
 from drs_provider.triggers.cadence import PollSettings, backoff_delay, jittered, steady_delay
 from drs_provider.triggers.subscription import ApiFactory, PollApi, PollSnapshot, Row, Subscription
@@ -44,7 +44,7 @@ class _GiveUpError(Exception):
 
 
 # What a poll may fail with; anything else is a mistake of ours and reaches the waiters at once.
-_POLL_ERRORS = (BotoCoreError, ClientError, DrsError, OSError, TimeoutError)
+_POLL_ERRORS = (*AWS_ERRORS, DrsError, OSError, TimeoutError)
 
 
 class JobPoller:
