@@ -216,6 +216,14 @@ def test_trap_37_a_claim_copied_from_another_run_is_none(runs):
     assert claim_at(runs, "drs_wiki", "victim") is None
 
 
+def test_trap_37_a_claim_copied_from_another_run_hides_no_frozen_plan(runs):
+    held = frozen_run(runs, "theirs")
+    runs.add(claim("other", servers=("s-9",)))
+    copied = runs.xcoms["drs_wiki", "other", keys.PREPARE, keys.CLAIM]
+    runs.xcoms["drs_wiki", "theirs", keys.PREPARE, keys.CLAIM] = copied
+    assert dict(claim_at(runs, "drs_wiki", "theirs").servers) == held.servers
+
+
 # -- pre-emption --------------------------------------------------------------------------------------
 
 RECOVERY = claim("ours", kind="RECOVERY")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from drs_provider.dag_factory.build import build_dag
 from tests.harness.airflow_side import TaskRow
 from tests.harness.plan_run import PlanRun
-from tests.harness.plans import WIKI, two_waves
+from tests.harness.plans import DATABASES, WIKI, two_waves
 from tests.harness.stage import Stage
+from tests.harness.worlds import ONCE, world
 
 SECOND = "wave_2_second.start_recovery"
 KEEP = {"cleanup": "keep"}
@@ -77,4 +80,18 @@ def test_trap_37_a_failed_wave_that_is_marked_as_success_does_not_open_the_next_
     )
     assert run.go() == "failed"
     assert play.launched_servers() == [WIKI[0]]
+    assert "marked as success" in run.failure(SECOND)
+
+
+@pytest.mark.drs_scenario(world({WIKI[0]: {"fail": ONCE}}))
+def test_trap_37_a_result_of_the_attempt_before_does_not_stand_for_a_wave_that_was_started_again(
+    play: Stage,
+) -> None:
+    """The wave's criteria were met without its optional server, which the second attempt launches again."""
+    first = {"servers": [DATABASES[0], WIKI[0]], "optional": {"servers": [WIKI[0]]}}
+    run = play.plan_run(two_waves(first=first), KEEP).approve_everything()
+    assert run.go() == "success"
+    run.clear("wave_1_first")
+    run.when("wave_1_first.start_recovery", "success", lambda: run.mark_success("wave_1_first.enrich"))
+    assert run.go() == "failed"
     assert "marked as success" in run.failure(SECOND)

@@ -37,6 +37,11 @@ def test_a_later_attempt_is_a_new_decision(attempt, ends):
     assert notice().ends(attempt) is ends
 
 
+@pytest.mark.parametrize(("run_began", "ends"), [(T0 - 1, True), (T0 + 1, False), (None, False)])
+def test_an_attempt_that_began_by_a_clear_while_the_run_lived_is_no_new_decision(run_began, ends):
+    assert notice().ends(3, run_began=run_began) is ends
+
+
 def test_both_records_tell_of_it():
     theirs = override_of(claim("drill", run_id="rehearsal"), ("a", "b"), by="dr-lead", why="flood")
     assert (theirs["by"], theirs["why"], theirs["servers"]) == ("dr-lead", "flood", ["a", "b"])

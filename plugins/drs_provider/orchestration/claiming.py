@@ -142,11 +142,13 @@ def claim_at(view: RunView, dag_id: str, run_id: str) -> Claim | None:
     def pull(key: str) -> Any:
         return view.pull_from(dag_id, run_id, keys.PREPARE, key)
 
-    claim = _published(pull(keys.CLAIM)) or _frozen(pull)
-    if claim is not None and (claim.dag_id, claim.run_id) != (dag_id, run_id):
+    def own(claim: Claim | None) -> Claim | None:
+        if claim is None or (claim.dag_id, claim.run_id) == (dag_id, run_id):
+            return claim
         log.warning("Run %s of %s bears the claim of another run, which is ignored", run_id, dag_id)
         return None
-    return claim
+
+    return own(_published(pull(keys.CLAIM))) or own(_frozen(pull))
 
 
 def _published(sealed: Any) -> Claim | None:

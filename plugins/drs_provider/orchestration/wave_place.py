@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from drs_provider import keys
 from drs_provider.exceptions import ExecutionRefusedError
@@ -12,6 +13,7 @@ from drs_provider.runtime.cleanups import told_cleanup
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import start_task_id
 from drs_provider.runtime.run import OVER
+from drs_provider.runtime.watching import told_jobs
 from drs_provider.runtime.wave_results import pull_result
 
 
@@ -48,7 +50,11 @@ def _too_early(execution: Execution, wave: FrozenWave, states: Mapping[str, str 
             continue
         if state == "success":
             result = pull_result(execution, number, enrich)
-            if result is not None and result["status"] == WaveStatus.COMPLETED:
+            if (
+                result is not None
+                and result["status"] == WaveStatus.COMPLETED
+                and not _told_before_its_jobs(execution, number, result)
+            ):
                 continue
             return (
                 f"wave {number} ({names[number]}), which it depends on, has not completed, although its task "
@@ -56,6 +62,12 @@ def _too_early(execution: Execution, wave: FrozenWave, states: Mapping[str, str 
             )
         return f"wave {number} ({names[number]}), which it depends on, has not come to its end ({state})"
     return None
+
+
+def _told_before_its_jobs(execution: Execution, number: int, result: Mapping[str, Any]) -> bool:
+    """Whether the wave was started again since it told its result: `enrich` was marked as success, and did not run."""
+    started = told_jobs(execution, execution.wave(number)) or {}
+    return bool(started.get("attempt", 0) > result["attempt"])
 
 
 def _skipped_by_us(execution: Execution, number: int, name: str) -> bool:

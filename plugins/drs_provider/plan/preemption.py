@@ -59,9 +59,15 @@ class Preemption:
         """
         return cls(**data)
 
-    def ends(self, attempt: int) -> bool:
-        """Whether it ends this attempt of the drill."""
-        return attempt <= self.attempt
+    def ends(self, attempt: int, *, run_began: float | None = None) -> bool:
+        """Whether it ends this attempt of the drill.
+
+        A part that is cleared while the run lives makes the attempt grow, and is no new decision: the run still is the
+        one that was cancelled.
+
+        :param run_began: when the run began, or began anew after its end, in epoch seconds
+        """
+        return attempt <= self.attempt or (run_began is not None and self.at > run_began)
 
     def text(self) -> str:
         """Tell the drill's people who cancelled it."""

@@ -143,7 +143,7 @@ class Execution:
         if sealed is None:
             return None
         found = Preemption.from_dict(unseal(sealed, PREEMPTION, binding(self.plan.execution_id)))
-        return found if found.ends(self.attempt) else None
+        return found if found.ends(self.attempt, run_began=self.run.started_at) else None
 
     def require_not_preempted(self) -> None:
         """Go on only if no RECOVERY has cancelled this drill.
