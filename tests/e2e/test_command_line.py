@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from drs_provider.cli.exit_codes import ExitCode
 from embedded.environment import REPOSITORY
 from embedded.stack import Stack
+from tests.e2e.waiting import until_asked
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
@@ -61,15 +61,7 @@ class CommandLine:
 
     def wait_until_asked(self, run: str, task_id: str) -> None:
         plan, _, run_id = run.partition("/")
-        began = time.monotonic()
-        with self.stack.api("dr-operator") as api:
-            while time.monotonic() - began < 180:
-                for question in api.waiting_questions(f"drs_{plan}", run_id):
-                    instance = question["task_instance"]
-                    if (instance["task_id"], instance["state"]) == (task_id, "awaiting_input"):
-                        return
-                time.sleep(0.3)
-        raise AssertionError(f"{task_id} of {run} asked nobody")
+        until_asked(self.stack, f"drs_{plan}", run_id, task_id)
 
 
 @pytest.fixture

@@ -11,10 +11,12 @@ from drs_provider import keys
 from embedded import simulated_aws
 from embedded.needs import ADMIN
 from embedded.stack import Stack
+from tests.e2e.waiting import until, until_asked
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
 WIKI = "drs_wiki"
+RUN_OVER = ("success", "failed")
 RECOVERY = {
     "execution_type": "RECOVERY",
     "confirm_plan": "wiki",
@@ -35,37 +37,24 @@ class Runs:
 
     def answer(self, run_id: str, task_id: str, option: str) -> None:
         """Wait until a task asks, and answer as the administrator."""
+        until_asked(self._stack, WIKI, run_id, task_id)
         with self._stack.api(ADMIN) as api:
-            self._until(lambda: (task_id, "awaiting_input") in self._asked(api, run_id), f"{task_id} asks")
             time.sleep(2)  # nobody real answers in the moment in which a task begins to wait
             api.answer(WIKI, run_id, task_id, option)
 
     def end(self, run_id: str) -> tuple[str, dict[str, Any]]:
         """Wait for the end; return the run's state and the record."""
         with self._stack.api() as api:
-            self._until(lambda: api.run(WIKI, run_id)["state"] in ("success", "failed"), f"{run_id} ends")
+            until(self._stack, lambda: api.run(WIKI, run_id)["state"] in RUN_OVER, f"{run_id} ends")
             record = api.xcom(WIKI, run_id, keys.FINALIZE, keys.EXECUTION_RECORD)
             return api.run(WIKI, run_id)["state"], record
-
-    @staticmethod
-    def _asked(api: Any, run_id: str) -> list[tuple[str, str]]:
-        waiting = [each["task_instance"] for each in api.waiting_questions(WIKI, run_id)]
-        return [(each["task_id"], each["state"]) for each in waiting]
-
-    def _until(self, condition: Any, what: str) -> None:
-        began = time.monotonic()
-        while not condition():
-            assert time.monotonic() - began < 180, what
-            self._stack.processes.check()
-            time.sleep(0.5)
 
 
 def test_trap_40_a_second_run_is_refused_and_a_recovery_cancels_the_drill(stack: Stack) -> None:
     stack.wait_for_dag(WIKI)
     runs = Runs(stack)
     runs.start("first-drill", {})
-    with stack.api(ADMIN) as api:
-        runs._until(lambda: (keys.HOLD_DRILL, "awaiting_input") in runs._asked(api, "first-drill"), "hold")
+    until_asked(stack, WIKI, "first-drill", keys.HOLD_DRILL)
 
     runs.start("second-drill", {})
     second_state, second = runs.end("second-drill")

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import pytest
 
 from embedded.environment import REPOSITORY
 from embedded.stack import Stack
+from tests.e2e.waiting import until_asked
 
 EXAMPLES = REPOSITORY / "examples" / "ticketing"
 SHELL = [str(EXAMPLES / "ticket.sh")]
@@ -46,15 +46,7 @@ class TicketSystem:
         )
 
     def wait_until_asked(self, plan: str, ticket: str, task_id: str) -> None:
-        began = time.monotonic()
-        with self.stack.api("dr-operator") as api:
-            while time.monotonic() - began < 180:
-                for question in api.waiting_questions(f"drs_{plan}", ticket):
-                    instance = question["task_instance"]
-                    if (instance["task_id"], instance["state"]) == (task_id, "awaiting_input"):
-                        return
-                time.sleep(0.5)
-        raise AssertionError(f"{task_id} of {plan} asked nobody")
+        until_asked(self.stack, f"drs_{plan}", ticket, task_id)
 
 
 @needs_curl_and_jq
