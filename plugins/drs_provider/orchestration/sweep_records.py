@@ -14,6 +14,7 @@ from drs_provider.exceptions import DrsError, RunUnknownError
 from drs_provider.history.best_effort import is_loss
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.history.store import DynamoDbHistory
+from drs_provider.hooks import errors
 from drs_provider.hooks.clients import aws_clients
 from drs_provider.orchestration.sweep_scope import SweepScope
 from drs_provider.plan.drs_model import parse_jobs
@@ -46,7 +47,7 @@ log = logging.getLogger(__name__)
 
 #: Role session name of a sweep's own calls, behind the common prefix.
 SESSION = "sweep"
-AWS_ERRORS = (BotoCoreError, ClientError, DrsError)
+AWS_ERRORS = (*errors.AWS_ERRORS, DrsError)
 OPEN_RECORD = "open record"
 ORPHAN = "orphaned record"
 
@@ -59,7 +60,7 @@ def open_history() -> DynamoDbHistory | None:
     target = settings.history_target()
     if target is None:
         return None
-    clients = aws_clients(target, session_name=AwsAccess(SESSION).session_name)
+    clients = aws_clients(target, session_name=AwsAccess(SESSION).session_name, patient=False)
     return DynamoDbHistory(clients.impatient_client("dynamodb"), settings.get("history_table"))
 
 
