@@ -9,7 +9,7 @@ from drs_provider.exceptions import DrsAccessDeniedError, DrsConfigurationError
 from drs_provider.hooks.drs_api import DrsApi
 from drs_provider.hooks.ec2_api import Ec2Api
 from drs_provider.hooks.quotas import DrsQuotas
-from tests.hooks.scripted_aws import Raw, Refusal
+from tests.hooks.scripted_aws import LOST, Raw, Refusal
 
 
 def quota(code, value):
@@ -123,3 +123,10 @@ def test_configured_quotas_that_make_no_sense_are_refused(aws, own_clients, monk
     aws.answer("ListServiceQuotas", {"Quotas": []})
     with pytest.raises(DrsConfigurationError, match=told):
         DrsApi(own_clients).quotas()
+
+
+def test_a_service_that_does_not_answer_is_given_up_soon(aws, own_clients, caplog):
+    aws.answer("ListServiceQuotas", *[LOST] * 5)
+    caplog.set_level(logging.ERROR, "drs_provider.hooks.quotas")
+    assert DrsApi(own_clients).quotas().problem
+    assert [call.operation for call in aws.calls].count("ListServiceQuotas") == 2

@@ -122,7 +122,8 @@ def read_ec2_quotas(clients: AwsClients) -> dict[str, float]:
 def _listed(clients: AwsClients, service_code: str) -> dict[str, float]:
     """Return a service's applied quotas by code; those that are measured per resource are not among them."""
     values: dict[str, float] = {}
-    paginator = clients.client("service-quotas").get_paginator("list_service_quotas")
+    # Quotas only pace: where Service Quotas does not answer, a recovery does not wait for it.
+    paginator = clients.impatient_client("service-quotas").get_paginator("list_service_quotas")
     for page in paginator.paginate(ServiceCode=service_code, PaginationConfig={"PageSize": _PAGE}):
         for quota in required_member(page, "Quotas", "ListServiceQuotas"):
             if "Value" in quota:

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 from drs_provider import keys
 from drs_provider.exceptions import (
@@ -110,7 +110,7 @@ class WaveStart:
         instance_ids = {view.instance_id for view in live.values()}
         for own in owned:
             instance_ids |= {row.recovery_instance_id for row in own.job.servers if row.recovery_instance_id}
-        usage, quotas = quota_usage([*jobs, *self._unseen(owned)]), self._quotas()
+        usage, quotas = quota_usage([*jobs, *self._unseen(owned)]), self._quotas
         decide = partial(
             decide_start,
             wave_servers=wave.server_ids,
@@ -141,6 +141,7 @@ class WaveStart:
         since = self._execution.plan.started_at - LONGEST_JOB_SECONDS
         return list(parse_jobs(self._drs.jobs_since(since)))
 
+    @cached_property
     def _quotas(self) -> Quotas:
         quotas = self._drs.quotas()
         return Quotas(
