@@ -39,6 +39,7 @@ FAILURE = "failure"  # why a task of ours failed: its absence tells that the tas
 GATE_DECISION = "gate_decision"
 CLEANUP = "cleanup"
 EXECUTION_RECORD = "execution_record"
+EXECUTION_RECORD_SIGNATURE = "execution_record_signature"
 
 # The sweeper's task, its XCom, and what it keeps while it watches terminations
 SWEEP = "sweep"

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from drs_provider.history.store import DynamoDbHistory
+from drs_provider.history.values import to_item
+from drs_provider.plan.states import ExecutionStatus
 from drs_provider.plan.sweep_records import FOREIGN_QUIET_SECONDS, QUIET_SECONDS
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI
@@ -260,3 +262,86 @@ def test_without_a_history_only_instances_are_swept(play: Stage, sweeps: Sweeps)
     assert report["targets"] == [
         {"accountId": "111122223333", "region": "eu-west-1", "state": "ok", "drillInstances": 0}
     ]
+
+
+FORGED = {"verdict": {"result": "passed", "by": "nobody"}}
+
+
+@pytest.mark.parametrize("how", ["changed", "unsigned", "signature of another run"])
+def test_trap_37_an_end_that_finalize_did_not_tell_never_reaches_the_table(
+    play: Stage, sweeps: Sweeps, how: str
+) -> None:
+    told = play.plan_run("wiki").approve_everything()
+    assert told.go() == "success"
+    signature = told.xcom("finalize", "execution_record_signature")
+    run = halted(play, "hold_drill", "awaiting_input")
+    (before,) = DynamoDbHistory(play.simulator.client("dynamodb"), TABLE).by_status(ExecutionStatus.PAUSED)
+    end = {**told.record, **{name: before[name] for name in ("executionId", "planId", "attempt")}, **FORGED}
+    run.xcoms.set("finalize", "execution_record", end)
+    if how == "signature of another run":
+        run.xcoms.set("finalize", "execution_record_signature", signature)
+    elif how == "changed":
+        run.xcoms.set("finalize", "execution_record_signature", {**signature, "mac": "00" * 32})
+    sweeps.end(run, "failed")
+    play.simulator.advance(LATER)
+    report = sweeps.sweep()
+    record = play.stored(before["executionId"], "wiki")
+    assert (record["status"], record["verdict"]["result"]) == ("FAILED", "not verified")
+    assert "told no end" in record["errorMessage"]
+    assert the_finding(report, "orphaned record")["action"] == "closed"
+    assert "execution_end" in str(sweeps.error)
+    assert before["executionId"] in str(sweeps.error)
+
+
+def test_a_changed_end_is_closed_without_it(play: Stage, sweeps: Sweeps) -> None:
+    run = play.plan_run("wiki").approve_everything()
+    fault = {"kind": "error", "code": "InternalServerError", "status": 500, "service": "dynamodb"}
+    run.when("cleanup_drill", "success", lambda: play.simulator.inject("*", **fault))
+    run.when("finalize", "success", play.simulator.clear_faults)
+    assert run.go() == "success"
+    run.xcoms.set("finalize", "execution_record", {**run.record, **FORGED})
+    play.simulator.advance(LATER)
+    sweeps.sweep()
+    assert wiki_record(play)["verdict"].get("by") != "nobody"
+    assert "its content was changed" in str(sweeps.error)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"waves": ["a text"]},
+        {"dagId": "theirs", "dagRunId": "theirs", "triggerTime": {"at": 1}},
+    ],
+)
+def test_a_strange_record_does_not_hide_the_others(
+    play: Stage, sweeps: Sweeps, strange: dict[str, Any]
+) -> None:
+    sweeps.delete(halted(play, "hold_drill", "awaiting_input"))
+    own = wiki_record(play)
+    item = {"executionId": "0-theirs", "planId": "theirs", "status": "PAUSED", "startTime": 1000, **strange}
+    play.simulator.client("dynamodb").put_item(TableName=TABLE, Item=to_item(item))
+    play.simulator.advance(LATER)
+    report = sweeps.sweep()
+    assert play.stored(own["executionId"], "wiki")["status"] == "CANCELLED"
+    assert the_finding(report, "orphaned record")["executionId"] == own["executionId"]
+    assert all("0-theirs" in text for text in report["failures"])
+
+
+def test_an_own_record_that_cannot_be_read_is_told_and_the_others_are_swept(
+    play: Stage, sweeps: Sweeps
+) -> None:
+    spoilt = halted(play, "hold_drill", "awaiting_input", run_id="CHG-1", step_seconds=600)
+    first = wiki_record(play)
+    sweeps.delete(spoilt)
+    changed = {**first, "waves": [{**first["waves"][0], "status": "IN_PROGRESS"}]}
+    play.simulator.client("dynamodb").put_item(TableName=TABLE, Item=to_item(changed))
+    other = halted(play, "hold_drill", "awaiting_input", run_id="CHG-2", step_seconds=600)
+    sweeps.delete(other)
+    play.simulator.advance(LATER)
+    report = sweeps.sweep()
+    assert the_finding(report, "orphaned record")["action"] == "closed"
+    assert play.stored(first["executionId"], "wiki")["status"] == "PAUSED"
+    (failure,) = report["failures"]
+    assert first["executionId"] in failure
+    assert "IN_PROGRESS" in failure
+    assert "IN_PROGRESS" in str(sweeps.error)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from drs_provider.plan.evidence import (
     CLAIM,
     CLEANUP_REPORT,
+    EXECUTION_END,
     FROZEN_PLAN,
     FROZEN_WAVE,
     GATE_ANSWERS,
@@ -157,6 +158,7 @@ def test_purposes_are_a_closed_set():
         WAVE_RESULT,
         CLEANUP_REPORT,
         NOTIFICATIONS,
+        EXECUTION_END,
     } == PURPOSES
     with pytest.raises(ValueError, match="unknown purpose"):
         seal(PAYLOAD, key=KEY, purpose="note", binding=BOUND)

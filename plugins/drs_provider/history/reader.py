@@ -44,6 +44,11 @@ class HistoryReader:
         """Return the executions with a status, newest first; see :meth:`by_plan`."""
         return self._by_index(STATUS_INDEX, status.value, limit)
 
+    def ids_by_status(self, status: ExecutionStatus) -> list[str]:
+        """Return the ids of the executions with a status, whatever else their items hold."""
+        items = self._query(INDEX_FIELDS[STATUS_INDEX], status.value, IndexName=STATUS_INDEX)
+        return [item[HASH_KEY] for item in items if not is_rows_key(item[RANGE_KEY])]
+
     def by_plan(self, plan_id: str, *, limit: int | None = None) -> list[ExecutionRecord]:
         """Return a plan's executions, newest first.
 

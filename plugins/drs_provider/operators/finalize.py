@@ -21,6 +21,7 @@ from drs_provider.runtime.notifications import notify, notify_refused
 from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.state_store import TaskState
 from drs_provider.runtime.timeline import emit
+from drs_provider.runtime.told_ends import tell_end
 
 if TYPE_CHECKING:
     from drs_provider.orchestration.final_record import FinalRecord
@@ -73,7 +74,7 @@ class DrsFinalizeOperator(BaseOperator):
             execution.history.finalize(final.record), execution.history, execution.view
         )
         self._keep_attempt(state, record)
-        execution.view.push(keys.EXECUTION_RECORD, small(record))
+        tell_end(execution.view, small(record))
         send_metrics(record, state, execution.view)
         statuses = {wave["waveName"]: wave["status"] for wave in record["waves"]}
         execution.emit(Event.EXECUTION_FINALIZED, status=record["status"], waves=statuses)
@@ -96,7 +97,7 @@ class DrsFinalizeOperator(BaseOperator):
             status=record["status"],
             error=record["errorMessage"],
         )
-        view.push(keys.EXECUTION_RECORD, small(record))
+        tell_end(view, small(record))
         send_metrics(record, TaskState(context), view)
         notify_refused(context, view, small(record))
         raise ExecutionFailedError(f"{record['status']}: {record['errorMessage']}")

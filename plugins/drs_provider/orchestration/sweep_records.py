@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drs_provider import keys, settings
+from drs_provider import settings
 from drs_provider.exceptions import DrsError, RunUnknownError
 from drs_provider.history.best_effort import is_loss
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.hooks import errors
 from drs_provider.hooks.clients import aws_clients
+from drs_provider.orchestration.sweep_runs import RunOf, run_of
 from drs_provider.orchestration.sweep_scope import SweepScope
 from drs_provider.plan.drs_model import parse_jobs
 from drs_provider.plan.drs_time import format_time
@@ -28,18 +27,14 @@ from drs_provider.plan.sweep_records import (
     RecordAction,
     RunFate,
     closed_record,
-    is_end_of,
     is_of_deployment,
     last_sign_of_life,
     orphan_status,
     record_action,
-    run_fate,
 )
 from drs_provider.plan.sweep_report import Finding, SweepReport
 from drs_provider.runtime.aws import AwsAccess
-from drs_provider.runtime.execution import execution_id_of
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS
-from drs_provider.runtime.other_runs import FoundRun, find_run, task_states, xcom_of
 from drs_provider.runtime.run import RunView
 from drs_provider.runtime.timeline import emit
 
@@ -48,6 +43,8 @@ log = logging.getLogger(__name__)
 #: Role session name of a sweep's own calls, behind the common prefix.
 SESSION = "sweep"
 AWS_ERRORS = (*errors.AWS_ERRORS, DrsError)
+#: What comes of a record that lacks a field, or has other values than this provider writes.
+STRANGE_RECORD = (AttributeError, LookupError, TypeError, ValueError)
 OPEN_RECORD = "open record"
 ORPHAN = "orphaned record"
 
@@ -62,31 +59,6 @@ def open_history() -> DynamoDbHistory | None:
         return None
     clients = aws_clients(target, session_name=AwsAccess(SESSION).session_name, patient=False)
     return DynamoDbHistory(clients.impatient_client("dynamodb"), settings.get("history_table"))
-
-
-@dataclass(frozen=True)
-class RunOf:
-    """The DAG run of a record, as far as Airflow knows it."""
-
-    fate: RunFate
-    found: FoundRun | None = None
-    told: Any = None
-
-
-def run_of(record: Mapping[str, Any], view: RunView) -> RunOf:
-    """Tell what became of a record's run.
-
-    :raises RunUnknownError: if Airflow does not tell
-    """
-    dag_id, run_id = record["dagId"], record["dagRunId"]
-    found = find_run(dag_id, run_id)
-    if found is None or execution_id_of(found.facts) != record["executionId"]:
-        return RunOf(RunFate.GONE)  # a run that was made again under the same name is another execution
-    fate = run_fate(found.state, task_states(dag_id, run_id))
-    if fate is not RunFate.OVER:
-        return RunOf(fate, found)
-    told = xcom_of(view, dag_id, run_id, keys.FINALIZE, keys.EXECUTION_RECORD)
-    return RunOf(fate, found, told if is_end_of(told, record, run_state=found.state) else None)
 
 
 class RecordSweep:
@@ -110,11 +82,7 @@ class RecordSweep:
     def run(self) -> None:
         """Sweep all open records; what fails is in the report."""
         try:
-            ids = [
-                record["executionId"]
-                for status in OPEN_STATUSES
-                for record in self._history.by_status(status)
-            ]
+            ids = [found for status in OPEN_STATUSES for found in self._history.ids_by_status(status)]
         except AWS_ERRORS as error:
             self._lost("the history table cannot be read", error)
             return
@@ -131,6 +99,13 @@ class RecordSweep:
                 )
             except AWS_ERRORS as error:
                 self._lost(f"execution {execution_id}: its record could not be swept", error)
+            except STRANGE_RECORD as error:
+                # Other systems may write to the table, too: theirs must not hide the others' records.
+                log.warning("The record of execution %s cannot be read", execution_id, exc_info=True)
+                self._report.failures.append(
+                    f"execution {execution_id}: its record cannot be read as one of ours, and was left as it is: "
+                    f"{type(error).__name__}: {error}"
+                )
 
     def _lost(self, what: str, error: Exception) -> None:
         if isinstance(error, (ClientError, BotoCoreError)) and not is_loss(error):
@@ -176,6 +151,11 @@ class RecordSweep:
         self._write(record, run.told, "caught up", reason)
 
     def _close(self, record: ExecutionRecord, run: RunOf) -> None:
+        if run.unproven:
+            self._report.failures.append(
+                f"execution {record['executionId']}: the end that its run told does not count, its record is closed "
+                f"without it: {run.unproven}"
+            )
         reason = "its DAG run is gone" if run.fate is RunFate.GONE else "its DAG run is over and told no end"
         if self._report.dry_run:
             end = orphan_status(ExecutionStatus(record["status"]), run.fate)

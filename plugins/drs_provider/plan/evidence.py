@@ -27,6 +27,7 @@ RECOVERY_JOBS = "recovery_jobs"
 WAVE_RESULT = "wave_result"
 CLEANUP_REPORT = "cleanup_report"
 NOTIFICATIONS = "notifications"
+EXECUTION_END = "execution_end"
 PURPOSES = frozenset(
     {
         FROZEN_PLAN,
@@ -42,6 +43,7 @@ PURPOSES = frozenset(
         WAVE_RESULT,
         CLEANUP_REPORT,
         NOTIFICATIONS,
+        EXECUTION_END,
     }
 )
 

@@ -122,7 +122,10 @@ def is_end_of(told: Any, record: Mapping[str, Any], *, run_state: str) -> bool:
         return False
     if told.get("status") not in TERMINAL_EXECUTION or told.get("executionId") != record["executionId"]:
         return False
-    if told.get("planId") != record["planId"] or told.get("attempt", 0) < record["attempt"]:
+    if told.get("planId") != record["planId"]:
+        return False
+    attempt = told.get("attempt")
+    if not isinstance(attempt, int) or attempt < record["attempt"]:
         return False
     return run_state != "success" or told["status"] in (ExecutionStatus.COMPLETED, ExecutionStatus.PARTIAL)
 
