@@ -60,6 +60,17 @@ def test_a_terminate_job_that_ended_without_effect_is_repeated() -> None:
     assert step(jobs=[job(OWN, {"s-1": "LAUNCHED"}), ended]).terminate == ("i-s-1",)
 
 
+def test_trap_39_a_pre_provisioned_instance_is_kept_while_drs_lists_it() -> None:
+    assert step(pre_provisioned=["i-s-1"]) == CleanupStep(kept=("i-s-1",))
+    assert not step(pre_provisioned=["i-s-1"]).done
+    assert step(pre_provisioned=["i-s-1"], instances=[]).done
+    assert step(pre_provisioned=["i-s-1"], existing_instance_ids=set()).done
+
+
+def test_trap_39_what_may_be_pre_provisioned_remains() -> None:
+    assert step(unread={"s-1"}) == CleanupStep(remaining=("i-s-1",))
+
+
 def test_ec2_has_the_last_word() -> None:
     assert step(instances=[]).remaining == ("i-s-1",)
     assert step(instances=[], existing_instance_ids=set()).done
@@ -78,9 +89,24 @@ INSTANCES = st.lists(
 )
 
 
-@given(instances=INSTANCES, status=st.sampled_from(["PENDING", "STARTED", "COMPLETED"]))
-def test_trap_19_whatever_there_is_only_our_drills_instances_go(instances: list[Any], status: str) -> None:
-    found = step(instances=instances, jobs=[job(OWN, {}, status=status)], known_instance_ids=[])
+@given(
+    instances=INSTANCES,
+    status=st.sampled_from(["PENDING", "STARTED", "COMPLETED"]),
+    before=st.sets(st.sampled_from(["i-s-1", "i-s-2"])),
+    unread=st.sets(SERVERS),
+)
+def test_trap_19_whatever_there_is_only_our_drills_instances_go(
+    instances: list[Any], status: str, before: set[str], unread: set[str]
+) -> None:
+    found = step(
+        instances=instances,
+        jobs=[job(OWN, {}, status=status)],
+        known_instance_ids=[],
+        pre_provisioned=before,
+        unread=unread,
+    )
     mine = {view.recovery_instance_id for view in instances if view.job_id == OWN and view.is_drill}
-    assert set(found.terminate) <= mine
-    assert found.done == (not found.wait_for and not found.terminate and not found.remaining)
+    assert set(found.terminate) <= mine - before - {f"i-{server}" for server in unread}
+    assert found.done == (
+        not found.wait_for and not found.terminate and not found.remaining and not found.kept
+    )

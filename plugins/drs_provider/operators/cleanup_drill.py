@@ -28,7 +28,8 @@ MAX_SECONDS = 2 * 3600
 class DrsCleanupDrillOperator(BaseOperator):
     """Terminates the drill's own instances, after waiting for jobs that still launch, and watches them go.
 
-    Only instances whose ``jobID`` is a job of this execution and whose ``isDrill`` is true are touched. The proof is
+    Only instances whose ``jobID`` is a job of this execution and whose ``isDrill`` is true are touched, and none that
+    a server was launched into and that existed before. The proof is
     EC2's own word that they are gone. A RECOVERY, a drill that keeps its instances, and a run that never started
     have nothing to clean.
 
@@ -72,8 +73,9 @@ class DrsCleanupDrillOperator(BaseOperator):
         self._tell(execution, {**self._report(targets), "action": "incomplete"})
         left = ". ".join(target.left() for target in unfinished)
         raise CleanupIncompleteError(
-            f"the drill's cleanup is not complete after {round(waited / 60)} minutes; left: {left}. Terminate these "
-            "recovery instances in DRS, or mend the cause and clear this task, with downstream, to try again."
+            f"the drill's cleanup is not complete after {round(waited / 60)} minutes; left: {left}. Terminate "
+            "these recovery instances in DRS (none that is pre-provisioned), or mend the cause; then clear this task, "
+            "with downstream, to look again."
         )
 
     @staticmethod
@@ -93,12 +95,15 @@ class DrsCleanupDrillOperator(BaseOperator):
     @staticmethod
     def _report(targets: list[TargetState]) -> dict[str, Any]:
         remaining = sorted(item for target in targets for item in target.step.remaining)
+        before = sorted(item for target in targets for item in target.pre_provisioned)
         known = sorted(item for target in targets for item in target.instance_ids)
+        gone = [item for item in known if item not in {*remaining, *before}]
         return {
             "action": "terminated",
             "instances": len(known),
-            "terminated": [item for item in known if item not in remaining],
+            "terminated": gone,
             "remaining": remaining,
+            **({"preProvisioned": before} if before else {}),
             "jobs": sorted(job for target in targets for job in target.terminate_jobs),
         }
 

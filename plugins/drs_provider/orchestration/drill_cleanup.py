@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -12,16 +14,20 @@ from drs_provider import keys
 from drs_provider.exceptions import DrsError, DrsTerminateIncompleteError, TaskStoppedError
 from drs_provider.hooks.ec2_rows import instance_exists
 from drs_provider.hooks.errors import AWS_ERRORS, is_conflict, is_quota_exceeded, is_transient
+from drs_provider.orchestration.launched_into import launched_into
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.cleanup import CleanupStep, drill_instances, next_step
 from drs_provider.plan.drs_model import JobView, RecoveryInstanceView, parse_jobs
 from drs_provider.plan.events import Event
 from drs_provider.plan.frozen import FrozenWave
+from drs_provider.plan.launch_into import may_be_launched_into
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, unsettled, wave_jobs
 from drs_provider.runtime.state_store import TaskState
 
 log = logging.getLogger(__name__)
+
+_ERRORS_SHOWN = 5
 
 
 @dataclass
@@ -30,12 +36,18 @@ class TargetState:
 
     :param instance_ids: EC2 instances that were found to be the drill's, in this step or before
     :param terminate_jobs: DRS jobs that terminate them
+    :param pre_provisioned: EC2 instances that existed before and were found to be launched into: never terminated
+    :param unread: server -> why its launch configuration could not be read; its instance is not terminated
+    :param held: EC2 instances of those servers
     :param problem: what kept the last step from being taken, or from being proven
     """
 
     target: AwsTarget
     instance_ids: list[str] = field(default_factory=list)
     terminate_jobs: list[str] = field(default_factory=list)
+    pre_provisioned: list[str] = field(default_factory=list)
+    unread: Mapping[str, Exception] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
     step: CleanupStep = field(default_factory=CleanupStep)
     problem: Exception | None = None
 
@@ -47,7 +59,11 @@ class TargetState:
     @property
     def hopeless(self) -> bool:
         """Whether looking again will not help unless people act."""
-        return self.problem is not None and not is_transient(self.problem)
+        if self.problem is not None:
+            return not is_transient(self.problem)
+        step = self.step
+        moving = step.wait_for or step.unsettled or set(step.remaining) - self.held
+        return not moving and not any(is_transient(error) for error in self.unread.values())
 
     def left(self) -> str:
         """Tell what is left, or may be left."""
@@ -56,10 +72,25 @@ class TargetState:
             f"instances {', '.join(step.remaining)}" if step.remaining else "",
             f"jobs that still launch: {', '.join(step.wait_for)}" if step.wait_for else "",
             f"a start whose job never showed, of {', '.join(step.unsettled)}" if step.unsettled else "",
+            f"pre-provisioned instances {', '.join(step.kept)}, which existed before the drill and are never "
+            "terminated here; see to them by hand: disconnect and delete their recovery instances in DRS, which leaves "
+            "them in EC2"
+            if step.kept
+            else "",
+            f"not terminated, because it is not known whether they existed before: {', '.join(sorted(self.held))}; "
+            f"{self._unread_text()}; make the launch configurations readable, or look at them in DRS before you "
+            "terminate by hand"
+            if self.unread
+            else "",
             str(self.problem) if self.problem else "",
         ]
         told = "; ".join(part for part in parts if part) or "instances whose termination is not proven"
         return f"account {self.target.account_id}, Region {self.target.region}: {told}"
+
+    def _unread_text(self) -> str:
+        shown = sorted(self.unread.items())[:_ERRORS_SHOWN]
+        more = f" (and {len(self.unread) - len(shown)} more)" if len(self.unread) > len(shown) else ""
+        return "; ".join(f"launch configuration of {server}: {error}" for server, error in shown) + more
 
 
 class DrillCleanup:
@@ -104,9 +135,13 @@ class DrillCleanup:
         named = {
             row.recovery_instance_id for job in launches for row in job.servers if row.recovery_instance_id
         }
-        existing, unproven = self._existing(state, named)
+        there, unproven = self._there(state, named)
+        existing = set(there)
         self._remember(state, named & existing)
-        state.step = next_step(
+        mine = {view.instance_id for view in drill_instances(views, own_ids)}
+        self._keep(state, {key for key in mine & existing if may_be_launched_into(there[key])})
+        decide = partial(
+            next_step,
             instances=views,
             own_job_ids=own_ids,
             jobs=jobs,
@@ -114,18 +149,42 @@ class DrillCleanup:
             existing_instance_ids=existing,
             unsettled={server for wave in waves for server in unsettled(execution, wave, owned[wave.number])},
         )
+        state.step = decide(pre_provisioned=state.pre_provisioned)
+        if state.step.terminate:
+            self._ask_launch_into(state, views)
+            state.step = decide(pre_provisioned=state.pre_provisioned, unread=state.unread)
         if state.step.terminate:
             self._terminate(state)
         if unproven is not None:
             raise unproven
 
-    def _existing(self, state: TargetState, named: set[str]) -> tuple[set[str], Exception | None]:
-        """Return which instances EC2 has, and why it could not be asked: then all that are known may exist."""
+    def _ask_launch_into(self, state: TargetState, views: Sequence[RecoveryInstanceView]) -> None:
+        """Look whether an instance that is about to be terminated existed before: the setting may be new."""
+        chosen = [view for view in views if view.recovery_instance_id in state.step.terminate]
+        asked = launched_into(
+            self._execution.drs(state.target), sorted({view.source_server_id for view in chosen})
+        )
+        into = set(asked.instances.values())
+        self._keep(
+            state,
+            {view.instance_id for view in chosen if into & {view.instance_id, view.recovery_instance_id}},
+        )
+        state.unread = asked.unread
+        state.held = frozenset(
+            view.instance_id for view in chosen if view.source_server_id in asked.unread
+        ) - set(state.pre_provisioned)
+        for server, error in asked.unread.items():
+            log.warning("Not terminated, launch configuration of %s cannot be read: %s", server, error)
+
+    def _there(
+        self, state: TargetState, named: set[str]
+    ) -> tuple[Mapping[str, Mapping[str, Any]], Exception | None]:
+        """Return the instances EC2 has, and why it could not be asked: then all that are known may exist."""
         try:
             rows = self._execution.ec2(state.target).instances(sorted({*state.instance_ids, *named}))
         except (*AWS_ERRORS, DrsError) as error:
-            return set(state.instance_ids), error
-        return {key for key, row in rows.items() if instance_exists(row)}, None
+            return {key: {} for key in state.instance_ids}, error
+        return {key: row for key, row in rows.items() if instance_exists(row)}, None
 
     def _terminate(self, state: TargetState) -> None:
         self._execution.view.require_running()
@@ -162,13 +221,29 @@ class DrillCleanup:
             state.instance_ids = sorted(instance_ids | set(state.instance_ids))
             self._save(state)
 
+    def _keep(self, state: TargetState, instance_ids: set[str]) -> None:
+        """Remember that they existed before, whatever the launch configuration says later."""
+        if new := instance_ids - set(state.pre_provisioned):
+            log.warning("Never terminated, because servers were launched into them: %s", sorted(new))
+            state.pre_provisioned = sorted(new | set(state.pre_provisioned))
+            self._save(state)
+
     def _key(self, target: AwsTarget) -> str:
         return f"{keys.CLEANUP_TARGETS}_{target.name}"
 
     def _load(self, target: AwsTarget) -> TargetState:
         stored = self._state.get(self._key(target)) or {}
-        return TargetState(target, stored.get("instance_ids", []), stored.get("terminate_jobs", []))
+        return TargetState(
+            target,
+            stored.get("instance_ids", []),
+            stored.get("terminate_jobs", []),
+            stored.get("pre_provisioned", []),
+        )
 
     def _save(self, state: TargetState) -> None:
-        stored = {"instance_ids": state.instance_ids, "terminate_jobs": state.terminate_jobs}
+        stored = {
+            "instance_ids": state.instance_ids,
+            "terminate_jobs": state.terminate_jobs,
+            "pre_provisioned": state.pre_provisioned,
+        }
         self._state.set(self._key(state.target), stored)

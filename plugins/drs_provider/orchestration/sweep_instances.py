@@ -11,11 +11,13 @@ from drs_provider.exceptions import DrsError
 from drs_provider.hooks.drs_api import DrsApi
 from drs_provider.hooks.ec2_rows import instance_exists
 from drs_provider.hooks.errors import AWS_ERRORS
+from drs_provider.orchestration.launched_into import launched_into
 from drs_provider.orchestration.sweep_executions import Executions, KnownExecution
 from drs_provider.orchestration.sweep_scope import SweepScope
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.drs_model import JobView, RecoveryInstanceView, parse_jobs
 from drs_provider.plan.identity import TAG_EXECUTION_ID, TAG_PLAN_NAME
+from drs_provider.plan.launch_into import may_be_launched_into
 from drs_provider.plan.sweep_conf import SweepConf
 from drs_provider.plan.sweep_instances import (
     DrillInstance,
@@ -115,7 +117,7 @@ class InstanceSweep:
         kind = instance_kind(instance, owner, now=self._now)
         if kind in (InstanceKind.OUTLIVED, InstanceKind.KEPT):
             try:
-                before = _is_launched_into(AwsAccess(SESSION).drs(target), instance)
+                before = _existed_before(AwsAccess(SESSION).drs(target), instance)
             except LOOK_ERRORS as error:
                 self._report.failures.append(
                     f"{instance.instance_id}: left alone, launch configuration of {instance.source_server_id}: {error}"
@@ -171,14 +173,17 @@ def _instance(
         launched_at=(job.created_at if job else None) or (launched.timestamp() if launched else None),
         execution_id=tags.get(TAG_EXECUTION_ID),
         plan_name=tags.get(TAG_PLAN_NAME),
+        may_be_launched_into=may_be_launched_into(row),
     )
 
 
-def _is_launched_into(drs: DrsApi, instance: DrillInstance) -> bool:
-    """Whether the server is set to launch into this instance, which was there before."""
-    configuration = drs.launch_configuration(instance.source_server_id)
-    into = configuration.get("launchIntoInstanceProperties") or {}
-    return into.get("launchIntoEC2InstanceID") == instance.instance_id
+def _existed_before(drs: DrsApi, instance: DrillInstance) -> bool:
+    """Whether the server was, or is set to be, launched into this instance, which was there before."""
+    server = instance.source_server_id
+    into = launched_into(drs, [server])
+    if server in into.unread:
+        raise into.unread[server]
+    return instance.may_be_launched_into or into.instances.get(server) == instance.instance_id
 
 
 def to_terminate(judged: Iterable[JudgedInstance], wish: Wish) -> set[str]:

@@ -27,17 +27,19 @@ class CleanupStep:
     :param unsettled: servers that a job which no list shows yet may hold
     :param terminate: recovery instances to terminate now
     :param remaining: EC2 instances of the drill that are not gone yet
+    :param kept: pre-provisioned EC2 instances that DRS still lists as the drill's: only people may end that
     """
 
     wait_for: tuple[str, ...] = ()
     unsettled: tuple[str, ...] = ()
     terminate: tuple[str, ...] = ()
     remaining: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     @property
     def done(self) -> bool:
         """Whether nothing of the drill is left."""
-        return not (self.wait_for or self.unsettled or self.terminate or self.remaining)
+        return not (self.wait_for or self.unsettled or self.terminate or self.remaining or self.kept)
 
 
 def next_step(
@@ -48,6 +50,8 @@ def next_step(
     known_instance_ids: Collection[str],
     existing_instance_ids: Collection[str],
     unsettled: Collection[str] = (),
+    pre_provisioned: Collection[str] = (),
+    unread: Collection[str] = (),
 ) -> CleanupStep:
     """Return the next step of a drill's cleanup in one account and Region.
 
@@ -57,14 +61,23 @@ def next_step(
     :param known_instance_ids: EC2 instances that were found to be the drill's in earlier steps
     :param existing_instance_ids: those of the known and found ones that EC2 still has
     :param unsettled: servers for which a StartRecovery was called whose job has not shown yet
+    :param pre_provisioned: EC2 instances that existed before the drill, which was launched into them (trap 39)
+    :param unread: servers of which it is not known whether they were launched into such an instance
     """
     by_id: Mapping[str, JobView] = {job.job_id: job for job in jobs}
     launching = sorted(key for key in own_job_ids if key in by_id and not by_id[key].completed)
     mine = drill_instances(instances, own_job_ids)
     # DRS refuses a whole call for one server that is in a job of anybody's.
     busy = {server for job in by_id.values() if not job.completed for server in job.server_ids}
-    terminate = [view for view in mine if view.source_server_id not in busy]
-    remaining = ({view.instance_id for view in mine} | set(known_instance_ids)) & set(existing_instance_ids)
+    before = set(pre_provisioned)
+    terminate = [
+        view
+        for view in mine
+        if view.source_server_id not in busy
+        and view.source_server_id not in unread
+        and not before & {view.instance_id, view.recovery_instance_id}
+    ]
+    listed, existing = {view.instance_id for view in mine}, set(existing_instance_ids)
     return CleanupStep(
         wait_for=tuple(launching),
         unsettled=tuple(sorted(unsettled)),
@@ -72,5 +85,7 @@ def next_step(
         terminate=()
         if launching or unsettled
         else tuple(sorted(view.recovery_instance_id for view in terminate)),
-        remaining=tuple(sorted(remaining)),
+        remaining=tuple(sorted(((listed | set(known_instance_ids)) - before) & existing)),
+        # Taken out of DRS by people, it is an instance like any other again.
+        kept=tuple(sorted(listed & before & existing)),
     )

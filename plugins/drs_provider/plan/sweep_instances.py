@@ -40,6 +40,7 @@ class DrillInstance:
     :param launched_at: epoch seconds: when its job was created, or else EC2's launch time; None if neither is known
     :param execution_id: the ``ExecutionId`` tag of the job that launched it
     :param plan_name: the ``PlanName`` tag of that job
+    :param may_be_launched_into: EC2 shows the tag that a pre-provisioned instance has
     """
 
     account_id: str
@@ -51,6 +52,7 @@ class DrillInstance:
     launched_at: float | None
     execution_id: str | None = None
     plan_name: str | None = None
+    may_be_launched_into: bool = False
 
     def age_seconds(self, now: float) -> float | None:
         """Return its age, or None if it is not known."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drs_provider.hooks.launch_templates import LaunchTemplate
+from drs_provider.plan.launch_into import into_instance
 from drs_provider.preflight.source_server import SourceServer
 
 _RIGHT_SIZING_OFF = frozenset({"", "NONE"})
@@ -29,10 +30,9 @@ class LaunchSettings:
     @classmethod
     def from_api(cls, row: Mapping[str, Any]) -> LaunchSettings:
         """Read an answer of GetLaunchConfiguration."""
-        into = row.get("launchIntoInstanceProperties") or {}
         return cls(
             template_id=row.get("ec2LaunchTemplateID") or "",
-            into_instance=into.get("launchIntoEC2InstanceID") or "",
+            into_instance=into_instance(row),
             copy_private_ip=row.get("copyPrivateIp") is True,
             right_sizing=(row.get("targetInstanceTypeRightSizingMethod") or "") not in _RIGHT_SIZING_OFF,
         )

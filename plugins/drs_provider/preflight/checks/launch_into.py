@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from drs_provider.hooks.ec2_rows import instance_exists
+from drs_provider.plan.launch_into import LAUNCH_INTO_TAG, may_be_launched_into
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import TargetScope
 from drs_provider.preflight.source_server import SourceServer
-
-_TAG, _TAG_VALUE = "AWSDRS", "AllowLaunchingIntoThisInstance"
 
 
 def drill_overwrites(scope: TargetScope) -> Iterator[Finding]:
@@ -77,8 +76,7 @@ def _use(scope: TargetScope, instance: str, row: Mapping[str, Any] | None) -> st
 def _unfit(row: Mapping[str, Any] | None) -> str:
     if row is None or not instance_exists(row):
         return "EC2 knows no such instance"
-    tags = {tag.get("Key"): tag.get("Value") for tag in row.get("Tags") or ()}
-    return "" if tags.get(_TAG) == _TAG_VALUE else f"it lacks the tag {_TAG}={_TAG_VALUE}"
+    return "" if may_be_launched_into(row) else f"it lacks the tag {LAUNCH_INTO_TAG}"
 
 
 def _in_use(scope: TargetScope, server: SourceServer, detail: str) -> Finding:
@@ -98,7 +96,7 @@ def _unusable(scope: TargetScope, server: SourceServer, detail: str) -> Finding:
         Severity.BLOCK,
         scope.subject,
         "servers are set to launch into instances that DRS will not take",
-        f"Correct the servers' launch settings, or give the instance the tag {_TAG}={_TAG_VALUE}.",
+        f"Correct the servers' launch settings, or give the instance the tag {LAUNCH_INTO_TAG}.",
         overridable=True,
         servers=(server.ref(detail),),
     )
