@@ -37,6 +37,14 @@ def get(option: str) -> str:
     return str(conf.get(SECTION, option, fallback=OPTIONS[option].default) or "")
 
 
+def has_own_deployment_id() -> bool:
+    """Tell whether this Airflow's executions can be told from those of every other one.
+
+    Two that both keep the default compute the same ids.
+    """
+    return get("deployment_id") != OPTIONS["deployment_id"].default
+
+
 def _number(option: str) -> float:
     text = get(option)
     try:

@@ -9,7 +9,7 @@ import pytest
 from drs_provider.plan.model import Plan
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI, plan
-from tests.harness.stage import ACCOUNT, REGION, Stage
+from tests.harness.stage import ACCOUNT, REGION, TABLE, Stage
 from tests.harness.sweeps import Stopped, Sweeps, sweeps
 
 __all__ = ["sweeps"]
@@ -204,6 +204,55 @@ def test_a_run_that_begins_anew_keeps_its_instances(play: Stage, sweeps: Sweeps)
     sweeps.sweep(terminate=True)
     assert len(alive(play)) == 2
     assert "not all terminated" in str(sweeps.error)
+
+
+def test_a_run_that_began_anew_and_ended_again_keeps_its_young_instances(play: Stage, sweeps: Sweeps) -> None:
+    run = left_behind(play, sweeps)
+    play.simulator.advance(OLD)
+
+    def clear(operation: str) -> None:
+        if operation == "DescribeJobs" and play.simulator.calls("GetLaunchConfiguration"):
+            run.dag_run.clear_number = 1
+
+    play.simulator.clear_calls()
+    play._before_call.append(clear)
+    sweeps.sweep(terminate=True)
+    assert len(alive(play)) == 2
+    assert play.jobs("TERMINATE") == []
+    assert "has changed meanwhile" in str(sweeps.error)
+
+
+def test_an_attempt_that_began_while_its_cleanup_waited_keeps_its_instances(
+    play: Stage, sweeps: Sweeps
+) -> None:
+    run = left_behind(play, sweeps)
+    play.simulator.advance(OLD)
+    fault = {"kind": "error", "code": "ConflictException", "message": "busy", "status": 409, "times": 1}
+    play.simulator.inject("TerminateRecoveryInstances", **fault)
+
+    def clear(operation: str) -> None:
+        if play.simulator.calls("TerminateRecoveryInstances"):
+            run.dag_run.clear_number = 1
+
+    play._before_call.append(clear)
+    sweeps.sweep(terminate=True)
+    assert len(alive(play)) == 2
+    assert "it began anew meanwhile (attempt 2)" in str(sweeps.error)
+
+
+def test_a_drill_whose_record_is_strange_keeps_its_instances_and_hides_nothing(
+    play: Stage, sweeps: Sweeps
+) -> None:
+    run = left_behind(play, sweeps)
+    client = play.simulator.client("dynamodb")
+    (item,) = client.scan(TableName=TABLE, FilterExpression="attribute_exists(dagId)")["Items"]
+    client.put_item(TableName=TABLE, Item={**item, "triggerTime": {"S": "yesterday"}})
+    sweeps.delete(run)
+    play.simulator.advance(OLD)
+    report = sweeps.sweep(terminate=True)
+    assert kinds(report) == {("drill instance of an execution that could not be asked", "left")}
+    assert len(alive(play)) == 2
+    assert "cannot be read as one of" in str(sweeps.error)
 
 
 def test_a_sweep_that_was_stopped_terminates_nothing(play: Stage, sweeps: Sweeps) -> None:

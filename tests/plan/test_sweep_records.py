@@ -49,7 +49,9 @@ TASK_STATES = (
 
 def test_a_record_of_another_system_does_not_end_the_sweep() -> None:
     strange = {"executionId": "theirs", "planId": "theirs", "status": "IN_PROGRESS"}
-    action = record_action(strange, owned=False, fate=RunFate.LIVES, told_end=False, now=RUN_AFTER)
+    action = record_action(
+        strange, owned=False, own_id=True, fate=RunFate.LIVES, told_end=False, now=RUN_AFTER
+    )
     assert action is RecordAction.REPORT
 
 
@@ -102,23 +104,27 @@ def test_a_run_is_over_only_if_it_says_so_and_nothing_of_it_is_active(
 
 @given(
     owned=st.booleans(),
+    own_id=st.booleans(),
     fate=st.sampled_from(RunFate),
     told=st.booleans(),
     quiet=st.floats(0, 2 * FOREIGN_QUIET_SECONDS),
 )
 def test_only_our_own_quiet_records_of_runs_that_are_over_or_gone_are_changed(
-    owned: bool, fate: RunFate, told: bool, quiet: float
+    owned: bool, own_id: bool, fate: RunFate, told: bool, quiet: float
 ) -> None:
-    action = record_action(record(), owned=owned, fate=fate, told_end=told, now=1000.0 + quiet)
+    action = record_action(record(), owned=owned, own_id=own_id, fate=fate, told_end=told, now=1000.0 + quiet)
+    unproven = fate is RunFate.GONE and not own_id
     if action in (RecordAction.CLOSE, RecordAction.CATCH_UP):
         assert owned
+        assert not unproven
         assert fate in (RunFate.OVER, RunFate.GONE)
         assert quiet >= QUIET_SECONDS
         assert (action is RecordAction.CATCH_UP) == (told and fate is RunFate.OVER)
     if action is RecordAction.REPORT:
-        assert not owned or (fate is RunFate.STUCK and quiet >= STUCK_SECONDS)
+        assert not owned or unproven or (fate is RunFate.STUCK and quiet >= STUCK_SECONDS)
     if owned and fate in (RunFate.OVER, RunFate.GONE) and quiet >= QUIET_SECONDS:
-        assert action in (RecordAction.CLOSE, RecordAction.CATCH_UP)
+        expected = {RecordAction.REPORT} if unproven else {RecordAction.CLOSE, RecordAction.CATCH_UP}
+        assert action in expected
 
 
 @pytest.mark.parametrize("stored", OPEN_STATUSES)

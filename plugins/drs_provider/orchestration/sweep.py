@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from drs_provider.orchestration.sweep_executions import Executions
 from drs_provider.orchestration.sweep_instances import InstanceSweep, finding, to_terminate
 from drs_provider.orchestration.sweep_records import AWS_ERRORS, RecordSweep, open_history
 from drs_provider.orchestration.sweep_scope import SweepScope, sweep_scope
-from drs_provider.orchestration.sweep_termination import terminate
+from drs_provider.orchestration.sweep_termination import Doomed, terminate
 from drs_provider.plan.sweep_conf import SweepConf
 from drs_provider.plan.sweep_instances import Wish
 from drs_provider.plan.sweep_report import SweepReport
@@ -30,20 +30,22 @@ TERMINATING, TERMINATED = "terminating", "terminated"
 class Swept:
     """Where a sweep stands.
 
-    :param doomed: executions whose instances are being terminated, with their plans
+    :param doomed: executions whose instances are being terminated
     """
 
     report: SweepReport
-    doomed: dict[str, str | None] = field(default_factory=dict)
+    doomed: dict[str, Doomed] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        return {"report": self.report.to_dict(), "doomed": self.doomed}
+        doomed = {execution_id: asdict(item) for execution_id, item in self.doomed.items()}
+        return {"report": self.report.to_dict(), "doomed": doomed}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Swept:
         """Read :meth:`to_dict`'s data."""
-        return cls(SweepReport.from_dict(data["report"]), dict(data["doomed"]))
+        doomed = {execution_id: Doomed(**item) for execution_id, item in data["doomed"].items()}
+        return cls(SweepReport.from_dict(data["report"]), doomed)
 
 
 class Sweep:
@@ -86,8 +88,12 @@ class Sweep:
                 report.findings.append(finding(item, item.kind, done, now=now))
         if self._conf.dry_run:
             return Swept(report)
-        plans = {item.instance.execution_id: item.instance.plan_name for item in judged}
-        return Swept(report, {execution_id: plans[execution_id] for execution_id in sorted(doomed)})
+        seen = {
+            item.instance.execution_id: Doomed(item.instance.plan_name, item.execution.attempt)
+            for item in judged
+            if item.execution is not None
+        }
+        return Swept(report, {execution_id: seen[execution_id] for execution_id in sorted(doomed)})
 
     def step(self, swept: Swept, *, last: bool) -> None:
         """Take the next step of all terminations; what is done, or cannot be done, is in the report.
@@ -95,13 +101,13 @@ class Sweep:
         :param last: whether time is over: what is left then is a failure
         """
         executions = Executions(self._context, self._scope, self._history(None))
-        for execution_id, plan_name in list(swept.doomed.items()):
-            progress = terminate(self._context, executions, self._conf, execution_id, plan_name)
+        for execution_id, item in list(swept.doomed.items()):
+            progress = terminate(self._context, executions, self._conf, execution_id, item)
             if progress.done:
                 _mark(swept.report, execution_id, TERMINATED)
             elif progress.hopeless or last:
                 swept.report.failures.append(
-                    f"drill instances of execution {execution_id} ({plan_name}) are not all terminated: "
+                    f"drill instances of execution {execution_id} ({item.plan_name}) are not all terminated: "
                     f"{progress.left}. Terminate these recovery instances in DRS, or mend the cause and sweep again"
                 )
             else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from drs_provider.plan.record_types import ExecutionRecord, WaveRow
 from drs_provider.plan.states import ExecutionType
 from drs_provider.plan.sweep_frozen import recorded_plan, recorded_wave
 from drs_provider.plan.sweep_instances import DEFAULT_MAX_AGE_SECONDS, SECONDS_PER_HOUR, Owner, OwnerState
-from drs_provider.plan.sweep_records import RunFate, is_of_deployment, run_fate
+from drs_provider.plan.sweep_records import NO_OWN_ID, STRANGE_RECORD, RunFate, is_of_deployment, run_fate
 from drs_provider.runtime.cleanups import told_cleanup
 from drs_provider.runtime.execution import Execution, execution_id_of, unseal
 from drs_provider.runtime.other_runs import FoundRun, OtherRunView, find_run, run_ids, task_states
@@ -47,10 +48,12 @@ class KnownExecution:
     """An execution that an instance's tags name.
 
     :param open: opens it for termination; None if it must not be
+    :param attempt: its newest attempt, as far as that is known
     """
 
     owner: Owner
     open: Callable[[Callable[[AwsTarget], bool]], SweptExecution] | None = None
+    attempt: int = 0
 
 
 class Executions:
@@ -70,15 +73,18 @@ class Executions:
         :param plan_name: its plan, as the job's tag says
         :raises RunUnknownError: if Airflow does not tell
         :raises DrsError: or an error of botocore, if the history table cannot be read
-        :raises EvidenceError: if its frozen plan, or what its cleanup told, does not verify
+        :raises EvidenceError: if its frozen plan, or what its cleanup told, does not verify, or its record is none that
+            this provider writes
         """
-        record = self._history.read(execution_id) if self._history else None
-        ours = record is not None and is_of_deployment(record, settings.get("deployment_id"))
+        with _of_this_provider():
+            record = self._history.read(execution_id) if self._history else None
+            ours = record is not None and is_of_deployment(record, settings.get("deployment_id"))
         run = self._run(execution_id, plan_name, record if ours else None)
         if run is not None:
             return self._of_run(run)
         if record is not None and ours:
-            return self._of_record(record)
+            with _of_this_provider():
+                return self._of_record(record)
         told = "its execution is in no run of this Airflow" + (
             ", and its record is another deployment's" if record is not None else ", and has no record"
         )
@@ -100,7 +106,7 @@ class Executions:
 
     def _of_run(self, run: FoundRun) -> KnownExecution:
         facts = run.facts
-        view = self._other(facts, lambda: _is_over(find_run(facts.dag_id, facts.run_id)))
+        view = self._other(facts, lambda: _is_over_still(facts))
         sealed = view.pull(keys.PREPARE, keys.FROZEN_PLAN)
         plan = FrozenPlan.model_validate(unseal(sealed, FROZEN_PLAN, binding(execution_id_of(facts))))
         over = _is_over(run)
@@ -110,15 +116,18 @@ class Executions:
         kept = plan.cleanup == "keep" or _was_kept(cleanup)
         owner = Owner(state, plan.max_age_seconds, kept, told)
         if not over or not plan.is_drill:
-            return KnownExecution(owner)
+            return KnownExecution(owner, attempt=facts.attempt)
 
         def opened(wanted: Callable[[AwsTarget], bool]) -> SweptExecution:
             return SweptExecution(self._context, facts, view, plan, wanted=wanted)
 
-        return KnownExecution(owner, opened)
+        return KnownExecution(owner, opened, facts.attempt)
 
     def _of_record(self, record: ExecutionRecord) -> KnownExecution:
         told = f"its run {record['dagRunId']} of {record['dagId']} is gone"
+        if not settings.has_own_deployment_id():
+            told += f", or another Airflow's: {NO_OWN_ID}"
+            return KnownExecution(Owner(OwnerState.UNPROVEN, self._max_age(record["planId"]), told=told))
         plan = self._scope.plans.get(record["planId"])
         kept = _was_kept(record.get("cleanup")) or (plan is not None and plan.drill.cleanup == "keep")
         owner = Owner(OwnerState.OVER, self._max_age(record["planId"]), kept, told)
@@ -126,9 +135,10 @@ class Executions:
             return KnownExecution(owner)
 
         def opened(wanted: Callable[[AwsTarget], bool]) -> SweptExecution:
-            return self._recorded(record, wanted)
+            with _of_this_provider():
+                return self._recorded(record, wanted)
 
-        return KnownExecution(owner, opened)
+        return KnownExecution(owner, opened, record["attempt"])
 
     def _recorded(self, record: ExecutionRecord, wanted: Callable[[AwsTarget], bool]) -> SweptExecution:
         facts = RunFacts(
@@ -162,6 +172,17 @@ class Executions:
         return plan.drill.max_age_hours * SECONDS_PER_HOUR if plan else DEFAULT_MAX_AGE_SECONDS
 
 
+@contextmanager
+def _of_this_provider() -> Iterator[None]:
+    """Let a record of another system be evidence that does not verify."""
+    try:
+        yield
+    except STRANGE_RECORD as error:
+        raise EvidenceError(
+            f"its record cannot be read as one of this provider: {type(error).__name__}: {error}"
+        ) from error
+
+
 def _was_kept(cleanup: Mapping[str, Any] | None) -> bool:
     return (cleanup or {}).get("action") == "kept"
 
@@ -172,6 +193,12 @@ def _is_over(run: FoundRun | None) -> bool:
         return False
     states = task_states(run.facts.dag_id, run.facts.run_id)
     return run_fate(run.state, states) is RunFate.OVER
+
+
+def _is_over_still(facts: RunFacts) -> bool:
+    """Whether a run is over, and was not begun anew since."""
+    found = find_run(facts.dag_id, facts.run_id)
+    return found is not None and found.facts.attempt == facts.attempt and _is_over(found)
 
 
 def _is_gone(facts: RunFacts, execution_id: str) -> bool:

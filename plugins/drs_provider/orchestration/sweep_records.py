@@ -23,7 +23,9 @@ from drs_provider.plan.identity import TAG_EXECUTION_ID, TAG_WAVE_NUMBER
 from drs_provider.plan.record_types import ExecutionRecord, WaveRow
 from drs_provider.plan.states import LIVE_WAVE, TERMINAL_EXECUTION, ExecutionStatus, WaveStatus
 from drs_provider.plan.sweep_records import (
+    NO_OWN_ID,
     OPEN_STATUSES,
+    STRANGE_RECORD,
     RecordAction,
     RunFate,
     closed_record,
@@ -43,8 +45,6 @@ log = logging.getLogger(__name__)
 #: Role session name of a sweep's own calls, behind the common prefix.
 SESSION = "sweep"
 AWS_ERRORS = (*errors.AWS_ERRORS, DrsError)
-#: What comes of a record that lacks a field, or has other values than this provider writes.
-STRANGE_RECORD = (AttributeError, LookupError, TypeError, ValueError)
 OPEN_RECORD = "open record"
 ORPHAN = "orphaned record"
 
@@ -116,13 +116,18 @@ class RecordSweep:
         owned = is_of_deployment(record, settings.get("deployment_id"))
         run = run_of(record, self._view) if owned else RunOf(RunFate.LIVES)
         action = record_action(
-            record, owned=owned, fate=run.fate, told_end=run.told is not None, now=self._now
+            record,
+            owned=owned,
+            own_id=settings.has_own_deployment_id(),
+            fate=run.fate,
+            told_end=run.told is not None,
+            now=self._now,
         )
         if not owned:
             if action is RecordAction.REPORT:
                 self._find(record, "foreign record", "left", *_FOREIGN)
         elif action is RecordAction.REPORT:
-            self._find(record, OPEN_RECORD, "left", *_STUCK)
+            self._find(record, OPEN_RECORD, "left", *(_UNPROVEN if run.fate is RunFate.GONE else _STUCK))
         elif action is RecordAction.LEAVE:
             self._halted(record, run)
         elif action is RecordAction.CATCH_UP:
@@ -253,6 +258,10 @@ class RecordSweep:
 _FOREIGN = (
     "it is not of this Airflow by [drs] deployment_id, and nothing has been written to it for a day",
     "None, if another Airflow writes to this table. If deployment_id was changed, close it by hand.",
+)
+_UNPROVEN = (
+    f"its run is gone, or another Airflow's that writes to this table: {NO_OWN_ID}",
+    "Set [drs] deployment_id in every Airflow. If the run was deleted here, close the record by hand.",
 )
 _STUCK = (
     "its run is over, but a task of it counts as active",

@@ -50,21 +50,38 @@ class Progress:
         return not self.left
 
 
+@dataclass(frozen=True)
+class Doomed:
+    """An execution whose instances have all outlived their time.
+
+    :param attempt: the attempt that they are of; those of a later one are young
+    """
+
+    plan_name: str | None
+    attempt: int
+
+
 def terminate(
     context: Mapping[str, Any],
     executions: Executions,
     conf: SweepConf,
     execution_id: str,
-    plan_name: str | None,
+    doomed: Doomed,
 ) -> Progress:
     """Take the next step of an execution's cleanup: by the same rules, and with the same proof, as its own cleanup.
 
+    :param doomed: what it was when its instances were looked at
     :raises TaskStoppedError: if the sweep's task was stopped
     """
     try:
-        known = executions.find(execution_id, plan_name)
+        known = executions.find(execution_id, doomed.plan_name)
         if known.open is None or known.owner.state is not OwnerState.OVER:
             return Progress(f"it is left alone now: {known.owner.told}", hopeless=True)
+        if known.attempt > doomed.attempt:
+            told = (
+                f"it is left alone now: it began anew meanwhile (attempt {known.attempt}), {known.owner.told}"
+            )
+            return Progress(told, hopeless=True)
         execution = known.open(conf.wants)
         targets = DrillCleanup(execution, ScopedState(context, execution_id)).step()
     except TaskStoppedError:

@@ -20,6 +20,10 @@ QUIET_SECONDS = 900.0
 STUCK_SECONDS = 3600.0
 #: A record of another Airflow that was not written for this long is worth a word.
 FOREIGN_QUIET_SECONDS = 86_400.0
+#: What comes of a record that lacks a field, or has other values than this provider writes.
+STRANGE_RECORD = (AttributeError, LookupError, TypeError, ValueError)
+#: Why a record whose run is gone may be another Airflow's.
+NO_OWN_ID = "[drs] deployment_id is the default, which others may keep, too"
 
 OPEN_STATUSES = tuple(status for status in ExecutionStatus if status not in TERMINAL_EXECUTION)
 
@@ -96,11 +100,13 @@ def _times(data: Any) -> Iterator[float]:
 
 
 def record_action(
-    record: Mapping[str, Any], *, owned: bool, fate: RunFate, told_end: bool, now: float
+    record: Mapping[str, Any], *, owned: bool, own_id: bool, fate: RunFate, told_end: bool, now: float
 ) -> RecordAction:
     """Decide about an open record.
 
     :param owned: :func:`is_of_deployment`
+    :param own_id: whether no other Airflow has this one's deployment id; else a run that this one does not have may be
+        alive in another
     :param told_end: whether the run's `finalize` told an end (:func:`is_end_of`)
     """
     quiet = now - last_sign_of_life(record, now=now)
@@ -110,6 +116,8 @@ def record_action(
         return RecordAction.LEAVE
     if fate is RunFate.STUCK:
         return RecordAction.REPORT if quiet >= STUCK_SECONDS else RecordAction.LEAVE
+    if fate is RunFate.GONE and not own_id:
+        return RecordAction.REPORT
     return RecordAction.CATCH_UP if told_end and fate is RunFate.OVER else RecordAction.CLOSE
 
 
