@@ -63,8 +63,17 @@ def test_trap_32_a_history_table_that_does_not_answer_is_told_and_stops_nothing(
     assert report["ok"]
 
 
+def test_a_shared_name_of_the_installation_is_told(play: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DRS__DEPLOYMENT_ID", "airflow")
+    run = play.plan_run(two_waves(), {"dry_run": True})
+    assert run.go() == "success"
+    report = run.xcom("prepare", keys.PREFLIGHT)
+    assert "deployment_id_default" in report["codes"]["warn"]
+
+
 def test_a_healthy_run_asks_iam_about_its_rights(play: Stage) -> None:
     run = play.plan_run(two_waves(), {"dry_run": True})
     assert run.go() == "success"
     assert play.simulator.calls("SimulatePrincipalPolicy", service="iam")
     assert run.xcom("prepare", keys.PREFLIGHT)["counts"]["block"] == 0
+    assert "deployment_id_default" not in run.xcom("prepare", keys.PREFLIGHT)["codes"].get("warn", ())

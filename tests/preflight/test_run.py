@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
@@ -40,6 +42,15 @@ def test_a_history_table_that_answers_is_no_finding() -> None:
     asked: list[str] = []
     report = checked_run(healthy(), plan(), _conf(), read_history=lambda: asked.append("read")).report
     assert (report.findings, asked) == ((), ["read"])
+
+
+def test_a_default_deployment_id_is_a_warning_if_there_is_a_table() -> None:
+    def codes(**arguments: Any) -> list[tuple[str, Severity]]:
+        findings = checked_run(healthy(), plan(), _conf(), **arguments).report.findings
+        return [(finding.code, finding.severity) for finding in findings]
+
+    assert codes(own_deployment_id=False, read_history=list) == [("deployment_id_default", Severity.WARN)]
+    assert codes(own_deployment_id=False) == codes(read_history=list) == []
 
 
 def test_the_initiator_answers_for_what_is_overridden() -> None:

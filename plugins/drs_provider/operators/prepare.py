@@ -182,6 +182,7 @@ class DrsPrepareOperator(BaseOperator):
             now=time.time(),
             initiated_by=identity.initiated_by,
             read_history=history_reader(identity.execution_id),
+            own_deployment_id=settings.has_own_deployment_id(),
         )
         if conf.dry_run or result.report.blocking:
             from drs_provider.orchestration.other_executions import with_other_executions

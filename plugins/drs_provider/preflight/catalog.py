@@ -372,6 +372,14 @@ KINDS: dict[str, Kind] = {
         drill=(WARN,),
         recovery=(WARN,),
     ),
+    "deployment_id_default": Kind(
+        _OTHERS,
+        "there is a history table, and `[drs] deployment_id` is the default: the sweeper cannot tell what is left of a "
+        "run that was deleted from what another Airflow is doing, and leaves it ([sweeper](sweeper.md))",
+        "set `[drs] deployment_id`",
+        drill=(WARN,),
+        recovery=(WARN,),
+    ),
 }
 
 

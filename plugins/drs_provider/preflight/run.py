@@ -12,7 +12,7 @@ from drs_provider.plan.model import Plan, Wave
 from drs_provider.plan.run_conf import RunConf
 from drs_provider.preflight.aws import AwsApis, DrsReads, Ec2Reads, IamReads, TargetReads
 from drs_provider.preflight.checks.all_checks import PLAN_CHECKS, READINGS, TARGET_CHECKS
-from drs_provider.preflight.checks.records import table_reachable
+from drs_provider.preflight.checks.records import table_is_told_apart, table_reachable
 from drs_provider.preflight.findings import Finding, PreflightReport, build_report
 from drs_provider.preflight.resolve import group_findings, resolve_group
 from drs_provider.preflight.scope import Reading, RunScope, TargetScope
@@ -43,6 +43,7 @@ def run_preflight(
     now: float,
     initiated_by: str = "",
     read_history: Callable[[], object] | None = None,
+    own_deployment_id: bool = True,
 ) -> PreflightResult:
     """Check the selected waves of a plan against AWS, reading only, and return all findings at once.
 
@@ -55,6 +56,7 @@ def run_preflight(
     :param now: epoch seconds
     :param initiated_by: who answers for what the run configuration overrides
     :param read_history: reads something of the history table; None if there is none
+    :param own_deployment_id: whether this Airflow has a deployment id of its own, not the default
     """
     waves = _selected_waves(plan, conf)
     targets = _targets(plan, waves, AwsApis(drs, ec2, iam))
@@ -75,6 +77,7 @@ def run_preflight(
         findings += _target_findings(scope)
     if read_history is not None:
         findings += table_reachable(read_history)
+        findings += table_is_told_apart(own_deployment_id)
     return PreflightResult(
         report=build_report(
             findings,

@@ -11,6 +11,22 @@ from drs_provider.preflight.unreadable import READ_ERRORS, explanation
 SUBJECT = "history table"
 
 
+def table_is_told_apart(own_id: bool) -> Iterator[Finding]:
+    """Yield a warning if other Airflows' records in the table may look like this one's.
+
+    :param own_id: whether this Airflow has a deployment id of its own
+    """
+    if not own_id:
+        yield Finding(
+            "deployment_id_default",
+            Severity.WARN,
+            SUBJECT,
+            "[drs] deployment_id is the default: another Airflow that keeps it may write to the table, too, and the "
+            "sweeper cannot tell whose a record is; it closes none whose run is gone and terminates nothing of it",
+            "Set [drs] deployment_id in every Airflow, best before its first execution: execution IDs contain it.",
+        )
+
+
 def table_reachable(read: Callable[[], object]) -> Iterator[Finding]:
     """Yield a warning if the history table cannot be read.
 
