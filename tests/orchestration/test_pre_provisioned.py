@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.harness.plans import WIKI, plan
+from tests.harness.plans import WIKI, plan, recovery_of
 from tests.harness.stage import Stage
 from tests.harness.sweeps import Sweeps, sweeps
+from tests.harness.worlds import world
 from tests.orchestration.test_sweep_instances import OLD, alive, kinds, left_behind
 
 __all__ = ["sweeps"]
@@ -133,3 +134,39 @@ def test_trap_39_a_sweep_tells_an_instance_by_its_tag(play: Stage, sweeps: Sweep
     report = sweeps.sweep(terminate=True)
     assert kinds(report) == {("pre-provisioned instance", "left"), ("outlived drill instance", "left")}
     assert len(alive(play)) == 2
+
+
+PREPARED = world({WIKI[0]: {"launch": {"into_instance": True}}})
+
+
+@pytest.mark.drs_scenario(PREPARED)
+def test_trap_39_a_drill_does_not_launch_into_what_was_set_behind_preflight(play: Stage) -> None:
+    drs = play.simulator.client()
+    configuration = drs.get_launch_configuration(sourceServerID=WIKI[0])
+    prepared = configuration["launchIntoInstanceProperties"]["launchIntoEC2InstanceID"]
+    set_into(play, WIKI[0], "")
+    run = play.plan_run(plan()).approve_everything()
+    run.when("prepare", "success", lambda: set_into(play, WIKI[0], prepared))
+    assert run.go() == "failed"
+    assert play.simulator.calls("StartRecovery") == []
+    assert play.instances() == {prepared: "stopped"}
+    message = run.failure(START)
+    assert WIKI[0] in message
+    assert prepared in message
+    assert "launch settings" in message
+
+
+@pytest.mark.drs_scenario(PREPARED)
+def test_a_recovery_launches_into_its_instance(play: Stage) -> None:
+    made = plan({"name": "everything", "servers": WIKI[:1]})
+    run = play.plan_run(made, recovery_of(made)).approve_everything()
+    assert run.go() == "success"
+    assert list(play.instances().values()) == ["running"]
+
+
+def test_a_drill_that_cannot_look_before_its_launch_does_not_start(play: Stage) -> None:
+    run = play.plan_run(plan(), {"preflight": "warn"}).approve_everything()
+    run.when("prepare", "success", lambda: unreadable(play))
+    assert run.go() == "failed"
+    assert play.simulator.calls("StartRecovery") == []
+    assert "GetLaunchConfiguration was denied" in run.failure(START)

@@ -31,8 +31,8 @@ IN_PIECES = ("server_rows", "wave_result")
 #: The report of a run as one file each of JSON and HTML, for each server.
 MOST_REPORT_BYTES_OF_A_SERVER = 3000
 #: Each operation's calls in a whole run: what is asked for every server, for every job and look, for every wave.
-#: Preflight and, immediately before a server's instance is terminated, cleanup look at its launch configuration.
-PER_SERVER = {"drs:GetLaunchConfiguration": 2}
+#: A server's launch configuration is looked at by preflight, before its launch and before its instance is terminated.
+PER_SERVER = {"drs:GetLaunchConfiguration": 3}
 PER_JOB = {"drs:StartRecovery": 1, "drs:TerminateRecoveryInstances": 2, "drs:DescribeJobLogItems": 24}
 #: Tasks of a wave, gates, polls and pages: a few calls each, whatever the number of servers.
 MOST_OTHER_CALLS = 60 * WAVES

@@ -25,6 +25,7 @@ from drs_provider.hooks.errors import (
     is_quota_exceeded,
     is_transient,
 )
+from drs_provider.orchestration.launched_into import require_new_instances
 from drs_provider.orchestration.quota_queue import QuotaQueue
 from drs_provider.plan.drs_model import JobView, instances_by_server, parse_jobs
 from drs_provider.plan.events import Event
@@ -89,6 +90,8 @@ class WaveStart:
                 raise ExecutionRefusedError(self._refusal(decision.refused))
             if not decision.launch:
                 break
+            chosen = [server for batch in decision.launch for server in batch]
+            require_new_instances(self._execution.plan, self._wave, self._drs, chosen)
             for batch in decision.launch:
                 self._launch(batch)
             decision = self._decide()
