@@ -76,7 +76,13 @@ class Event(StrEnum):
         "instancesTerminating",
         "TerminateRecoveryInstances was answered: `accountId`, `region`, `instances`, `jobs`",
     )
-    DRILL_CLEANED_UP = "drillCleanedUp", "the cleanup is over: `action`, `terminated`, `remaining`, `jobs`"
+    DRILL_CLEANED_UP = (
+        "drillCleanedUp",
+        (
+            "the cleanup is over: `action`, `terminated`, `remaining`, `jobs`, and `preProvisioned` if an instance was "
+            "kept because it existed before"
+        ),
+    )
     AWS_UNREACHABLE = (
         "awsUnreachable",
         "a task waits for AWS to answer again: `task`, `seconds` so far, `error`",
