@@ -24,6 +24,7 @@ from drs_provider.plan.record import (
     waiting_seconds,
     with_report,
 )
+from drs_provider.plan.record_merge import merge_final
 from drs_provider.plan.server_verdict import post_launch_status
 from drs_provider.plan.states import ExecutionStatus, ExecutionType, WaveStatus
 from tests.history.world import T0, frozen_plan, frozen_wave, launched_rows, record_of
@@ -306,6 +307,29 @@ def test_trap_35_a_new_attempt_keeps_what_the_first_one_was() -> None:
     assert (merged["completedWaves"], merged["failedWaves"]) == (1, 0)
     with pytest.raises(ValueError, match="cannot follow"):
         new_attempt(second, 2, T0)
+
+
+def test_trap_32_an_end_that_the_table_missed_is_told_by_the_next_attempt() -> None:
+    begun = record_of()
+    ended = close_attempt(begun, ExecutionStatus.FAILED, ended_at=T0 + 600, error_message="wave 1 failed")
+    second = close_attempt(new_attempt(ended, 2, T0 + 5000), ExecutionStatus.COMPLETED, ended_at=T0 + 6000)
+    stored = new_attempt(begun, 2, T0 + 5000)  # the table was down when the first attempt ended
+    final = merge_final(stored, second)
+    assert final["attempts"] == second["attempts"]
+    assert [row["status"] for row in final["attempts"]] == ["FAILED", "COMPLETED"]
+
+
+def test_trap_35_an_end_that_is_stored_wins_over_what_the_writer_remembers() -> None:
+    ended = close_attempt(
+        record_of(), ExecutionStatus.FAILED, ended_at=T0 + 600, error_message="wave 1 failed"
+    )
+    stored = new_attempt(ended, 2, T0 + 5000)
+    remembered = {
+        **stored,
+        "attempts": [{**stored["attempts"][0], "status": "PARTIAL"}, stored["attempts"][1]],
+    }
+    second = close_attempt(remembered, ExecutionStatus.COMPLETED, ended_at=T0 + 6000)
+    assert merge_final(stored, second)["attempts"][0] == stored["attempts"][0]
 
 
 def test_a_result_of_an_earlier_attempt_changes_nothing() -> None:

@@ -285,10 +285,13 @@ def merge_final(stored: ExecutionRecord, record: ExecutionRecord) -> ExecutionRe
 def _merge_attempts(
     stored: ExecutionRecord, record: ExecutionRecord, ended: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    # What is stored of an attempt wins over what the writer remembers of it; the end of the newest is new.
+    # What is stored of an attempt wins over what the writer remembers of it, unless the store missed its end; the end
+    # of the newest is new.
     rows: dict[int, dict[str, Any]] = {row["attempt"]: dict(row) for row in record["attempts"]}
     for row in stored["attempts"]:
-        rows[row["attempt"]] = {**rows.get(row["attempt"], {}), **row}
+        told = rows.get(row["attempt"], {})
+        missed = told.get("status") in TERMINAL_EXECUTION and row["status"] not in TERMINAL_EXECUTION
+        rows[row["attempt"]] = {**row, **told} if missed else {**told, **row}
     rows[record["attempt"]] |= ended
     return [rows[number] for number in sorted(rows)]
 
