@@ -187,6 +187,7 @@ def test_launch_settings_lead_to_the_drill_network(west, own):
     assert ec2.subnets(networks.subnet_ids)["subnet-0d5111a1"].vpc_id == "vpc-0d5111aa"
 
 
+@pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("count", [8, 9, 201])
 def test_trap_05_launch_templates_are_read_in_bulk_and_in_pages(drs_simulator, own, count):
     client = drs_simulator.client("ec2")
