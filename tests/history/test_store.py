@@ -211,7 +211,7 @@ def test_finalize_keeps_the_report_and_attempts_that_only_the_writer_knows(
     given = with_report(finish(given, E.FAILED, T0 + 7000), 2, uri="file:///r2", sha256="2" * 64)
     history.finalize(second, given)
     rows = stored(history, ref)["attempts"]
-    assert [row["status"] for row in rows] == ["PENDING", "FAILED"], "what is stored wins"
+    assert [row["status"] for row in rows] == ["FAILED", "FAILED"], "the table missed the first end"
     assert [row["reportUri"] for row in rows] == ["file:///r1", "file:///r2"]
     assert history.set_report(second, uri="file:///r2", sha256="2" * 64).outcome is Outcome.UNCHANGED
 
