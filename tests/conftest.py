@@ -7,8 +7,10 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 _AIRFLOW_HOME = tempfile.mkdtemp(prefix="drs-tests-airflow-")
 atexit.register(shutil.rmtree, _AIRFLOW_HOME, ignore_errors=True)
@@ -30,11 +32,28 @@ os.environ.update(
 # Fast ones first: pure rules, then what needs a simulator, then whole programs and real Airflow processes.
 _LAST = ("contract", "packaging", "embedded", "e2e")
 _TESTS = Path(__file__).parent
+_END_TO_END = ("tests/e2e/", "tests/chaos/test_chaos.py")
 
 
 def _turn(item: pytest.Item) -> int:
     room = item.path.relative_to(_TESTS).parts[0]
     return _LAST.index(room) + 2 if room in _LAST else int(room != "plan")
+
+
+class EndToEndTogether(LoadScopeScheduling):
+    """Spreads tests over processes one by one; those of real Airflow processes stay on one, and so share one stack.
+
+    The plugin's own way (`--dist loadgroup`) writes a private member of pytest's items that pytest 9.2 does not read.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "e2e" if nodeid.startswith(_END_TO_END) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> EndToEndTogether:
+    """Return what gives tests to processes; the largest group goes first, beside all others."""
+    return EndToEndTogether(config, log)
 
 
 @pytest.hookimpl(trylast=True)

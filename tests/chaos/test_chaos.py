@@ -12,7 +12,7 @@ from chaos.spec import Behaviour, Fault, Moment, People, RunSpec, Server, Strike
 from chaos.stack import chaos_stack
 from chaos.summary import to_dict
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 
 def _server(seed: int, number: int, behaviour: Behaviour = Behaviour.LAUNCHES) -> Server:

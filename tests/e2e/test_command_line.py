@@ -16,7 +16,7 @@ from embedded.environment import REPOSITORY
 from embedded.stack import Stack
 from tests.e2e.waiting import until_asked
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 PROGRAM = [sys.executable, "-m", "drs_provider.cli"]
 

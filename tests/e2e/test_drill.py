@@ -11,7 +11,7 @@ from embedded.drill import Reply, approve_everything
 from embedded.stack import Stack
 from tests.e2e.conftest import RunPlan
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 SERVERS = {
     "database": {"erp-db-1", "erp-db-2"},

@@ -13,7 +13,7 @@ from embedded.needs import ADMIN
 from embedded.stack import Stack
 from tests.e2e.waiting import until, until_asked
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 WIKI = "drs_wiki"
 RUN_OVER = ("success", "failed")

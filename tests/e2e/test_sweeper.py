@@ -17,7 +17,7 @@ from embedded.stack import Stack
 from tests.e2e.conftest import RunPlan
 from tests.e2e.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 SWEEPER = "drs_sweeper"
 ENDS = ("endTime", "durationSeconds", "verdict", "cleanup", "errorMessage")

@@ -24,7 +24,7 @@ HOSTILE = "=HYPERLINK(\"x\") {{ 7 * 7 }} <b>bold</b> $(id) 'quoted'\nsecond line
 needs_curl_and_jq = pytest.mark.skipif(
     not (shutil.which("curl") and shutil.which("jq")), reason="ticket.sh needs curl and jq"
 )
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 
 @dataclass
