@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 _AIRFLOW_HOME = tempfile.mkdtemp(prefix="drs-tests-airflow-")
@@ -28,6 +29,10 @@ os.environ.update(
         "AWS_SHARED_CREDENTIALS_FILE": os.path.join(_AIRFLOW_HOME, "aws-credentials"),
     }
 )
+
+# A busy machine is no defect: how long an example takes decides nothing.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 # Fast ones first: pure rules, then what needs a simulator, then whole programs and real Airflow processes.
 _LAST = ("contract", "packaging", "embedded", "e2e")

@@ -191,23 +191,11 @@ def _wave_row(plan: Plan, wave: Wave) -> dict[str, Any]:
         "wave": f"{plan.wave_number(wave.name)} {wave.name}",
         "after": ", ".join(plan.dependencies(wave.name)) or "start",
         "target": f"{target.account_id} {target.region}",
-        "servers": servers_text(plan, wave),
+        "servers": plan.selection_of(wave),
         "gate": None if gate is None else (", ".join(gate.approvers) or "anybody"),
         "least": wave.min_launched,
         "timeout": f"{wave.timeout_minutes} min",
     }
-
-
-def servers_text(plan: Plan, wave: Wave) -> str:
-    """Return how the servers of a wave are chosen."""
-    parts = []
-    for name, group in plan.groups_of(wave).items():
-        if group.tags is not None:
-            tags = ", ".join(f"{key}={value}" for key, value in sorted(group.tags.items()))
-            parts.append(f"{name}: {tags}")
-        else:
-            parts.append(f"{name}: {len(group.servers)} listed")
-    return "; ".join(parts)
 
 
 def graph(arguments: argparse.Namespace) -> ExitCode:

@@ -97,11 +97,8 @@ def cancel(arguments: argparse.Namespace) -> ExitCode:
             output.note(f"cancelling {execution.name}: {ends}")
             code = watch_to_end(arguments, execution, output)
             return ExitCode.OK if code is ExitCode.CANCELLED else code
-    if output.for_people:
-        output.say(f"cancelling {execution.name}: {ends}; jobs in DRS go on to their end")
-        output.say(f"follow: {command('watch', execution.name)}")
-    else:
-        output.data({"planId": execution.plan, "dagRunId": execution.run_id, "cancelling": True})
+    said = f"cancelling {execution.name}: {ends}; jobs in DRS go on to their end"
+    _leave(output, execution, said, cancelling=True)
     return ExitCode.OK
 
 
@@ -120,12 +117,18 @@ def retry(arguments: argparse.Namespace) -> ExitCode:
         if arguments.wait or arguments.watch:
             output.note(f"attempt {picture.attempt + 1} of {execution.name} begins")
             return watch_to_end(arguments, execution, output)
+    said = f"{execution.name} runs again: {', '.join(plan.labels)}, and what is behind"
+    _leave(output, execution, said, cleared=cleared)
+    return ExitCode.OK
+
+
+def _leave(output: Output, execution: Execution, said: str, **facts: Any) -> None:
+    """Tell what was done, and how to follow what comes of it."""
     if output.for_people:
-        output.say(f"{execution.name} runs again: {', '.join(plan.labels)}, and what is behind")
+        output.say(said)
         output.say(f"follow: {command('watch', execution.name)}")
     else:
-        output.data({"planId": execution.plan, "dagRunId": execution.run_id, "cleared": cleared})
-    return ExitCode.OK
+        output.data({"planId": execution.plan, "dagRunId": execution.run_id, **facts})
 
 
 def _clear(execution: Execution, task_ids: Sequence[str]) -> list[str]:

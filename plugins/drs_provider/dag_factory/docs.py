@@ -58,21 +58,10 @@ def _wave_row(plan: Plan, wave: Wave) -> tuple[str, ...]:
         plain_markdown(wave.name),
         plain_markdown(", ".join(plan.dependencies(wave.name))) or "start",
         f"{target.account_id} {plain_markdown(target.region)}",
-        _servers(plan, wave),
+        plain_markdown(plan.selection_of(wave)),
         "yes" if wave.gate else "",
         f"{wave.timeout_minutes} min",
     )
-
-
-def _servers(plan: Plan, wave: Wave) -> str:
-    parts = []
-    for name, group in plan.groups_of(wave).items():
-        if group.tags is not None:
-            selector = ", ".join(f"{key}={value}" for key, value in sorted(group.tags.items()))
-            parts.append(f"{plain_markdown(name)}: tags {plain_markdown(selector)}")
-        else:
-            parts.append(f"{plain_markdown(name)}: {len(group.servers)} listed")
-    return "; ".join(parts)
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -168,6 +168,17 @@ class Plan(Library):
         """Return the wave's protection groups by name, in the wave's order."""
         return {name: self.protection_groups[name] for name in wave.groups}
 
+    def selection_of(self, wave: Wave) -> str:
+        """Tell how the servers of a wave are chosen: by which tags, or how many are listed."""
+        parts = []
+        for name, group in self.groups_of(wave).items():
+            if group.tags is not None:
+                tags = ", ".join(f"{key}={value}" for key, value in sorted(group.tags.items()))
+                parts.append(f"{name}: tags {tags}")
+            else:
+                parts.append(f"{name}: {len(group.servers)} listed")
+        return "; ".join(parts)
+
     def target_of(self, wave: Wave) -> AwsTarget:
         """Return the account context that all groups of the wave share."""
         name = self.protection_groups[wave.groups[0]].target
