@@ -75,6 +75,11 @@ class DrsHook(AwsBaseHook):
         self._proof_lock = threading.Lock()
         self._proven_session: boto3.session.Session | None = None
 
+    def _get_caller(self, target_function_name: str = "execute") -> str:
+        """Tell the user agent who calls. The base class walks the whole stack for it: 25 ms for each client."""
+        del target_function_name
+        return "DrsHook"
+
     async def aload_connection(self) -> None:
         """Fetch the Airflow connection without blocking the event loop; later use takes this one.
 

@@ -43,7 +43,9 @@ class _MotoApplication(DomainDispatcherApplication):
 
 
 class _QuietHandler(MotoRequestHandler):
-    """No line per request: a rehearsal polls thousands of times."""
+    """No line per request: a rehearsal polls thousands of times, over connections that stay open, as AWS keeps them."""
+
+    protocol_version = "HTTP/1.1"
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         del code, size
