@@ -66,9 +66,9 @@ def test_the_historys_account_context_is_complete_or_refused(monkeypatch: pytest
     target = settings.history_target()
     assert target is not None
     assert target.own_account
-    assert target.role_arn is None
+    assert target.role is None
     put(monkeypatch, history_role="History", history_external_id="x-1")
     remote = settings.history_target()
     assert remote is not None
-    assert remote.role_arn == "arn:aws:iam::111122223333:role/History"
+    assert (remote.account_id, remote.role) == ("111122223333", "History")
     assert remote.external_id == "x-1"

@@ -93,7 +93,18 @@ class DrsConnectionInvalidError(DrsFailError):
 
 
 class DrsIdentityError(DrsFailError):
-    """A role cannot be assumed, or the credentials belong to another account than the plan says."""
+    """AWS refuses the credentials or the role, or they are another account's than the plan says.
+
+    :param message: what is wrong, naming the connection
+    :param remedy: what to do about it
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(f"{message} {remedy}".rstrip())
+        self.message, self.remedy = message, remedy
+
+    def __reduce__(self) -> tuple[type[DrsIdentityError], tuple[str, str]]:
+        return type(self), (self.message, self.remedy)
 
 
 class DrsAccessDeniedError(DrsFailError):

@@ -6,11 +6,14 @@ from typing import Any
 
 from airflow.sdk import BaseOperatorLink
 
-from drs_provider.plan.account import AwsTarget, partition_of
+from drs_provider.partitions import partition_of
+from drs_provider.plan.account import AwsTarget
 
+# botocore does not know consoles. Partitions that are missing here have none that is public.
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
+    "aws-eusc": "console.amazonaws-eusc.eu",
     "aws-us-gov": "console.amazonaws-us-gov.com",
 }
 
@@ -34,9 +37,11 @@ class DrsJobsLink(DrsLink):
     name = "DRS jobs"
 
     @staticmethod
-    def address(target: AwsTarget) -> str:
-        """Return the console's address in a target's Region."""
-        console = _CONSOLES[partition_of(target.region)]
+    def address(target: AwsTarget) -> str | None:
+        """Return the console's address in a target's Region, or None if the partition's console is not known."""
+        console = _CONSOLES.get(partition_of(target.region) or "")
+        if console is None:
+            return None
         return f"https://{target.region}.{console}/drs/home?region={target.region}#/jobs"
 
 

@@ -68,6 +68,12 @@ def test_a_task_without_an_address_has_an_empty_link(supervisor):
             "https://us-gov-west-1.console.amazonaws-us-gov.com/drs/home?region=us-gov-west-1#/jobs",
         ),
         ("cn-north-1", "https://cn-north-1.console.amazonaws.cn/drs/home?region=cn-north-1#/jobs"),
+        (
+            "eusc-de-east-1",
+            "https://eusc-de-east-1.console.amazonaws-eusc.eu/drs/home?region=eusc-de-east-1#/jobs",
+        ),
+        ("us-iso-east-1", None),  # no public console
+        ("xx-north-1", None),
     ],
 )
 def test_the_jobs_link_leads_to_the_targets_console(region, address):

@@ -14,6 +14,7 @@ from drs_provider.exceptions import DrsConnectionMissingError, DrsIdentityError
 from drs_provider.hooks import clients as clients_module
 from drs_provider.hooks.clients import AwsClients, aws_clients, forget_clients
 from drs_provider.hooks.sessions import TargetRole
+from drs_provider.partitions import role_arn
 from drs_provider.plan.account import AwsTarget
 from tests.hooks.conftest import SESSION_NAME
 from tests.hooks.scripted_aws import LOST, Refusal
@@ -137,14 +138,14 @@ def test_trap_28_expired_role_session_is_renewed_before_the_next_call(aws, conne
     first = aws.calls[-1].access_key
     client.describe_jobs()
     assert aws.calls[-1].access_key != first
-    assert all(call.body["RoleArn"] == remote.role_arn for call in aws.calls_of("AssumeRole"))
+    assert all(call.body["RoleArn"] == role_arn(remote) for call in aws.calls_of("AssumeRole"))
 
 
 def test_role_denied_at_renewal_is_explained(aws, connect, remote):
     connect()
     aws.session_seconds = 60
     client = AwsClients(remote, SESSION_NAME).client("drs")
-    aws.refusals[remote.role_arn] = Refusal("AccessDenied", 403)
+    aws.refusals[role_arn(remote)] = Refusal("AccessDenied", 403)
     with pytest.raises(DrsIdentityError, match="trust policy"):
         client.describe_jobs()
 

@@ -9,6 +9,7 @@ from drs_provider.exceptions import (
     DrsIdentityError,
 )
 from drs_provider.hooks.drs_hook import DrsHook
+from drs_provider.partitions import role_arn
 from drs_provider.plan.account import AwsTarget
 from tests.hooks.conftest import SESSION_NAME
 from tests.hooks.scripted_aws import HUB_KEY, Refusal
@@ -135,10 +136,10 @@ def test_trap_38_another_account_is_refused_and_both_are_named(aws, connect):
 
 def test_denied_role_names_the_role_and_what_to_check(aws, connect, remote):
     connect()
-    aws.refusals[remote.role_arn] = Refusal("AccessDenied", 403, "not authorized to perform sts:AssumeRole")
+    aws.refusals[role_arn(remote)] = Refusal("AccessDenied", 403, "not authorized to perform sts:AssumeRole")
     with pytest.raises(DrsIdentityError) as caught:
         DrsHook(target=remote, session_name=SESSION_NAME).get_session()
-    for part in (remote.role_arn, "not authorized", "trust policy", "external ID", "'branch'"):
+    for part in (role_arn(remote), "not authorized", "trust policy", "external ID", "'branch'"):
         assert part in str(caught.value)
     assert "erp-dr-7f3a" not in str(caught.value)
 

@@ -219,7 +219,7 @@ class DrsHook(AwsBaseHook):
     def _target_session(self, target: AwsTarget) -> boto3.session.Session:
         session: boto3.session.Session = super().get_session(region_name=target.region)
         share_service_models(session)
-        if target.role_arn is None:
+        if target.role is None:
             return session
         arguments = self.client_arguments("sts")
         # Assuming a role ignores the connection's global endpoint, here as in the Amazon provider.

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from drs_provider.hooks.clients import AwsClients
 from drs_provider.hooks.drs_requests import chunks
 from drs_provider.hooks.errors import error_code, explained, required_member
+from drs_provider.partitions import role_arn
 from drs_provider.plan.account import AwsTarget
 
 Row = dict[str, Any]
@@ -143,7 +144,7 @@ class IamApi:
         role = name.partition("/")[0]
         if kind != "assumed-role" or not role:
             raise NoPrincipalError(f"{self.caller_arn} is neither a user nor a role")
-        planned = self.target.role_arn
+        planned = role_arn(self.target)
         if planned and planned.rpartition("/")[2] == role:
             return planned
         return f"arn:{partition}:iam::{account}:role/{role}"

@@ -14,6 +14,7 @@ from botocore.loaders import create_loader
 from drs_provider.exceptions import DrsIdentityError
 from drs_provider.hooks.errors import is_access_denied
 from drs_provider.hooks.timeline import tell
+from drs_provider.partitions import role_arn
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.events import Event
 
@@ -45,12 +46,13 @@ class TargetRole:
         session_name: str,
         client_arguments: dict[str, Any],
     ) -> None:
-        if target.role_arn is None:
+        arn = role_arn(target)
+        if arn is None:
             raise ValueError(f"target {target.name!r} is its connection's own account: no role is assumed")
-        self._role_arn = target.role_arn
+        self._role_arn = arn
         self._target = target
         self._sts = source.client("sts", region_name=target.region, **client_arguments)
-        self._arguments = {"RoleArn": target.role_arn, "RoleSessionName": session_name}
+        self._arguments = {"RoleArn": arn, "RoleSessionName": session_name}
         if target.external_id:
             self._arguments["ExternalId"] = target.external_id
 

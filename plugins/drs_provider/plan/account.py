@@ -11,15 +11,6 @@ _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 
 
-def partition_of(region: str) -> str:
-    """Return the AWS partition (``aws``, ``aws-cn``, ``aws-us-gov``) that a Region belongs to."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    if region.startswith("us-gov-"):
-        return "aws-us-gov"
-    return "aws"
-
-
 @dataclass(frozen=True)
 class AwsTarget:
     """Account, Region, connection and role of a set of servers; the key to every AWS client.
@@ -61,13 +52,6 @@ class AwsTarget:
     def key(self) -> tuple[str, str, str]:
         """What AWS clients and pollers are shared by: (connection, account, Region)."""
         return (self.connection, self.account_id, self.region)
-
-    @property
-    def role_arn(self) -> str | None:
-        """ARN of the role to assume, or None if the connection is the account's own."""
-        if self.role is None:
-            return None
-        return f"arn:{partition_of(self.region)}:iam::{self.account_id}:role/{self.role}"
 
     def account_context(self) -> dict[str, Any]:
         """Return the record form (camelCase) that execution records carry."""
