@@ -119,13 +119,13 @@ def test_tags_at_creation_need_the_right_to_tag(drs_simulator):
 
 
 @DENIED
-def test_a_missing_ec2_action_lets_the_launch_fail_after_conversion(drs_simulator):
+def test_a_missing_right_of_conversion_ends_the_job_after_the_snapshot(drs_simulator):
     drs = drs_simulator.client_in_role("drs", ROLE, CENTRAL, external_id=EXTERNAL_ID)
     job = start(drs, SHOP_3)
     drs_simulator.finish()
     done = job_of(drs, job["jobID"])
     assert (done["status"], part_of(done, SHOP_3)["launchStatus"]) == ("COMPLETED", "FAILED")
-    assert events_of(drs, job["jobID"], SHOP_3)[-3:] == ["CONVERSION_END", "LAUNCH_START", "LAUNCH_FAILED"]
+    assert events_of(drs, job["jobID"], SHOP_3) == ["SNAPSHOT_START", "SNAPSHOT_END"]
     assert drs.describe_recovery_instances()["items"] == []
 
 

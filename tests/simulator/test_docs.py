@@ -11,6 +11,7 @@ import drs_provider
 from drs_provider.simulator.adapter.control import Control
 from drs_provider.simulator.engine.faults import FaultSpec
 from drs_provider.simulator.engine.operations import OPERATIONS
+from drs_provider.simulator.engine.rights import START_RECOVERY, Effect
 from drs_provider.simulator.launch_profile import Profile
 from drs_provider.simulator.scenario import parse_scenario, shipped_scenarios
 from drs_provider.simulator.testing import Simulator
@@ -54,6 +55,15 @@ def test_scenarios_operations_phases_and_members_are_all_named():
     assert all(f"`{name}`" in section("Scenarios") for name in Profile.model_fields)
     public = [name for name in vars(Simulator) if not name.startswith("_")]
     assert [name for name in public if name not in section("In your tests")] == []
+
+
+def test_every_right_stands_in_the_row_of_its_effect():
+    rows = dict(re.findall(r"^\| `(\w+)`.*?\| (.*?) \|", section("Missing rights"), re.MULTILINE))
+    told = {action: effect for effect, text in rows.items() for action in re.findall(r"\w+", text)}
+    assert {r.action: told.get(r.action.partition(":")[2]) for r in START_RECOVERY} == {
+        r.action: r.effect for r in START_RECOVERY
+    }
+    assert all(f"`{effect}`" in section("Missing rights") for effect in Effect)
 
 
 def test_every_control_is_named(drs_in_process):

@@ -56,10 +56,17 @@ class Profile(Strict):
     snapshot_wait: Spread = Spread(median=0.5)
     snapshot: Spread = Spread(median=0.2)
     conversion_wait: Spread = Spread(median=52)
+    conversion_refused: Spread = Field(
+        Spread(median=202), description="after the snapshot, until DRS gives up a conversion it may not begin"
+    )
     conversion: Spread = Spread(median=197, sigma=0.02)
     launch: Spread = Spread(median=279, sigma=0.02)
     instance_before_launched: Spread = Field(
         Spread(median=20), description="how long before LAUNCHED the EC2 instance can be seen"
+    )
+    launch_refused: Spread = Field(
+        Spread(median=607),
+        description="a launch that may not remove its volumes: from its start to its failure",
     )
     job_end: Spread = Spread(median=4)
     status_checks: Spread = Field(Spread(median=90), description="EC2 status checks are initializing so long")

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from drs_provider.simulator.engine.faults import FaultSpec
+from drs_provider.simulator.engine.rights import START_RECOVERY, Effect
 from drs_provider.simulator.launch_profile import Profile, Seconds, Strict, load_profile
 from drs_provider.simulator.server_spec import ServerGroup, ServerSpec, expand_group
 from drs_provider.simulator.yaml_files import read_yaml
@@ -131,6 +132,9 @@ class Scenario(Strict):
         True, description="false: terminate jobs complete with an empty participatingServers"
     )
     post_launch_in_job: bool = Field(False, description="true: a job completes after its post-launch actions")
+    denied_effects: dict[str, Effect] = Field(
+        default_factory=dict, description="what a denied action does to a launch, instead of the table's"
+    )
     accounts: dict[AccountId, AccountSpec]
     servers: dict[str, tuple[ServerSpec, ...] | ServerGroup] = Field(default_factory=dict)
     profile: Profile = Profile()
@@ -140,6 +144,16 @@ class Scenario(Strict):
     @classmethod
     def _named_profile(cls, value: Any) -> Any:
         return load_profile(value) if isinstance(value, str) else value
+
+    @field_validator("denied_effects")
+    @classmethod
+    def _documented_actions(cls, value: dict[str, Effect]) -> dict[str, Effect]:
+        known = {right.action for right in START_RECOVERY}
+        unknown = sorted(value.keys() - known)
+        if unknown:
+            msg = f"no dependent action of StartRecovery: {', '.join(unknown)}"
+            raise ValueError(msg)
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Scenario:

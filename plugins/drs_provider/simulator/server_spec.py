@@ -51,6 +51,18 @@ class FailSpec(Strict):
     attempts: tuple[int, ...] = Field((), description="which launches of this server fail; empty: all")
     share: Share = 1.0
     error: str = "Simulated failure"
+    kms_key: str | None = Field(None, description="ARN of a key that DRS may not use; makes the error's text")
+
+    @property
+    def text(self) -> str:
+        """The event's ``rawError``."""
+        if self.kms_key is None:
+            return self.error
+        # Seen (but not in which phase): docs/simulator.md, "Facts and their sources".
+        return (
+            "An error occurred (AuthFailure) when calling the ModifySnapshotAttribute operation: "
+            f"Not authorized to use key {self.kms_key}"
+        )
 
 
 class LiveInstance(Strict):

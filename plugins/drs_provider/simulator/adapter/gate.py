@@ -22,7 +22,7 @@ from drs_provider.simulator.adapter.wire import (
     render_error,
 )
 from drs_provider.simulator.engine.entities import Caller
-from drs_provider.simulator.engine.errors import DrsError
+from drs_provider.simulator.engine.errors import DrsError, unauthorized_text
 from drs_provider.simulator.engine.faults import FaultSpec
 from drs_provider.simulator.engine.quotas import SERVICE_NAMES, answer_quota_call
 
@@ -85,8 +85,7 @@ class Gate:
             return render_error(request, DrsError(expired_code(request), text))
         action = f"{request.service}:{request.operation}"
         if request.service != "drs" and caller.lacks(action):
-            text = f"User: {caller.arn} is not authorized to perform: {action}"
-            return render_error(request, DrsError(denied, text))
+            return render_error(request, DrsError(denied, unauthorized_text(caller.arn, action)))
         return self._refuse_assume_role(request, caller)
 
     def _refuse_assume_role(self, request: WireRequest, caller: Caller) -> WireResponse | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 
@@ -51,9 +52,30 @@ def uninitialized() -> DrsError:
 
 def access_denied(caller_arn: str, action: str, resource: str) -> DrsError:
     """403: the caller's policies deny the action."""
-    return DrsError(
-        "AccessDeniedException",
-        f"User: {caller_arn} is not authorized to perform: {action} on resource: {resource}",
+    return DrsError("AccessDeniedException", unauthorized_text(caller_arn, action, resource))
+
+
+_ENCODED_CHARACTERS = 700
+"""Length of EC2's encoded message (assumed); its content is for sts:DecodeAuthorizationMessage only."""
+
+
+def unauthorized_text(caller_arn: str, action: str, resource: str = "*") -> str:
+    """What AWS says of an action that no policy of the caller allows, in EC2's form for an action of EC2.
+
+    Source of EC2's form: github.com/johnjcousens/aws-elasticdrs-orchestrator at efeae491.
+    """
+    text = (
+        f"User: {caller_arn} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action"
+    )
+    if not action.startswith("ec2:"):
+        return text
+    encoded = "".join(
+        hashlib.sha256(f"{n}{text}".encode()).hexdigest() for n in range(_ENCODED_CHARACTERS // 64 + 1)
+    )
+    return (
+        f"You are not authorized to perform this operation. {text}. "
+        f"Encoded authorization failure message: {encoded[:_ENCODED_CHARACTERS]}"
     )
 
 

@@ -24,25 +24,12 @@ from drs_provider.simulator.engine.entities import (
 from drs_provider.simulator.engine.ids import random_id
 from drs_provider.simulator.engine.machines import LaunchOrder, MachineError
 from drs_provider.simulator.engine.post_launch import plan_actions, seconds_of_actions
+from drs_provider.simulator.engine.rights import START_RECOVERY, Effect, Right, lacking
 from drs_provider.simulator.engine.snapshots import BROKEN, Snapshot, consistent_at, latest_snapshot
 from drs_provider.simulator.server_spec import happens
 
 if TYPE_CHECKING:
     from drs_provider.simulator.engine.world import World
-
-NEEDED_ACTIONS = (
-    "drs:CreateRecoveryInstanceForDrs",
-    "iam:PassRole",
-    "ec2:RunInstances",
-    "ec2:StartInstances",
-    "ec2:CreateVolume",
-    "ec2:AttachVolume",
-    "ec2:CreateTags",
-    "ec2:DescribeLaunchTemplateVersions",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeSecurityGroups",
-)
-"""What DRS does as the caller when it launches: one that is denied lets the launch fail after conversion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +46,14 @@ CLEANUP = Phase("cleanup", "CLEANUP_START", "CLEANUP_END", "CLEANUP_FAIL")
 SNAPSHOT = Phase("snapshot", "SNAPSHOT_START", "SNAPSHOT_END", "SNAPSHOT_FAIL")
 CONVERSION = Phase("conversion", "CONVERSION_START", "CONVERSION_END", "CONVERSION_FAIL")
 LAUNCH = Phase("launch", "LAUNCH_START", "LAUNCH_END", "LAUNCH_FAILED")
+
+# Where a launch ends for want of a right; the two without a phase of their own have no event, either.
+_FAIL_AT = {
+    Effect.CLEANUP_FAILS: CLEANUP.fail,
+    Effect.SNAPSHOT_FAILS: SNAPSHOT.fail,
+    Effect.CONVERSION_FAILS: CONVERSION.fail,
+    Effect.LAUNCH_FAILS: LAUNCH.fail,
+}
 
 
 @dataclass(slots=True)
@@ -92,6 +87,10 @@ class ServerLaunch:
         at, failed = self._plan_snapshot(at + self._lasts("snapshot_wait"))
         if failed:
             return at
+        if self.fail_at == Effect.NO_CONVERSION:
+            at += self._lasts("conversion_refused")
+            self._at(at, self._given_up)
+            return at
         at, failed = self._phase(CONVERSION, at + self._lasts("conversion_wait"))
         if failed:
             return at
@@ -120,6 +119,8 @@ class ServerLaunch:
             return self._fails(end, LAUNCH.fail, self.error)[0]
         visible = max(at, end - self._lasts("instance_before_launched"))
         self._at(visible, self._instance_appears)
+        if self.fail_at == Effect.LEAVES_INSTANCE:
+            return self._fails(max(end, at + self._lasts("launch_refused")), LAUNCH.fail, self.error)[0]
         self._at(end, self._launched)
         return end
 
@@ -224,6 +225,11 @@ class ServerLaunch:
 
     def _failed(self, event: str, error: str, at: float) -> None:
         self.job.note(at, event, sourceServerID=self.server.server_id, rawError=error)
+        self._given_up(at)
+
+    def _given_up(self, at: float) -> None:
+        del at
+        self.part.instance_id = None
         self._set_status("FAILED")
         self.server.last_result = "FAILED"
 
@@ -246,7 +252,7 @@ def start_launch(
     rng = world.rng("launch", state.place.account_id, state.place.region, job.number)
     begin = job.created_at + profile.job_start.sample(rng)
     world.agenda.at(begin, partial(_job_starts, job))
-    lacking = next((action for action in NEEDED_ACTIONS if caller.lacks(action)), None)
+    lack = lacking(START_RECOVERY, caller, world.scenario.denied_effects)
     finals: list[float] = []
     for part in job.servers:
         server = state.servers[part.server_id]
@@ -256,7 +262,7 @@ def start_launch(
         server.last_launch = LastLaunch(job.job_id, job.created_at, job.is_drill)
         launch = ServerLaunch(world, state, job, part, server, chosen.get(part.server_id), rng)
         launch.conversion_server = random_id("i-", rng)
-        launch.fail_at, launch.error = _outcome(server, lacking, caller, rng)
+        launch.fail_at, launch.error = _outcome(state, server, lack, caller, rng)
         finals.append(launch.plan(begin))
     end = max(finals) + profile.job_end.sample(rng)
     if world.scenario.post_launch_in_job:
@@ -266,7 +272,11 @@ def start_launch(
 
 
 def _outcome(
-    server: SourceServer, lacking: str | None, caller: Caller, rng: random.Random
+    state: RegionState,
+    server: SourceServer,
+    lack: tuple[Right, Effect] | None,
+    caller: Caller,
+    rng: random.Random,
 ) -> tuple[str | None, str]:
     fail = server.spec.fail
     if (
@@ -274,10 +284,13 @@ def _outcome(
         and (not fail.attempts or server.attempts in fail.attempts)
         and happens(fail.share, rng)
     ):
-        return fail.at, fail.error
-    if lacking is not None:
-        error = f"UnauthorizedOperation: {caller.arn} is not authorized to perform: {lacking}"
-        return LAUNCH.fail, error
+        return fail.at, fail.text
+    if lack is not None:
+        right, effect = lack
+        if effect is Effect.CLEANUP_FAILS and not server.recovery_instance_id:
+            effect = Effect.CONVERSION_FAILS
+        if effect is not Effect.LEAVES_INSTANCE or len(server.spec.disks) > 1:
+            return _FAIL_AT.get(effect, effect), right.refusal(caller, state.place, server.server_id)
     return None, "The instance could not be launched"
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from drs_provider.simulator.engine.context import Call
 from drs_provider.simulator.engine.entities import LaunchConfiguration
-from drs_provider.simulator.engine.errors import conflict, not_found
+from drs_provider.simulator.engine.errors import access_denied, conflict, not_found
 from drs_provider.simulator.engine.op_servers import find_server
 from drs_provider.simulator.engine.pages import answer, page
+from drs_provider.simulator.engine.rights import UPDATE_LAUNCH_CONFIGURATION, lacking
 from drs_provider.simulator.engine.views import launch_action_views, launch_configuration_view
 
 _FIELDS = {
@@ -30,6 +31,9 @@ def get_launch_configuration(call: Call, params: dict[str, Any]) -> dict[str, An
 def update_launch_configuration(call: Call, params: dict[str, Any]) -> dict[str, Any]:
     """Change what is named, keep the rest; refused while the server is in a job."""
     server = find_server(call, params["sourceServerID"])
+    lack = lacking(UPDATE_LAUNCH_CONFIGURATION, call.caller)
+    if lack is not None:
+        raise access_denied(call.caller.arn, lack[0].action, "*")
     if server.busy_with:
         raise conflict("The source server is being processed by a job.", server.server_id, "SourceServer")
     _update(server.launch, params)

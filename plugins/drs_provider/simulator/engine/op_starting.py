@@ -11,6 +11,7 @@ from drs_provider.simulator.engine.errors import access_denied, conflict, invali
 from drs_provider.simulator.engine.jobs import new_job
 from drs_provider.simulator.engine.launching import start_launch
 from drs_provider.simulator.engine.quotas import CODES
+from drs_provider.simulator.engine.rights import START_RECOVERY, Effect, lacking
 from drs_provider.simulator.engine.snapshots import Snapshot, find_snapshot
 from drs_provider.simulator.engine.staging import convert_in_staging_accounts
 from drs_provider.simulator.engine.terminating import start_terminate
@@ -27,6 +28,9 @@ def start_recovery(call: Call, params: dict[str, Any]) -> dict[str, Any]:
     if tags and call.caller.lacks("drs:TagResource"):
         # Tags at creation need the right to tag.
         raise access_denied(call.caller.arn, "drs:TagResource", call.state.arn("job", "*"))
+    lack = lacking(START_RECOVERY, call.caller, call.world.scenario.denied_effects)
+    if lack is not None and lack[1] is Effect.REFUSED:
+        raise access_denied(call.caller.arn, lack[0].action, "*")
     _check_known(call, ids)
     chosen = {item["sourceServerID"]: _chosen_snapshot(call, item) for item in wanted}
     _check_free(call, ids)

@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from drs_provider.simulator.engine.entities import Caller, Job, JobServer, RegionState
+from drs_provider.simulator.engine.rights import TERMINATE_RECOVERY_INSTANCES, lacking
 
 if TYPE_CHECKING:
     from drs_provider.simulator.engine.world import World
 
-NEEDED_ACTIONS = ("ec2:TerminateInstances", "ec2:DeleteVolume", "ec2:DescribeInstances")
 _BEFORE_CLEANUP_SECONDS = 1.0
 
 
@@ -20,7 +20,7 @@ def start_terminate(world: World, state: RegionState, job: Job, caller: Caller) 
     rng = world.rng("terminate", state.place.account_id, state.place.region, job.number)
     begin = job.created_at + profile.job_start.sample(rng)
     world.agenda.at(begin, partial(_starts, job))
-    lacking = next((action for action in NEEDED_ACTIONS if caller.lacks(action)), None)
+    lack = lacking(TERMINATE_RECOVERY_INSTANCES, caller)
     last = begin
     for part in job.servers:
         server = state.servers.get(part.server_id)
@@ -29,8 +29,8 @@ def start_terminate(world: World, state: RegionState, job: Job, caller: Caller) 
         world.agenda.at(begin + _BEFORE_CLEANUP_SECONDS, partial(_cleanup_begins, job, part))
         end = begin + _BEFORE_CLEANUP_SECONDS + profile.terminate.sample(rng)
         last = max(last, end)
-        if lacking:
-            error = f"UnauthorizedOperation: {caller.arn} is not authorized to perform: {lacking}"
+        if lack is not None:
+            error = lack[0].refusal(caller, state.place, part.server_id)
             world.agenda.at(end, partial(_cleanup_fails, job, part, error))
         else:
             world.agenda.at(end, partial(_terminated, world, state, job, part))

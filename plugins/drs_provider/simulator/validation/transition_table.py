@@ -87,8 +87,11 @@ SERVER_EVENT_STEPS: Mapping[str, Steps] = {
 LAST_EVENTS: Mapping[str, frozenset[str]] = {
     "LAUNCHED": frozenset({"LAUNCH_END"}),
     "TERMINATED": frozenset({"CLEANUP_END", FIRST}),
+    # A caller without the rights of conversion leaves no event behind (see engine/rights.py).
     "FAILED": frozenset(
         {
+            "SNAPSHOT_END",
+            "USING_PREVIOUS_SNAPSHOT",
             "SERVER_SKIPPED",
             "CLEANUP_FAIL",
             "SNAPSHOT_FAIL",
