@@ -125,6 +125,16 @@ class TestStatus:
         end(run, status)
         assert drs("status", "CHG1").code == code
 
+    def test_what_is_left_of_a_drill_is_named_with_the_reason(self, drs, run):
+        record = end(run, "PARTIAL")
+        record["errorMessage"] = "cleanup failed: i-0aaa is left: denied"
+        left = {"accountId": "111122223333", "region": "eu-west-1", "instances": ["i-0aaa"], "why": "denied"}
+        record["cleanup"] = {"action": "incomplete", "left": [left]}
+        done = drs("status", "CHG1")
+        assert done.code == ExitCode.PARTIAL
+        assert "cleanup failed: i-0aaa is left: denied" in done.out
+        assert json.loads(drs("status", "CHG1", "-o", "json").out)["instancesLeft"] == [left]
+
     def test_the_objective_is_missed_out_loud(self, drs, run):
         run.xcoms[keys.PREPARE, keys.FROZEN_PLAN]["payload"]["objectives"] = {"rto_minutes": 0.5}
         assert "MISSED by 0:00:3" in drs("status", "CHG1").out

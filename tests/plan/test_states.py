@@ -154,6 +154,16 @@ def test_trap_08_end_of_an_attempt_and_colour_of_its_run(waves, expected, green)
     assert run_is_green(status, waves) is green
 
 
+@settings(deadline=None)
+@given(waves=outcomes, stopped=st.booleans(), started=st.booleans())
+def test_trap_08_what_is_left_after_the_waves_makes_it_red_and_never_completed(waves, stopped, started):
+    arguments = {"stopped_by_person": stopped, "started": started}
+    status = terminal_status(waves, ended_well=False, **arguments)
+    well = terminal_status(waves, **arguments)
+    assert status is (ExecutionStatus.PARTIAL if well is ExecutionStatus.COMPLETED else well)
+    assert not run_is_green(status, waves, ended_well=False)
+
+
 def test_trap_07_one_finished_wave_of_three_is_not_completed():
     waves = [outcome(1), outcome(2, WaveStatus.PENDING), outcome(3, WaveStatus.PENDING)]
     assert end(waves) is ExecutionStatus.PARTIAL

@@ -156,6 +156,7 @@ class Picture:
     :param ended: whether the run is over
     :param steps: tasks that run or wait now
     :param message: why it failed or was cancelled, or was no execution
+    :param left: instances of a drill that are left: ``accountId``, ``region``, ``instances``, ``why``
     """
 
     plan: str
@@ -182,6 +183,7 @@ class Picture:
     verdict: str = ""
     message: str = ""
     report: str = ""
+    left: Sequence[Mapping[str, Any]] = ()
 
     @property
     def name(self) -> str:
@@ -224,6 +226,7 @@ class Picture:
                 "waves": [wave.to_dict() for wave in self.waves],
                 "questions": [question.to_dict() for question in self.questions],
                 "steps": list(self.steps),
+                "instancesLeft": [dict(row) for row in self.left] or None,
                 "link": self.link,
             }
         )

@@ -206,6 +206,7 @@ class Reader:
             verdict=str((record.get("verdict") or {}).get("result", "")),
             message=str(record.get("errorMessage") or ""),
             report=str(attempts.get(record["attempt"], {}).get("reportUri", "")),
+            left=(record.get("cleanup") or {}).get("left") or (),
         )
 
 

@@ -10,7 +10,6 @@ from airflow.sdk import BaseOperator
 from drs_provider import keys, settings
 from drs_provider.exceptions import CleanupIncompleteError
 from drs_provider.plan.events import Event
-from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.runtime.cleanups import tell_cleanup
 from drs_provider.runtime.execution import Execution, never_started
 from drs_provider.runtime.failures import tells_failure
@@ -51,18 +50,20 @@ class DrsCleanupDrillOperator(BaseOperator):
         return self._clean(Execution.frozen(context))
 
     def _clean(self, execution: Execution) -> Any:
-        if reason := self._nothing_to_do(execution):
+        # boto3 stays out of DAG parsing
+        from drs_provider.orchestration.drill_cleanup import DrillCleanup
+        from drs_provider.orchestration.drill_end import kept_reason, left_rows, recorded_instances
+
+        if reason := kept_reason(execution):
             return self._tell(
                 execution, {"action": "none" if not execution.plan.is_drill else "kept", "reason": reason}
             )
-        from drs_provider.orchestration.drill_cleanup import DrillCleanup  # boto3 stays out of DAG parsing
-
         state = TaskState(execution.context)
         now = execution.now()
         since = state.once(f"{keys.CLEANUP_SINCE}_{execution.attempt}", now)
         if since == now:
             execution.emit(Event.CLEANUP_STARTED)
-        targets = DrillCleanup(execution, state).step()
+        targets = DrillCleanup(execution, state, recorded=recorded_instances(execution)).step()
         unfinished = [target for target in targets if not target.done]
         if not unfinished:
             return self._tell(execution, self._report(targets))
@@ -70,27 +71,15 @@ class DrsCleanupDrillOperator(BaseOperator):
         waited = execution.now() - since
         if waited <= longest and not all(target.hopeless for target in unfinished):
             return pause(self, settings.get_seconds("poll_interval_seconds"))
-        self._tell(execution, {**self._report(targets), "action": "incomplete"})
+        self._tell(
+            execution, {**self._report(targets), "action": "incomplete", "left": left_rows(unfinished)}
+        )
         left = ". ".join(target.left() for target in unfinished)
         raise CleanupIncompleteError(
             f"the drill's cleanup is not complete after {round(waited / 60)} minutes; left: {left}. Terminate "
-            "these recovery instances in DRS (none that is pre-provisioned), or mend the cause; then clear this task, "
+            "these recovery instances in DRS (none that is pre-provisioned), or fix the cause; then clear this task, "
             "with downstream, to look again."
         )
-
-    @staticmethod
-    def _nothing_to_do(execution: Execution) -> str | None:
-        if not execution.plan.is_drill:
-            return "a RECOVERY keeps its instances"
-        if execution.plan.cleanup == "keep":
-            return "the drill keeps its instances, as plan or run configuration say"
-        sealed = execution.view.pull(keys.HOLD_DRILL, keys.GATE_DECISION)
-        held = execution.view.task_states().get(keys.HOLD_DRILL) == "success"
-        if held and sealed is not None and execution.plan.hold.on_timeout == "keep":
-            verdict = execution.unseal(sealed, GATE_DECISION, 0)["verdict"]
-            if verdict["timedOut"]:
-                return "nobody judged the drill in time, and the plan keeps its instances then"
-        return None
 
     @staticmethod
     def _report(targets: list[TargetState]) -> dict[str, Any]:

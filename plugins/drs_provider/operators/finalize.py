@@ -125,8 +125,8 @@ class DrsFinalizeOperator(BaseOperator):
 
     @staticmethod
     def _colour(final: FinalRecord) -> None:
-        if final.problems:
-            raise ExecutionFailedError(f"{final.record['status']}: {'; '.join(final.problems)}")
+        if final.problem:
+            raise ExecutionFailedError(f"{final.record['status']}: {final.problem}")
 
 
 def small(record: ExecutionRecord) -> dict[str, Any]:

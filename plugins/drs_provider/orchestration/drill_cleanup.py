@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,13 +21,12 @@ from drs_provider.plan.drs_model import JobView, RecoveryInstanceView, parse_job
 from drs_provider.plan.events import Event
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.launch_into import may_be_launched_into
+from drs_provider.plan.texts import cause, grouped, named
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, unsettled, wave_jobs
 from drs_provider.runtime.state_store import TaskState
 
 log = logging.getLogger(__name__)
-
-_ERRORS_SHOWN = 5
 
 
 @dataclass
@@ -40,6 +39,7 @@ class TargetState:
     :param unread: server -> why its launch configuration could not be read; its instance is not terminated
     :param held: EC2 instances of those servers
     :param problem: what kept the last step from being taken, or from being proven
+    :param recorded: EC2 instances that the waves' results name; they may exist if DRS or EC2 cannot be asked
     """
 
     target: AwsTarget
@@ -50,6 +50,7 @@ class TargetState:
     held: frozenset[str] = frozenset()
     step: CleanupStep = field(default_factory=CleanupStep)
     problem: Exception | None = None
+    recorded: frozenset[str] = frozenset()
 
     @property
     def done(self) -> bool:
@@ -65,40 +66,76 @@ class TargetState:
         moving = step.wait_for or step.unsettled or set(step.remaining) - self.held
         return not moving and not any(is_transient(error) for error in self.unread.values())
 
+    @property
+    def instances_left(self) -> list[str]:
+        """EC2 instances that are left, or that may be, because DRS or EC2 could not be asked."""
+        found = {*self.step.remaining, *self.step.kept}
+        if not found and self.problem is not None:
+            found = {*self.instance_ids, *self.recorded} - set(self.pre_provisioned)
+        return sorted(found)
+
+    def left_row(self) -> dict[str, Any]:
+        """Return what is left as records carry it: account, Region, every instance, and why."""
+        why = "; ".join(self._causes()) or "their termination is not proven"
+        return {
+            "accountId": self.target.account_id,
+            "region": self.target.region,
+            "instances": self.instances_left,
+            "why": why,
+        }
+
     def left(self) -> str:
-        """Tell what is left, or may be left."""
+        """Describe what is left, or may be left."""
+        others = [item for item in self.instances_left if item not in self.step.kept]
+        parts = [f"instances {named(others)}"] if others else []
+        what = "; ".join([*parts, *self._causes()]) or "instances whose termination is not proven"
+        return f"account {self.target.account_id}, Region {self.target.region}: {what}"
+
+    def _causes(self) -> list[str]:
         step = self.step
         parts = [
-            f"instances {', '.join(step.remaining)}" if step.remaining else "",
-            f"jobs that still launch: {', '.join(step.wait_for)}" if step.wait_for else "",
-            f"a start whose job never showed, of {', '.join(step.unsettled)}" if step.unsettled else "",
-            f"pre-provisioned instances {', '.join(step.kept)}, which existed before the drill and are never "
+            f"jobs that still launch: {named(step.wait_for)}" if step.wait_for else "",
+            f"a start whose job never showed, of {named(step.unsettled)}" if step.unsettled else "",
+            f"pre-provisioned instances {named(step.kept)}, which existed before the drill and are never "
             "terminated here; see to them by hand: disconnect and delete their recovery instances in DRS, which leaves "
             "them in EC2"
             if step.kept
             else "",
-            f"not terminated, because it is not known whether they existed before: {', '.join(sorted(self.held))}; "
+            f"not terminated, because it is not known whether they existed before: {named(sorted(self.held))}; "
             f"{self._unread_text()}; make the launch configurations readable, or look at them in DRS before you "
             "terminate by hand"
             if self.unread
             else "",
-            str(self.problem) if self.problem else "",
+            cause(str(self.problem)) if self.problem else "",
         ]
-        told = "; ".join(part for part in parts if part) or "instances whose termination is not proven"
-        return f"account {self.target.account_id}, Region {self.target.region}: {told}"
+        return [part for part in parts if part]
 
     def _unread_text(self) -> str:
-        shown = sorted(self.unread.items())[:_ERRORS_SHOWN]
-        more = f" (and {len(self.unread) - len(shown)} more)" if len(self.unread) > len(shown) else ""
-        return "; ".join(f"launch configuration of {server}: {error}" for server, error in shown) + more
+        causes = grouped((server, str(error)) for server, error in sorted(self.unread.items()))
+        return "; ".join(
+            f"launch configuration of {named(servers)}: {text}" for text, servers in causes.items()
+        )
 
 
 class DrillCleanup:
-    """One look at every target, and the termination of what may be terminated now."""
+    """One look at every target, and the termination of what may be terminated now.
 
-    def __init__(self, execution: Execution, state: TaskState) -> None:
+    :param recorded: target name -> EC2 instances that the waves' results name
+    :param terminates: False: only look
+    """
+
+    def __init__(
+        self,
+        execution: Execution,
+        state: TaskState,
+        *,
+        recorded: Mapping[str, Collection[str]] | None = None,
+        terminates: bool = True,
+    ) -> None:
         self._execution = execution
         self._state = state
+        self._recorded = recorded or {}
+        self._terminates = terminates
 
     def step(self) -> list[TargetState]:
         """Take the next step in every target, and return where each stands."""
@@ -134,7 +171,7 @@ class DrillCleanup:
         # A job may name an instance that DRS does not list yet.
         named = {
             row.recovery_instance_id for job in launches for row in job.servers if row.recovery_instance_id
-        }
+        } | state.recorded
         there, unproven = self._there(state, named)
         existing = set(there)
         self._remember(state, named & existing)
@@ -150,10 +187,10 @@ class DrillCleanup:
             unsettled={server for wave in waves for server in unsettled(execution, wave, owned[wave.number])},
         )
         state.step = decide(pre_provisioned=state.pre_provisioned)
-        if state.step.terminate:
+        if state.step.terminate and self._terminates:
             self._ask_launch_into(state, views)
             state.step = decide(pre_provisioned=state.pre_provisioned, unread=state.unread)
-        if state.step.terminate:
+        if state.step.terminate and self._terminates:
             self._terminate(state)
         if unproven is not None:
             raise unproven
@@ -238,6 +275,7 @@ class DrillCleanup:
             stored.get("instance_ids", []),
             stored.get("terminate_jobs", []),
             stored.get("pre_provisioned", []),
+            recorded=frozenset(self._recorded.get(target.name, ())),
         )
 
     def _save(self, state: TargetState) -> None:

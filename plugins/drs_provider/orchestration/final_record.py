@@ -9,6 +9,7 @@ from typing import Any
 
 from drs_provider import keys
 from drs_provider.exceptions import EvidenceError
+from drs_provider.orchestration.drill_end import drill_end, left_text
 from drs_provider.orchestration.preempted_end import (
     later_overrides,
     preemption_of,
@@ -23,7 +24,7 @@ from drs_provider.plan.record import (
     close_attempt,
 )
 from drs_provider.plan.states import ExecutionStatus, run_is_green, terminal_status
-from drs_provider.runtime.cleanups import told_cleanup
+from drs_provider.plan.texts import cause, message
 from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution, execution_id_of
 from drs_provider.runtime.expected import took_text
@@ -39,12 +40,12 @@ _WITHOUT_ERRORS = {ExecutionStatus.CANCELLED: "stopped by a person"}
 class FinalRecord:
     """An ended attempt.
 
-    :param problems: why the DAG run must be red; empty if it is green
+    :param problem: why the DAG run must be red; None if it is green
     :param summary: one sentence for messages
     """
 
     record: ExecutionRecord
-    problems: tuple[str, ...]
+    problem: str | None
     summary: str
 
 
@@ -64,13 +65,16 @@ def final_record(
     if notice and (hold_problem is None or notice.text() in hold_problem):
         hold_problem = None
     stopped = any(end.stopped_by_person for end in ends) or _hold_stopped(states, hold_problem)
-    status = terminal_status(outcomes, stopped_by_person=stopped, started=True)
-    cleanup, cleanup_problem = _cleanup(execution, ends)
+    drill = drill_end(execution, ends)
+    after = [problem for problem in (hold_problem, drill.problem) if problem]
+    status = terminal_status(outcomes, stopped_by_person=stopped, started=True, ended_well=not after)
     problems: list[str] = []
-    if not run_is_green(status, outcomes):
-        problems = [end.error for end in ends if end.error] or [
-            prepare_problem(execution, states) or _WITHOUT_ERRORS.get(status, "no wave completed")
-        ]
+    if not run_is_green(status, outcomes, ended_well=not after):
+        problems = [end.error for end in ends if end.error]
+        if not problems and status is not ExecutionStatus.PARTIAL:
+            problems = [
+                prepare_problem(execution, states) or _WITHOUT_ERRORS.get(status, "no wave completed")
+            ]
     record = _record(execution, ends, earlier)
     record["overrides"] = [*record.get("overrides", []), *later_overrides(execution)]
     if notice and status is ExecutionStatus.CANCELLED:
@@ -80,15 +84,16 @@ def final_record(
         record["notificationFailures"] = undelivered
     if "hold" in hold:
         record["hold"] = hold["hold"]
+    # Red, exactly if there is a message: whoever reads the record alone knows the run's colour.
+    error = message("; ".join([*problems, *after]))
     record = close_attempt(
         record,
         status,
         ended_at=ended_at,
-        error_message="; ".join(problems) or None,
+        error_message=error or None,
         verdict=hold.get("verdict"),
-        cleanup=cleanup,
+        cleanup=drill.report,
     )
-    problems += [problem for problem in (hold_problem, cleanup_problem) if problem]
     recovered = sum(outcome.servers_recovered for outcome in outcomes)
     total = sum(outcome.servers_total for outcome in outcomes if outcome.selected)
     plan = execution.plan
@@ -96,7 +101,9 @@ def final_record(
         f"{plan.execution_type} {plan.plan_title}: {status}, {recovered} of {total} servers recovered, "
         f"{took_text(execution, record)}"
     )
-    return FinalRecord(record, tuple(problems), summary)
+    if left := (drill.report or {}).get("left"):
+        summary += f"; instances of the drill are left: {cause(left_text(left))}"
+    return FinalRecord(record, error or None, summary)
 
 
 def _telling_tasks(execution: Execution) -> list[str]:
@@ -140,22 +147,6 @@ def _hold_stopped(states: Mapping[str, str | None], problem: str | None) -> bool
     """Whether the run was marked failed before or while the drill was held: the hold never fails without a word."""
     state = states.get(keys.HOLD_DRILL)
     return state == "skipped" or (state == "failed" and problem is None)
-
-
-def _cleanup(execution: Execution, ends: Sequence[WaveEnd]) -> tuple[dict[str, Any] | None, str | None]:
-    try:
-        report = told_cleanup(execution)
-    except EvidenceError as error:
-        return None, f"cleanup: {error} The drill's instances may still exist"
-    launched_in = max((end.result["attempt"] for end in ends if end.result.get("jobs")), default=0)
-    if report and report["attempt"] < launched_in:
-        report = None  # of an attempt before: it was marked as success, and did not run
-    failure = execution.view.pull(keys.CLEANUP_DRILL, keys.FAILURE)
-    if failure:
-        return report, f"cleanup failed: {failure['message']}"
-    if report is None and execution.plan.is_drill:
-        return None, "cleanup did not run: the drill's instances may still exist"
-    return report, None
 
 
 def refused_record(run: RunFacts, view: RunView, *, evidence: str | None = None) -> ExecutionRecord:

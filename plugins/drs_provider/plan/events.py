@@ -79,8 +79,8 @@ class Event(StrEnum):
     DRILL_CLEANED_UP = (
         "drillCleanedUp",
         (
-            "the cleanup is over: `action`, `terminated`, `remaining`, `jobs`, and `preProvisioned` if an instance was "
-            "kept because it existed before"
+            "the cleanup has ended: `action`, `terminated`, `remaining`, `jobs`; `preProvisioned` if an instance was "
+            "kept because it existed before; `left` if instances are left: `accountId`, `region`, `instances`, `why`"
         ),
     )
     AWS_UNREACHABLE = (

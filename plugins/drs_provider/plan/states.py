@@ -222,12 +222,14 @@ def running_status(*, gate_waiting: bool) -> ExecutionStatus:
 
 
 def terminal_status(
-    waves: Sequence[WaveOutcome], *, stopped_by_person: bool, started: bool
+    waves: Sequence[WaveOutcome], *, stopped_by_person: bool, started: bool, ended_well: bool = True
 ) -> ExecutionStatus:
     """Return how an attempt ended.
 
     :param stopped_by_person: stopped or rejected by a person, or a gate timed out on ``reject``
     :param started: False if it ended before its first wave (conf, identity or preflight stopped it)
+    :param ended_well: False if what comes after the waves did not end well: instances of a drill are left and are not
+        kept on purpose, or its hold failed. What was recovered stays recovered, so this is PARTIAL, with a red run
     """
     if stopped_by_person:
         return ExecutionStatus.CANCELLED
@@ -237,13 +239,18 @@ def terminal_status(
         # Also when every wave was skipped by decision: nothing was recovered.
         return ExecutionStatus.FAILED
     all_recovered = all(wave.servers_recovered >= wave.servers_total for wave in completed)
-    if len(completed) == len(selected) and all_recovered:
+    if len(completed) == len(selected) and all_recovered and ended_well:
         return ExecutionStatus.COMPLETED
     return ExecutionStatus.PARTIAL
 
 
-def run_is_green(status: ExecutionStatus, waves: Sequence[WaveOutcome]) -> bool:
-    """Return whether the DAG run ends in success: COMPLETED, or PARTIAL in which no wave failed."""
+def run_is_green(status: ExecutionStatus, waves: Sequence[WaveOutcome], *, ended_well: bool = True) -> bool:
+    """Return whether the DAG run ends in success: COMPLETED, or PARTIAL in which nothing failed.
+
+    The record says the same: a red run has an ``errorMessage``, a green one has none.
+    """
+    if not ended_well:
+        return False
     if status is ExecutionStatus.COMPLETED:
         return True
     if status is not ExecutionStatus.PARTIAL:

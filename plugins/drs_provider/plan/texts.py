@@ -1,0 +1,81 @@
+"""Texts of people and of AWS, before they are stored or shown: visible, of limited length, equal causes once.
+
+The whole text of an error stands in the log of the task that met it, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+MAX_CAUSE: Final = 500
+"""Longest cause of one failure that is stored or sent, in characters."""
+
+MAX_MESSAGE: Final = 8_000
+"""Longest message of a task, wave or execution that is stored or sent, in characters."""
+
+NAMES_SHOWN: Final = 10
+"""How many names a message lists before it counts the rest."""
+
+_ENCODED: Final = re.compile(r"(Encoded authorization failure message: ?)\S{40,}")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+# What differs between messages of one cause: request IDs, and IDs of the resource that the message is about.
+_IDS: Final = re.compile(
+    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
+    r"|\b[a-z]+(?:-[a-z]+)?-(?=[0-9a-zA-Z]*[0-9])[0-9a-zA-Z]{8,}\b"
+)
+
+
+def visible(text: str) -> str:
+    r"""Return a text with its control characters escaped (``\x07``); tabs and line feeds stay."""
+    return _CONTROL.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def clipped(text: str, longest: int) -> str:
+    """Return a text of at most ``longest`` characters; a longer one ends with ``…``."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def cause(text: str, longest: int = MAX_CAUSE) -> str:
+    """Return a cause as it is stored: visible, without AWS's encoded authorization message, cut."""
+    return clipped(_ENCODED.sub(r"\1(in the task log)", visible(text)), longest)
+
+
+def message(text: str) -> str:
+    """Return the message of a task, wave or execution as it is stored, of at most :data:`MAX_MESSAGE`."""
+    return cause(text, MAX_MESSAGE)
+
+
+def named(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
+    """Return the first names, and how many there are more: ``a, b and 3 more``."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def grouped(causes: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return cause → names, with causes that differ only in the IDs that they name as one.
+
+    :param causes: name and cause, in the order in which they are to be shown
+    """
+    found: dict[str, tuple[str, list[str]]] = {}
+    for name, text in causes:
+        short = cause(text)
+        found.setdefault(_IDS.sub("…", short), (short, []))[1].append(name)
+    return {short: names for short, names in found.values()}
+
+
+def told_causes(what: str, causes: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a sentence for each cause: ``critical server a: …``, ``critical servers a, b and 9 more: …``.
+
+    :param what: what the names are, in the singular
+    """
+    return [
+        f"{what}{'s' if len(names) > 1 else ''} {named(names)}: {text}"
+        for text, names in grouped(causes).items()
+    ]
