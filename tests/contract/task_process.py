@@ -27,6 +27,7 @@ class Supervisor:
     xcoms: dict[tuple[str, str], Any] = field(default_factory=dict)
     store: dict[str, Any] = field(default_factory=dict)
     task_states: dict[str, dict[str, str]] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def send(self, msg: Any = None) -> Any:
         self.sent.append(msg)
@@ -42,6 +43,12 @@ class Supervisor:
                 self.store[msg.key] = msg.value
             case comms.GetTaskStates():
                 return comms.TaskStatesResult(task_states=self.task_states)
+            case comms.PutVariable():
+                self.variables[msg.key] = msg.value or ""
+            case comms.GetVariableKeys():
+                found = sorted(key for key in self.variables if key.startswith(msg.prefix or ""))
+                page = found[msg.offset : msg.offset + msg.limit]
+                return comms.VariableKeysResult(keys=page, total_entries=len(found))
         return None
 
     async def asend(self, msg: Any = None) -> Any:

@@ -13,6 +13,7 @@ from airflow.sdk.execution_time import comms, task_runner
 from airflow.sdk.execution_time.supervisor import ActivitySubprocess
 
 from drs_provider.exceptions import DrsFailError, RunUnknownError, TaskStoppedError
+from drs_provider.runtime.dag_register import register, registered
 from drs_provider.runtime.other_runs import OtherRunView, find_run, run_ids, task_states
 from drs_provider.runtime.run import RunView
 from tests.contract.task_process import RUN_AFTER, Supervisor, dag_run, run_probe
@@ -26,6 +27,8 @@ _ABOUT_RUNS = (
     comms.GetDag,
     comms.GetTaskStates,
     comms.GetXComSequenceSlice,
+    comms.GetVariableKeys,
+    comms.PutVariable,
 )
 
 
@@ -125,7 +128,69 @@ def test_a_dag_that_airflow_does_not_tell_of_is_not_known_to_be_paused(runs: Run
     assert RunView.is_paused("drs_wiki") is False
 
 
-@pytest.mark.parametrize("message", [comms.GetDagRun, comms.GetDRCount, comms.GetDag, comms.GetTaskStates])
+def test_dags_are_registered_in_variables_page_by_page(runs: Runs) -> None:
+    many = {f"drs_executions_of__drs_plan-{number:04}" for number in range(1000)}
+    runs.variables = {**dict.fromkeys(many, ""), "other": ""}
+    seen: dict[str, Any] = {}
+
+    def action(context: Any) -> None:
+        seen["before"] = registered()
+        seen["written"] = register("drs_wiki"), register("drs_wiki")
+        seen["after"] = registered()
+
+    assert run_probe(action).error is None
+    assert len(seen["before"]) == 1000
+    assert seen["written"] == (True, False)
+    assert seen["after"] - seen["before"] == {"drs_wiki"}
+    (put,) = runs.messages(comms.PutVariable)
+    assert (put.key, put.value) == ("drs_executions_of__drs_wiki", "drs_wiki")
+    assert {msg.prefix for msg in runs.messages(comms.GetVariableKeys)} == {"drs_executions_of__"}
+
+
+def test_a_variable_of_the_environment_is_not_in_the_way_of_a_registration(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker's secrets backends, its environment among them, are asked neither for keys nor for values."""
+    monkeypatch.setenv("AIRFLOW_VAR_DRS_EXECUTIONS_OF__DRS_WIKI", "something else")
+    monkeypatch.setenv("AIRFLOW_VAR_DRS_EXECUTIONS_OF__DRS_OTHER", "drs_other")
+
+    def action(context: Any) -> None:
+        assert registered() == set()
+        assert register("drs_wiki")
+        assert registered() == {"drs_wiki"}
+
+    assert run_probe(action).error is None
+
+
+def test_a_register_that_cannot_be_read_is_not_an_empty_one(runs: Runs) -> None:
+    runs.error = unreachable()
+
+    def action(context: Any) -> None:
+        for question in (registered, lambda: register("drs_wiki")):
+            with pytest.raises(RunUnknownError, match="502"):
+                question()
+
+    assert run_probe(action).error is None
+
+
+def test_the_execution_api_lists_keys_of_the_database_in_an_order() -> None:
+    routes = Path(airflow.__file__).parent / "api_fastapi" / "execution_api" / "routes" / "variables.py"
+    source = routes.read_text(encoding="utf-8")
+    assert "select(Variable.key).order_by(Variable.key)" in source
+    assert "Variable.key.startswith(prefix, autoescape=True)" in source
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        comms.GetDagRun,
+        comms.GetDRCount,
+        comms.GetDag,
+        comms.GetTaskStates,
+        comms.GetVariableKeys,
+        comms.PutVariable,
+    ],
+)
 def test_a_workers_supervisor_answers_what_is_asked(message: type) -> None:
     assert message.__name__ in inspect.getsource(ActivitySubprocess._handle_request)
 

@@ -19,6 +19,7 @@ import botocore.client
 import botocore.retries.bucket
 import botocore.retries.standard
 import pytest
+from airflow.sdk import Variable
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.execution_time.xcom import XCom
 
@@ -48,6 +49,7 @@ class Stage:
     :param reports: folder of the reports
     :param effects: what workers do; a test says there where one dies
     :param has_history: whether there is a history table
+    :param variables: Airflow's Variables
     """
 
     def __init__(self, running: Simulator, reports: Path) -> None:
@@ -56,6 +58,7 @@ class Stage:
         self.runs: list[PlanRun] = []
         self.timeline: list[dict[str, Any]] = []
         self.paused_dags: set[str] = set()
+        self.variables: dict[str, str] = {}
         self.effects = Effects()
         self.has_history = True
         self._before_call: list[Callable[[str], None]] = []
@@ -174,6 +177,16 @@ class Stage:
         self._about_to(f"XCom {key} of {task_id}")
         run.xcoms.set(task_id, key, value)
 
+    def set_variable(self, key: str, value: str, description: str) -> None:
+        """Write a Variable."""
+        assert description
+        self._about_to(f"Variable {key}")
+        self.variables[key] = value
+
+    def variable_keys(self, *, prefix: str) -> list[str]:
+        """Return the keys of Variables."""
+        return [key for key in self.variables if key.startswith(prefix)]
+
     async def read_xcom(self, *, key: str, dag_id: str, run_id: str, task_id: str) -> Any:
         run = self.find(dag_id, run_id)
         return run.xcoms.get(task_id, key) if run else None
@@ -249,6 +262,8 @@ def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stag
         patch.setattr(RuntimeTaskInstance, "get_dagrun_state", staticmethod(made.dag_run_state))
         patch.setattr(RuntimeTaskInstance, "get_dag", staticmethod(made.dag))
         patch.setattr(XCom, "set", made.set_xcom)
+        patch.setattr(Variable, "set", made.set_variable)
+        patch.setattr(Variable, "keys", made.variable_keys)
         patch.setattr(XCom, "aget_one", made.read_xcom)
         patch.setattr(XCom, "aset", made.publish)
         patch.setattr(JobPoller, "_delay_after", made.poll_failed(JobPoller._delay_after))

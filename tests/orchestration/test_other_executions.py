@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drs_provider import keys
-from drs_provider.orchestration import claiming, quota_queue
+from drs_provider.orchestration import quota_queue
 from drs_provider.preflight.catalog import KINDS
 from tests.harness import worker
 from tests.harness.plan_run import PlanRun
@@ -256,6 +257,77 @@ def test_trap_40_a_prepare_that_is_tried_again_claims_again(play: Stage) -> None
     assert "run first" in other.outline().error
 
 
+# -- no plan file is shared ---------------------------------------------------------------------------
+
+OTHER = plan({"name": "everything", "servers": WIKI}, name="other")
+
+
+def withdraw(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let workers have folders of their own: no plan in them, and nothing that is remembered of plans."""
+    patch.setenv("AIRFLOW__DRS__STATE_PATH", str(folder / "state"))
+    patch.setenv("AIRFLOW__DRS__PLANS_FOLDER", str(folder / "plans"))
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["a DRILL", "a RECOVERY"])
+def test_trap_34_trap_40_a_held_drill_whose_plan_no_worker_knows_is_seen_by_another_plan(
+    play: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real: bool
+) -> None:
+    drill = play.plan_run(HELD, run_id="rehearsal").approve_everything()
+    other = play.plan_run(OTHER, recovery_of(OTHER) if real else {}, run_id="late").approve_everything()
+
+    def begin() -> None:
+        withdraw(monkeypatch, tmp_path / "elsewhere")
+        other.go()
+
+    drill.when(keys.HOLD_DRILL, "awaiting_input", begin)
+    assert drill.go() == "success"
+    assert "DRILL of small (run rehearsal, started by dr-operator) waits for people at hold_drill" in (
+        other.outline().error
+    )
+    assert drill.record["status"] == "COMPLETED"
+    assert play.launched_servers() == sorted(WIKI), "the other one launched nothing"
+
+
+def test_trap_40_a_dry_run_sees_a_drill_whose_plan_no_worker_knows(
+    play: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drill = play.plan_run(PLAN, run_id="rehearsal").approve_everything()
+    look = play.plan_run(OTHER, {"dry_run": True}, run_id="look").approve_everything()
+    withdraw(monkeypatch, tmp_path / "elsewhere")
+    drill.when("gate_1", "success", look.go)
+    drill.go()
+    found = look.xcom(keys.PREPARE, keys.PREFLIGHT)["findings"]
+    assert ["run rehearsal of drs_small"] == [
+        item["subject"] for item in found if item["code"] == "other_execution"
+    ]
+    assert list(play.variables) == ["drs_executions_of__drs_small"], "a look registers nothing"
+
+
+def test_trap_40_a_registration_that_was_deleted_is_made_again_before_the_start(play: Stage) -> None:
+    """Whoever began meanwhile did not see the drill: now the drill sees it, and launches nothing."""
+    drill = play.plan_run(PLAN, run_id="rehearsal").approve_everything()
+    other = play.plan_run(OTHER, run_id="late").approve_everything()
+
+    def begin() -> None:
+        play.variables.clear()
+        until(other, f"{WAVE}.wait_for_recovery")
+
+    drill.when("gate_1", "success", begin)
+    drill.go()
+    assert "DRILL of other (run late" in drill.outline().error
+    assert other.go() == "success"
+    assert play.launched_servers() == sorted(WIKI)
+    assert sorted(play.variables) == ["drs_executions_of__drs_other", "drs_executions_of__drs_small"]
+
+
+def test_trap_40_a_plan_whose_dag_and_runs_are_gone_is_in_nobodys_way(play: Stage) -> None:
+    drill = play.plan_run(PLAN, run_id="rehearsal").approve_everything()
+    until(drill, "gate_1", "success")
+    play.runs.remove(drill)
+    assert list(play.variables) == ["drs_executions_of__drs_small"]
+    assert play.drill(OTHER).record["status"] == "COMPLETED"
+
+
 # -- the queue for a quota ----------------------------------------------------------------------------
 
 TIGHT = pytest.mark.drs_scenario(world(quotas={"jobs": 1}))
@@ -270,13 +342,6 @@ def queued(play: Stage, name: str, servers: list[str], priority: int, **conf: An
     if conf.pop("real", False):
         conf = recovery_of(given, **conf)
     return play.plan_run(given, conf, run_id=name).approve_everything()
-
-
-@pytest.fixture
-def all_plans(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let tasks know the DAGs of the plans that these tests make up."""
-    names = {"drs_holder", "drs_important", "drs_ordinary"}
-    monkeypatch.setattr(claiming, "known_dag_ids", lambda own, folder: {own} | names)
 
 
 class _Enough(Exception):
@@ -313,7 +378,6 @@ def launch_order(play: Stage) -> list[str]:
 
 
 @TIGHT
-@pytest.mark.usefixtures("all_plans")
 @pytest.mark.parametrize(
     ("ordinary", "important"),
     [({"priority": 100}, {"priority": 1}), ({"priority": 1}, {"priority": 100, "real": True})],
@@ -340,7 +404,6 @@ def test_trap_40_a_free_slot_goes_to_who_goes_first_not_to_who_looks_first(
 
 
 @TIGHT
-@pytest.mark.usefixtures("all_plans")
 def test_trap_40_a_start_that_looks_no_more_keeps_no_room(play: Stage) -> None:
     holder = queued(play, "holder", [WIKI[0]], 50)
     high = queued(play, "important", ["s-1111111111111111a"], 1)
@@ -354,7 +417,6 @@ def test_trap_40_a_start_that_looks_no_more_keeps_no_room(play: Stage) -> None:
 
 
 @TIGHT
-@pytest.mark.usefixtures("all_plans")
 def test_trap_40_a_run_that_was_stopped_while_it_waited_keeps_no_room(play: Stage) -> None:
     holder = queued(play, "holder", [WIKI[0]], 50)
     high = queued(play, "important", ["s-1111111111111111a"], 1)
@@ -367,7 +429,6 @@ def test_trap_40_a_run_that_was_stopped_while_it_waited_keeps_no_room(play: Stag
 
 
 @pytest.mark.drs_scenario(world(quotas={"jobs": 2}))
-@pytest.mark.usefixtures("all_plans")
 def test_trap_40_who_waits_for_a_busy_server_does_not_keep_a_slot_from_others(play: Stage) -> None:
     start = f"{WAVE}.start_recovery"
     play.simulator.client("drs").start_recovery(sourceServers=[{"sourceServerID": WIKI[0]}], isDrill=True)
@@ -381,7 +442,6 @@ def test_trap_40_who_waits_for_a_busy_server_does_not_keep_a_slot_from_others(pl
 
 
 @TIGHT
-@pytest.mark.usefixtures("all_plans")
 def test_trap_42_a_wait_that_ends_without_a_slot_names_who_has_it(play: Stage) -> None:
     start = f"{WAVE}.start_recovery"
     holder = queued(play, "holder", [WIKI[0]], 50)

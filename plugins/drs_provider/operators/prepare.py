@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ class DrsPrepareOperator(BaseOperator):
     :param plans_folder: where other plans are, whose executions may be at work on the same servers
     :raises ExecutionRefusedError: if conf, initiator or preflight forbid the execution; the message lists every finding
     :raises PlanUnavailableError: if the plan does not load and the execution was not frozen before
+    :raises RunUnknownError: if Airflow does not tell which executions run; a retry asks again
     """
 
     ui_color = "#a8c6fa"
@@ -86,7 +88,7 @@ class DrsPrepareOperator(BaseOperator):
         # Another execution may have begun since; and a claim goes with the XComs of the try before.
         from drs_provider.orchestration.claiming import claim_again
 
-        claim_again(execution, self._dag_ids(run.dag_id))
+        claim_again(execution, partial(self._dag_ids, run.dag_id))
         execution.history.started(execution.new_record())
         return {"executionId": execution.plan.execution_id, "attempt": run.attempt}
 
@@ -151,7 +153,7 @@ class DrsPrepareOperator(BaseOperator):
         cancelled = claim_servers(
             view,
             claim_of(header, waves, attempt=run.attempt, now=time.time()),
-            self._dag_ids(run.dag_id),
+            partial(self._dag_ids, run.dag_id),
             may_preempt=conf.preempt_drill,
             reason=conf.reason,
         )

@@ -16,6 +16,7 @@ from drs_provider.links import DrsJobsLink
 from drs_provider.orchestration.wave_place import check_place
 from drs_provider.plan.events import Event
 from drs_provider.plan.frozen import FrozenWave
+from drs_provider.runtime.dag_register import register
 from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
@@ -80,8 +81,9 @@ class DrsStartRecoveryOperator(BaseOperator):
         wave = execution.wave(self.wave_number)
         check_place(execution, wave)
         self._check_gate(execution, wave)
-        if begins and execution.attempt > 1:
-            claim_again(execution, self._dag_ids(execution))
+        # Registered anew: somebody deleted the Variable, and others may have begun meanwhile without looking here.
+        if begins and (register(execution.plan.dag_id) or execution.attempt > 1):
+            claim_again(execution, partial(self._dag_ids, execution))
         self.link_address = DrsJobsLink.address(wave.target)
         execution.history.wave_launching(wave.number)
         queue = QuotaQueue(execution, wave, state, partial(self._dag_ids, execution))

@@ -1,14 +1,15 @@
 """Refusing an execution while another one is at work on its servers, without a lock service.
 
-Each execution publishes its claim first, then reads those of the others: of two that start at the same moment at
-least one sees the other and refuses. A claim ends with its run's `finalize`, with its run, or when its time is over.
+Each execution registers its DAG and publishes its claim first, then reads those of the others: of two that start at the
+same moment at least one sees the other and refuses. A claim ends with its run's `finalize`, with its run, or when its
+time is over.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from drs_provider.plan.frozen import FrozenPlan, FrozenWave
 from drs_provider.plan.identity import dag_id_of
 from drs_provider.plan.last_good import LastGoodPlans
 from drs_provider.plan.preemption import override_of
+from drs_provider.runtime import dag_register
 from drs_provider.runtime.execution import Execution, unseal
 from drs_provider.runtime.run import AWAITING_INPUT, OVER, RunView
 
@@ -34,7 +36,7 @@ ANY_ATTEMPT = 1_000_000
 def claim_servers(
     view: RunView,
     claim: Claim,
-    dag_ids: Collection[str],
+    dag_ids: Callable[[], Collection[str]],
     *,
     what: str = "the execution",
     may_preempt: bool = False,
@@ -42,15 +44,16 @@ def claim_servers(
 ) -> list[Conflict]:
     """Publish a claim, and refuse if another execution holds one of the servers.
 
-    :param dag_ids: the DAGs whose runs may hold them
+    :param dag_ids: gives the DAGs whose runs may hold them; asked for when the claim can be seen by others
     :param what: what is refused
     :param may_preempt: cancel drills that hold them, unless something else holds some too
     :param reason: why the execution was started, for the drill's people
     :return: the drills that were cancelled
     :raises ExecutionRefusedError: naming every execution that is in the way, and the way out
+    :raises RunUnknownError: if Airflow does not tell which executions run, or others would not see this one
     """
     publish(view, claim)
-    found = conflicts(view, claim, dag_ids)
+    found = conflicts(view, claim, dag_ids())
     in_the_way = [item for item in found if not (may_preempt and item.may_be_preempted_by(claim))]
     if not in_the_way:
         for item in found:
@@ -64,8 +67,8 @@ def claim_servers(
     raise ExecutionRefusedError(f"{what} is refused, nothing was started:\n" + "\n".join(lines))
 
 
-def claim_again(execution: Execution, dag_ids: Collection[str]) -> None:
-    """Claim the servers anew in a later attempt: others may have begun since the execution's end.
+def claim_again(execution: Execution, dag_ids: Callable[[], Collection[str]]) -> None:
+    """Claim the servers anew: others may have begun since the execution's end, or while its DAG was not registered.
 
     :raises ExecutionRefusedError: naming every execution that is in the way, and the way out
     """
@@ -90,7 +93,11 @@ def overrides(cancelled: Iterable[Conflict], *, by: str, why: str | None) -> lis
 
 
 def publish(view: RunView, claim: Claim) -> None:
-    """Let other executions see the claim."""
+    """Let other executions see the claim.
+
+    :raises RunUnknownError: if Airflow does not take or list the DAG's registration, without which nobody looks here
+    """
+    dag_register.register(claim.dag_id)
     sealed = seal(
         claim.to_dict(), key=settings.signing_key(), purpose=CLAIM, binding=binding(claim.execution_id)
     )
@@ -186,17 +193,21 @@ def _execution_id(sealed: Any) -> str:
 
 
 def known_dag_ids(own: str, plans_folder: Path | None) -> set[str]:
-    """Return the DAGs whose runs may hold servers: of all plans of the folder, and of withdrawn ones.
+    """Return the DAGs whose runs may hold servers: all that are registered in Airflow.
+
+    Plan files only add to them: to executions that an earlier version began, which registered nothing.
 
     :param own: the running task's own DAG
     :param plans_folder: default: ``[drs] plans_folder``, if it is set
+    :raises RunUnknownError: if Airflow does not tell
     """
     configured = settings.get("plans_folder")
     folder = plans_folder or (Path(configured) if configured else None)
-    return {own} | (plan_dag_ids(folder, settings.state_path()) if folder else set())
+    of_files = plan_dag_ids(folder, settings.state_path()) if folder else set()
+    return {own} | dag_register.registered() | of_files
 
 
 def plan_dag_ids(folder: Path, state_path: Path) -> set[str]:
-    """Return the DAGs of all plans: of the folder, and of plans that were withdrawn but may still run."""
+    """Return the DAGs of the plans that this machine has files of: in the folder, or withdrawn ones."""
     names = {*load_catalog(folder).plans, *LastGoodPlans(state_path).names()}
     return {dag_id_of(name) for name in names}
