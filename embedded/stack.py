@@ -119,6 +119,10 @@ class Stack:
         )
         return own | dict(self.settings)
 
+    def environment_of(self, component: str) -> dict[str, str]:
+        """The environment of one of Airflow's components; in a stack on one machine all have the same."""
+        return self.environment
+
     def start(self) -> None:
         """Start everything and return when all of it is healthy.
 
@@ -200,7 +204,7 @@ class Stack:
 
     def _airflow(self, name: str, *arguments: str) -> None:
         command = [sys.executable, "-m", "airflow", *arguments]
-        self.processes.start(name, command, self.environment, self.paths.airflow_home)
+        self.processes.start(name, command, self.environment_of(name), self.paths.airflow_home)
         self._write_state()
 
     def _simulator_answers(self) -> bool:

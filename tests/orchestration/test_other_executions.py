@@ -297,9 +297,8 @@ def test_trap_40_a_dry_run_sees_a_drill_whose_plan_no_worker_knows(
     drill.when("gate_1", "success", look.go)
     drill.go()
     found = look.xcom(keys.PREPARE, keys.PREFLIGHT)["findings"]
-    assert ["run rehearsal of drs_small"] == [
-        item["subject"] for item in found if item["code"] == "other_execution"
-    ]
+    subjects = [item["subject"] for item in found if item["code"] == "other_execution"]
+    assert subjects == ["run rehearsal of drs_small"]
     assert list(play.variables) == ["drs_executions_of__drs_small"], "a look registers nothing"
 
 
