@@ -110,7 +110,7 @@ def _waves(rng: random.Random, seed: int, faults: list[Fault]) -> tuple[Wave, ..
 
 def _server(rng: random.Random, seed: int, wave: int, position: int) -> Server:
     digest = hashlib.sha256(f"chaos/{seed}/{wave}/{position}".encode()).hexdigest()[:17]
-    behaviour = Behaviour.HIDDEN_INSTANCE if rng.random() < 0.05 else Behaviour.LAUNCHES
+    behaviour = Behaviour.NAMED_INSTANCE if rng.random() < 0.05 else Behaviour.LAUNCHES
     return Server(f"s-{digest}", f"c{seed}-w{wave}-{position + 1}", behaviour=behaviour)
 
 

@@ -43,7 +43,7 @@ class Behaviour(StrEnum):
     FAILS_ONCE = "fails once"
     FAILS_ALWAYS = "fails always"
     NO_INSTANCE = "no instance"  # LAUNCHED, and EC2 knows no such instance
-    HIDDEN_INSTANCE = "hidden instance"  # LAUNCHED, and the job does not name its instance
+    NAMED_INSTANCE = "named instance"  # LAUNCHED, and the job names its instance, as no recorded one does
 
 
 @dataclass(frozen=True)

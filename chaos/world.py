@@ -163,7 +163,7 @@ _SPECIAL: dict[Behaviour, dict[str, Any]] = {
     Behaviour.FAILS_ONCE: {"fail": {"at": "CONVERSION_FAIL", "attempts": [1], "error": "Out of capacity"}},
     Behaviour.FAILS_ALWAYS: {"fail": {"at": "LAUNCH_FAILED", "error": "InsufficientInstanceCapacity"}},
     Behaviour.NO_INSTANCE: {"no_instance": True},
-    Behaviour.HIDDEN_INSTANCE: {"missing_instance_id": True},
+    Behaviour.NAMED_INSTANCE: {"instance_id_in_job": True},
 }
 
 

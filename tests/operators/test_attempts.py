@@ -73,6 +73,37 @@ def test_a_recovered_execution_that_is_cleared_launches_nothing_again(play: Stag
     assert run.stored["status"] == "COMPLETED"
 
 
+def test_trap_33_an_instance_that_people_took_out_of_drs_is_not_launched_again(play: Stage) -> None:
+    """Only the job's log still tells of it: launched again, the server would run twice."""
+    run = play.plan_run(plan(), KEEP).approve_everything()
+    assert run.go() == "success"
+    before, drs = play.instances(), play.simulator.client()
+    for instance in before:
+        drs.disconnect_recovery_instance(recoveryInstanceID=instance)
+        drs.delete_recovery_instance(recoveryInstanceID=instance)
+    run.clear("wave_1_everything")
+    assert run.go() == "success"
+    assert play.launched_servers() == sorted(WIKI)
+    assert play.instances() == before
+    rows = run.wave("everything", run.stored)["serverStatuses"]
+    assert {row["recoveryInstanceId"] for row in rows} == set(before)
+
+
+def test_trap_16_without_the_jobs_log_a_cleared_wave_launches_nothing(play: Stage) -> None:
+    run = play.plan_run(plan(), KEEP).approve_everything()
+    assert run.go() == "success"
+    drs = play.simulator.client()
+    for instance in play.instances():
+        drs.disconnect_recovery_instance(recoveryInstanceID=instance)
+        drs.delete_recovery_instance(recoveryInstanceID=instance)
+    denied = {"code": "AccessDeniedException", "message": "not authorized", "status": 403}
+    play.simulator.inject("DescribeJobLogItems", kind="error", **denied)
+    run.clear("wave_1_everything")
+    assert run.go() == "failed"
+    assert play.launched_servers() == sorted(WIKI)
+    assert "DescribeJobLogItems" in run.stored["errorMessage"]
+
+
 @pytest.mark.drs_scenario(world({WIKI[0]: {"no_instance": True}}))
 def test_a_server_whose_instance_never_was_is_launched_again(play: Stage) -> None:
     run = play.plan_run(plan(), KEEP).approve_everything()

@@ -89,11 +89,14 @@ def test_trap_36_launched_without_an_instance_is_a_failed_server(play: Stage) ->
     assert "error" not in rows(run)[WIKI[1]]
 
 
-@pytest.mark.drs_scenario(world({WIKI[0]: {"missing_instance_id": True}}))
-def test_an_instance_that_the_job_does_not_name_is_found(play: Stage) -> None:
+@pytest.mark.drs_scenario(world({WIKI[0]: {"instance_id_in_job": True}}))
+def test_instances_are_found_whether_the_job_names_them_or_not(play: Stage) -> None:
     run = play.drill(plan())
     assert run.record["status"] == "COMPLETED"
-    assert rows(run)[WIKI[0]]["instanceId"].startswith("i-")
+    named, unnamed = (rows(run)[server] for server in WIKI)
+    for row in (named, unnamed):
+        assert row["instanceId"] == row["recoveryInstanceId"]
+        assert row["instanceId"].startswith("i-")
 
 
 @pytest.mark.drs_scenario(world({WIKI[0]: {"fail": {"at": "SERVER_SKIPPED"}}}))

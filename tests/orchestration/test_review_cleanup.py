@@ -111,6 +111,33 @@ def test_an_instance_that_drs_does_not_list_yet_is_waited_for(
     assert run.record["cleanup"]["terminated"] == sorted(play.instances())
 
 
+def test_an_instance_that_people_took_out_of_drs_is_told_as_left(play: Stage) -> None:
+    """DRS does not list it any more, and cannot terminate it: only the job's log tells of it."""
+    run = play.plan_run(plan()).approve_everything()
+    drs, kept = play.simulator.client(), []
+
+    def take_out() -> None:
+        kept.append(min(play.instances()))
+        drs.disconnect_recovery_instance(recoveryInstanceID=kept[0])
+        drs.delete_recovery_instance(recoveryInstanceID=kept[0])
+
+    run.when("hold_drill", "success", take_out)
+    assert run.go() == "failed"
+    assert play.instances()[kept[0]] == "running"
+    assert run.record["cleanup"]["remaining"] == kept
+    assert kept[0] in run.failure("cleanup_drill")
+
+
+def test_a_log_that_cannot_be_read_keeps_no_instance_alive(play: Stage) -> None:
+    run = play.plan_run(plan()).approve_everything()
+    run.when("hold_drill", "success", lambda: deny(play, "DescribeJobLogItems"))
+    run.when("cleanup_drill", "failed", play.simulator.clear_faults)
+    assert run.go() == "failed"
+    play.simulator.advance(600)
+    assert terminated(play)
+    assert "DescribeJobLogItems" in run.failure("cleanup_drill")
+
+
 def test_a_busy_server_of_ours_does_not_keep_the_others_alive(play: Stage) -> None:
     run = play.plan_run(plan()).approve_everything()
     drs = play.simulator.client()

@@ -14,7 +14,7 @@ MOST_BYTES = 200 * 1024
 SERVERS = (
     240  # more than one piece of rows, more than one job; a run of 500 takes twice as long and tells the same
 )
-FARM = {"generate": SERVERS, "name": "farm-{n}", "tags": {"App": "farm"}, "missing_instance_id": "10%"}
+FARM = {"generate": SERVERS, "name": "farm-{n}", "tags": {"App": "farm"}, "instance_id_in_job": "10%"}
 
 
 @pytest.mark.drs_scenario(world() | {"servers": {"all": FARM}})

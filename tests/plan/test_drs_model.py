@@ -7,10 +7,12 @@ from botocore.loaders import Loader
 
 from drs_provider.plan import drs_model, phases
 from drs_provider.plan.drs_model import (
+    JobServerView,
     JobView,
     LogEvent,
     RecoveryInstanceView,
     instances_by_server,
+    launched_instances,
     parse_jobs,
     parse_log,
 )
@@ -119,6 +121,43 @@ def test_a_log_line_is_read():
     )[0]
     assert event == LogEvent("CONVERSION_FAIL", 1670440540.0, "s-1", "i-1", "boom", "drsjob-1")
     assert LogEvent.from_api({"event": "JOB_START"}) == LogEvent("JOB_START")
+
+
+def test_the_log_tells_which_instances_were_launched():
+    def line(event, server, instance):
+        return LogEvent(event, source_server_id=server, target_instance_id=instance)
+
+    told = launched_instances(
+        [
+            LogEvent("JOB_START"),
+            line("LAUNCH_END", "s-1", "i-0"),
+            line("LAUNCH_FAILED", "s-1", None),
+            line("LAUNCH_END", "s-1", "i-1"),
+            line("CLEANUP_END", "s-2", "i-9"),
+            line("LAUNCH_END", "s-3", None),
+        ]
+    )
+    assert told == {"s-1": "i-1"}
+    servers = (JobServerView("s-1"), JobServerView("s-2"), JobServerView("s-4", recovery_instance_id="i-4"))
+    job = JobView("drsjob-1", servers=servers).with_instances({**told, "s-4": "i-5"})
+    assert [row.recovery_instance_id for row in job.servers] == ["i-1", None, "i-4"]
+
+
+@pytest.mark.parametrize(
+    ("row", "view", "lacks"),
+    [
+        (JobServerView("s-1", "LAUNCHED"), None, True),
+        (JobServerView("s-1", "LAUNCHED"), {"jobID": "drsjob-9"}, True),
+        (JobServerView("s-1", "LAUNCHED"), {"sourceServerID": "s-2"}, True),
+        (JobServerView("s-1", "LAUNCHED"), {}, False),
+        (JobServerView("s-1", "LAUNCHED", "i-1"), None, False),
+        (JobServerView("s-1", "PENDING"), None, False),
+        (JobServerView("s-1", "FAILED"), None, False),
+    ],
+)
+def test_a_job_lacks_what_neither_it_nor_a_recovery_instance_tells(row, view, lacks):
+    views = [] if view is None else [RecoveryInstanceView.from_api(instance(**view))]
+    assert JobView("drsjob-1", servers=(row,)).lacks_instances(views) is lacks
 
 
 def test_a_log_line_without_event_is_an_error():

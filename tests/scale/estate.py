@@ -48,7 +48,7 @@ def scenario(servers_per_wave: int, **fields: Any) -> dict[str, Any]:
                 "generate": servers_per_wave,
                 "name": f"app-{number:02}-{{n}}",
                 "tags": {"Application": "estate", "Wave": f"{number:02}"},
-                "missing_instance_id": "10%",
+                "instance_id_in_job": "10%",
             }
             for number in numbers
         },

@@ -27,6 +27,17 @@ def part_of(job, server_id):
     return next(part for part in job["participatingServers"] if part["sourceServerID"] == server_id)
 
 
+def instance_of(drs, job, server_id):
+    """The instance that a job launched, as its log tells: no recorded job names it in its rows."""
+    ends = [
+        item["eventData"]["targetInstanceID"]
+        for item in everything(drs, "describe_job_log_items", jobID=job["jobID"])
+        if item["event"] == "LAUNCH_END" and item["eventData"]["sourceServerID"] == server_id
+    ]
+    (instance_id,) = ends
+    return instance_id
+
+
 def everything(drs, operation, key="items", **params):
     return [item for page in drs.get_paginator(operation).paginate(**params) for item in page[key]]
 

@@ -11,7 +11,17 @@ from drs_provider.simulator.adapter.current import SimulatorError
 from drs_provider.simulator.adapter.simulation import Simulation
 from drs_provider.simulator.scenario import load_scenario
 from drs_provider.simulator.testing import in_process, simulator
-from tests.simulator.support import ACCOUNT, DB_1, REGION, events_of, job_of, part_of, refused, start
+from tests.simulator.support import (
+    ACCOUNT,
+    DB_1,
+    REGION,
+    events_of,
+    instance_of,
+    job_of,
+    part_of,
+    refused,
+    start,
+)
 
 BRANCH = "222233334444"
 CENTRAL = "eu-central-1"
@@ -52,7 +62,7 @@ def test_an_assumed_role_lands_in_its_account(drs_simulator):
     drs = drs_simulator.client_in_role("drs", ROLE, CENTRAL, **arguments)
     job = start(drs, SHOP_3)
     drs_simulator.finish()
-    instance_id = part_of(job_of(drs, job["jobID"]), SHOP_3)["recoveryInstanceID"]
+    instance_id = instance_of(drs, job, SHOP_3)
     ec2 = drs_simulator.client_in_role("ec2", ROLE, CENTRAL, **arguments)
     (found,) = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"]
     assert found["OwnerId"] == BRANCH

@@ -30,7 +30,7 @@ servers = st.builds(
         "live_instance": {"is_drill": False} if live else None,
         "launch": {"into_instance": into, "post_launch": True},
         "launch_actions": [{"name": "check", "fails": share}],
-        "missing_instance_id": share,
+        "instance_id_in_job": share,
         "no_instance": share / 2,
     },
     fails,

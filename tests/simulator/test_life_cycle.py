@@ -17,6 +17,7 @@ from tests.simulator.support import (
     WIKI_1,
     events_of,
     everything,
+    instance_of,
     instances_of,
     job_of,
     part_of,
@@ -63,22 +64,34 @@ def test_the_raw_error_of_a_failed_launch_is_in_the_log(drs_in_process):
     assert item["eventData"]["rawError"].startswith("InsufficientInstanceCapacity")
 
 
+def test_a_job_does_not_name_the_instances_it_launched(drs_in_process):
+    drs = drs_in_process.client()
+    job = finished(drs_in_process, drs, DB_1, DB_2)
+    for part in job["participatingServers"]:
+        assert part == {
+            "sourceServerID": part["sourceServerID"],
+            "launchStatus": "LAUNCHED",
+            "launchActionsStatus": {"runs": []},
+        }
+    (instance,) = drs.describe_recovery_instances(filters={"sourceServerIDs": [DB_2]})["items"]
+    assert instance["jobID"] == job["jobID"]
+    assert instance["ec2InstanceID"] == instance_of(drs, job, DB_2)
+    ec2 = drs_in_process.client("ec2")
+    assert instances_of(ec2, instance["ec2InstanceID"])[0]["State"]["Name"] == "running"
+
+
 @FAILING
-def test_a_launched_server_may_lack_its_instance_id_in_the_job(drs_in_process):
+def test_a_scenario_may_have_the_job_name_the_instance(drs_in_process):
     drs = drs_in_process.client()
     job = finished(drs_in_process, drs, DB_2)
-    assert "recoveryInstanceID" not in part_of(job, DB_2)
-    (instance,) = drs.describe_recovery_instances(filters={"sourceServerIDs": [DB_2]})["items"]
-    assert (
-        instances_of(drs_in_process.client("ec2"), instance["ec2InstanceID"])[0]["State"]["Name"] == "running"
-    )
+    assert part_of(job, DB_2)["recoveryInstanceID"] == instance_of(drs, job, DB_2)
 
 
 @FAILING
 def test_trap_36_a_launched_server_may_have_no_instance(drs_in_process):
     drs = drs_in_process.client()
     job = finished(drs_in_process, drs, APP_2)
-    instance_id = part_of(job, APP_2)["recoveryInstanceID"]
+    instance_id = instance_of(drs, job, APP_2)
     (instance,) = drs.describe_recovery_instances()["items"]
     assert instance["ec2InstanceState"] == "NOT_FOUND"
     with refused("InvalidInstanceID.NotFound"):
@@ -121,7 +134,7 @@ def test_post_launch_actions_run_on_after_the_job_and_may_fail(drs_in_process):
     for _ in range(80):
         drs_in_process.advance(10)
         now = job_of(drs, job["jobID"])
-        runs = part_of(now, WEB_2).get("launchActionsStatus", {}).get("runs", [])
+        runs = part_of(now, WEB_2)["launchActionsStatus"]["runs"]
         seen.add((now["status"], tuple(run["status"] for run in runs)))
     assert ("COMPLETED", ("IN_PROGRESS",)) in seen
     assert ("COMPLETED", ("SUCCEEDED", "FAILED")) in seen
@@ -213,7 +226,9 @@ def test_trap_39_launch_settings_are_followed_wherever_they_lead(drs_in_process)
     prepared = into["launchIntoEC2InstanceID"]
     assert instances_of(ec2, prepared)[0]["State"]["Name"] == "stopped"
     job = finished(drs_in_process, drs, DB_1, DB_2, APP_2)
-    by_server = {p["sourceServerID"]: p["recoveryInstanceID"] for p in job["participatingServers"]}
+    by_server = {
+        p["sourceServerID"]: instance_of(drs, job, p["sourceServerID"]) for p in job["participatingServers"]
+    }
     assert by_server[DB_2] == prepared
     production, joined, stopped = (
         instances_of(ec2, by_server[DB_1])[0],
@@ -240,7 +255,7 @@ def test_launching_into_an_untagged_instance_fails(drs_in_process):
 def test_stopping_an_instance_in_ec2_shows_in_drs(drs_in_process):
     drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
     job = finished(drs_in_process, drs, DB_1)
-    instance_id = part_of(job, DB_1)["recoveryInstanceID"]
+    instance_id = instance_of(drs, job, DB_1)
     ec2.stop_instances(InstanceIds=[instance_id])
     assert drs.describe_recovery_instances()["items"][0]["ec2InstanceState"] == "STOPPED"
     ec2.terminate_instances(InstanceIds=[instance_id])
@@ -265,7 +280,7 @@ def test_launch_configuration_can_be_changed_and_counts_at_the_next_launch(drs_i
 def test_a_recovery_instance_is_disconnected_before_it_is_deleted(drs_in_process):
     drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
     job = finished(drs_in_process, drs, DB_1)
-    instance_id = part_of(job, DB_1)["recoveryInstanceID"]
+    instance_id = instance_of(drs, job, DB_1)
     with refused("ConflictException", 409):
         drs.delete_recovery_instance(recoveryInstanceID=instance_id)
     drs.disconnect_recovery_instance(recoveryInstanceID=instance_id)
@@ -324,7 +339,7 @@ def test_the_default_version_of_the_launch_template_decides(drs_in_process):
         return finished(drs_in_process, drs, DB_1)
 
     job = launched_with({"InstanceType": "r6i.xlarge"})
-    instance = instances_of(ec2, part_of(job, DB_1)["recoveryInstanceID"])[0]
+    instance = instances_of(ec2, instance_of(drs, job, DB_1))[0]
     assert instance["InstanceType"] == "r6i.xlarge"
     assert instance["SubnetId"] != "subnet-0d5111a1"
     job = launched_with({"NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": "subnet-00000000"}]})
@@ -338,17 +353,15 @@ def test_addresses_of_terminated_instances_are_used_again(drs_in_process):
     addresses = set()
     for _ in range(4):
         job = finished(drs_in_process, drs, DB_1)
-        addresses.add(instances_of(ec2, part_of(job, DB_1)["recoveryInstanceID"])[0]["PrivateIpAddress"])
+        addresses.add(instances_of(ec2, instance_of(drs, job, DB_1))[0]["PrivateIpAddress"])
     assert len(addresses) == 1
 
 
 @pytest.mark.drs_scenario("wrong_network")
 def test_an_instance_that_is_launched_into_survives_the_next_launch(drs_in_process):
     drs = drs_in_process.client()
-    first = part_of(finished(drs_in_process, drs, DB_2), DB_2)
-    second = part_of(finished(drs_in_process, drs, DB_2), DB_2)
-    assert (first["launchStatus"], second["launchStatus"]) == ("LAUNCHED", "LAUNCHED")
-    assert first["recoveryInstanceID"] == second["recoveryInstanceID"]
+    first = instance_of(drs, finished(drs_in_process, drs, DB_2), DB_2)
+    assert instance_of(drs, finished(drs_in_process, drs, DB_2), DB_2) == first
 
 
 @pytest.mark.drs_scenario("wrong_network")
@@ -391,7 +404,7 @@ def test_the_source_address_is_kept_if_asked_for(drs_in_process):
     )
     drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
     job = finished(drs_in_process, drs, DB_1)
-    instance = instances_of(ec2, part_of(job, DB_1)["recoveryInstanceID"])[0]
+    instance = instances_of(ec2, instance_of(drs, job, DB_1))[0]
     assert instance["PrivateIpAddress"] == "10.0.1.77"
 
 
@@ -432,7 +445,7 @@ def test_servers_can_be_found_by_hardware_id(drs_in_process):
 
 def test_a_server_names_its_recovery_instance_while_there_is_one(drs_in_process):
     drs = drs_in_process.client()
-    first = part_of(finished(drs_in_process, drs, DB_1), DB_1)["recoveryInstanceID"]
+    first = instance_of(drs, finished(drs_in_process, drs, DB_1), DB_1)
     assert server_of(drs, DB_1)["recoveryInstanceId"] == first
     start(drs, DB_1)
     drs_in_process.advance(120)

@@ -6,7 +6,7 @@ import pytest
 from moto.ec2.models import ec2_backends
 
 from drs_provider.simulator.testing import in_process, simulator
-from tests.simulator.support import DB_1, part_of, refused, start
+from tests.simulator.support import DB_1, instance_of, refused, start
 
 pytestmark = pytest.mark.integration
 
@@ -67,9 +67,7 @@ def test_commands_can_be_sent_to_launched_servers(sim):
     drs, ssm = sim.client("drs"), sim.client("ssm")
     job = start(drs, DB_1)
     sim.finish()
-    instance_id = part_of(drs.describe_jobs(filters={"jobIDs": [job["jobID"]]})["items"][0], DB_1)[
-        "recoveryInstanceID"
-    ]
+    instance_id = instance_of(drs, job, DB_1)
     command = ssm.send_command(
         InstanceIds=[instance_id], DocumentName="AWS-RunShellScript", Parameters={"commands": ["true"]}
     )["Command"]

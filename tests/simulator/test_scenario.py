@@ -72,7 +72,7 @@ servers:
     - {id: s-1111111111111111b, name: erp-db-2, tags: {App: erp, Tier: db}, live_instance: {is_drill: false}}
     - {id: s-2222222222222222a, name: erp-app-1, tags: {App: erp, Tier: app}, replication: STALLED, lag: P1DT2H}
     - {id: s-2222222222222222b, name: erp-job-1, tags: {Role: batch}, fail: {attempts: [1], at: CONVERSION_FAIL}}
-  web_farm: {generate: 40, name: "erp-web-{n}", tags: {App: erp, Tier: web}, missing_instance_id: 10%}
+  web_farm: {generate: 40, name: "erp-web-{n}", tags: {App: erp, Tier: web}, instance_id_in_job: 10%}
 profile: {snapshot: PT1S, conversion: {median: PT197S, sigma: 0.3}, launch: PT279S, post_launch: PT60S}
 faults:
   - {operation: StartRecovery, kind: reset, after: true, probability: 0.05}
@@ -82,7 +82,7 @@ faults:
     )
     assert len(servers(scenario)) == 44
     assert scenario.profile.conversion.median == 197.0
-    assert servers(scenario)[-1].missing_instance_id == pytest.approx(0.1)
+    assert servers(scenario)[-1].instance_id_in_job == pytest.approx(0.1)
     assert servers(scenario)[2].lag == 26 * 3600
 
 

@@ -15,6 +15,7 @@ from drs_provider.exceptions import DrsError, DrsTerminateIncompleteError, TaskS
 from drs_provider.hooks.ec2_rows import instance_exists
 from drs_provider.hooks.errors import AWS_ERRORS, is_conflict, is_quota_exceeded, is_transient
 from drs_provider.orchestration.launched_into import launched_into
+from drs_provider.orchestration.told_instances import told_instances
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.cleanup import CleanupStep, drill_instances, next_step
 from drs_provider.plan.drs_model import JobView, RecoveryInstanceView, parse_jobs
@@ -35,6 +36,7 @@ class TargetState:
 
     :param instance_ids: EC2 instances that were found to be the drill's, in this step or before
     :param terminate_jobs: DRS jobs that terminate them
+    :param logged: COMPLETED launch job -> instances that its log tells
     :param pre_provisioned: EC2 instances that existed before and were found to be launched into: never terminated
     :param unread: server -> why its launch configuration could not be read; its instance is not terminated
     :param held: EC2 instances of those servers
@@ -45,6 +47,7 @@ class TargetState:
     target: AwsTarget
     instance_ids: list[str] = field(default_factory=list)
     terminate_jobs: list[str] = field(default_factory=list)
+    logged: dict[str, list[str]] = field(default_factory=dict)
     pre_provisioned: list[str] = field(default_factory=list)
     unread: Mapping[str, Exception] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
@@ -168,15 +171,16 @@ class DrillCleanup:
         rows = drs.recovery_instances(source_server_ids=servers)
         views = [RecoveryInstanceView.from_api(row) for row in rows]
         self._remember(state, {view.instance_id for view in drill_instances(views, own_ids)})
-        # A job may name an instance that DRS does not list yet.
-        named = {
-            row.recovery_instance_id for job in launches for row in job.servers if row.recovery_instance_id
-        } | state.recorded
+        logged = dict(state.logged)
+        told, unread_log = told_instances(drs, launches, views, state.logged)
+        if logged != state.logged:
+            self._save(state)
+        named = told | state.recorded
         there, unproven = self._there(state, named)
         existing = set(there)
         self._remember(state, named & existing)
         mine = {view.instance_id for view in drill_instances(views, own_ids)}
-        self._keep(state, {key for key in mine & existing if may_be_launched_into(there[key])})
+        self._keep(state, {key for key in (mine | named) & existing if may_be_launched_into(there[key])})
         decide = partial(
             next_step,
             instances=views,
@@ -192,8 +196,8 @@ class DrillCleanup:
             state.step = decide(pre_provisioned=state.pre_provisioned, unread=state.unread)
         if state.step.terminate and self._terminates:
             self._terminate(state)
-        if unproven is not None:
-            raise unproven
+        if problem := unproven or unread_log:
+            raise problem
 
     def _ask_launch_into(self, state: TargetState, views: Sequence[RecoveryInstanceView]) -> None:
         """Look whether an instance that is about to be terminated existed before: the setting may be new."""
@@ -274,6 +278,7 @@ class DrillCleanup:
             target,
             stored.get("instance_ids", []),
             stored.get("terminate_jobs", []),
+            stored.get("logged", {}),
             stored.get("pre_provisioned", []),
             recorded=frozenset(self._recorded.get(target.name, ())),
         )
@@ -282,6 +287,7 @@ class DrillCleanup:
         stored = {
             "instance_ids": state.instance_ids,
             "terminate_jobs": state.terminate_jobs,
+            "logged": state.logged,
             "pre_provisioned": state.pre_provisioned,
         }
         self._state.set(self._key(state.target), stored)

@@ -17,6 +17,7 @@ from drs_provider.plan.drs_model import (
     LogEvent,
     RecoveryInstanceView,
     instances_by_server,
+    launched_instances,
     parse_jobs,
     parse_log,
 )
@@ -53,6 +54,9 @@ def gather(execution: Execution, watch: WaveWatch) -> Evidence:
     evidence = Evidence(jobs=parse_jobs(drs.jobs(watch.job_ids)))
     with _noting(evidence, watch):
         evidence.logs = {job.job_id: parse_log(drs.job_log(job.job_id)) for job in evidence.jobs}
+        evidence.jobs = tuple(
+            job.with_instances(launched_instances(evidence.logs[job.job_id])) for job in evidence.jobs
+        )
     with _noting(evidence, watch):
         rows = drs.recovery_instances(source_server_ids=watch.wave.server_ids)
         evidence.instances = instances_by_server(rows)

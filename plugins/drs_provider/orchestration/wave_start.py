@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -27,7 +27,14 @@ from drs_provider.hooks.errors import (
 )
 from drs_provider.orchestration.launched_into import require_new_instances
 from drs_provider.orchestration.quota_queue import QuotaQueue
-from drs_provider.plan.drs_model import JobView, instances_by_server, parse_jobs
+from drs_provider.plan.drs_model import (
+    JobView,
+    RecoveryInstanceView,
+    instances_by_server,
+    launched_instances,
+    parse_jobs,
+    parse_log,
+)
 from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import START_INTENT
 from drs_provider.plan.frozen import FrozenWave
@@ -110,6 +117,7 @@ class WaveStart:
             jobs, execution_id=execution.plan.execution_id, wave_number=wave.number, intents=intents
         )
         live = instances_by_server(self._drs.recovery_instances(source_server_ids=wave.server_ids))
+        owned = self._with_instances(owned, live.values())
         instance_ids = {view.instance_id for view in live.values()}
         for own in owned:
             instance_ids |= {row.recovery_instance_id for row in own.job.servers if row.recovery_instance_id}
@@ -133,6 +141,23 @@ class WaveStart:
         if decision.launch and self._queue.may_exist(jobs) and (ahead := self._queue.ahead()):
             decision = decide(reserved=reserved_for(ahead, quotas))
         return _naming_blockers(decision, jobs, ahead)
+
+    def _with_instances(
+        self, owned: Iterable[OwnedJob], views: Collection[RecoveryInstanceView]
+    ) -> tuple[OwnedJob, ...]:
+        """Read from the job's log which instance was launched, where nothing else tells it.
+
+        An instance that was taken out of DRS lives on in EC2: launched again, there would be two of the server.
+        """
+        return tuple(
+            replace(own, job=own.job.with_instances(self._launched(own.job)))
+            if own.job.lacks_instances(views)
+            else own
+            for own in owned
+        )
+
+    def _launched(self, job: JobView) -> dict[str, str]:
+        return launched_instances(parse_log(self._drs.job_log(job.job_id)))
 
     def _unseen(self, owned: Iterable[OwnedJob]) -> list[JobView]:
         """Return jobs that were started just now and that DescribeJobs does not show yet: they count, too."""

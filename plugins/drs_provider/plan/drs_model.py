@@ -7,7 +7,7 @@ optional members may be missing; an id or a time that is malformed is an error.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drs_provider.plan.drs_time import parse_time
@@ -65,7 +65,8 @@ class LaunchActionRun:
 class JobServerView:
     """A server in a job.
 
-    :param recovery_instance_id: may be missing although the server was launched
+    :param recovery_instance_id: not in any recorded launch job, even of servers that are LAUNCHED; the job's log tells
+        it (:func:`launched_instances`), or the recovery instance whose ``jobID`` is the job
     """
 
     source_server_id: str
@@ -134,6 +135,30 @@ class JobView:
     def server(self, source_server_id: str) -> JobServerView | None:
         """Return the job's row of a server, or None if it is not in the job."""
         return next((row for row in self.servers if row.source_server_id == source_server_id), None)
+
+    def with_instances(self, instance_ids: Mapping[str, str]) -> JobView:
+        """Return the job with the instance ids that its own rows leave out.
+
+        :param instance_ids: by source server, from :func:`launched_instances`
+        """
+        rows = tuple(
+            replace(
+                row,
+                recovery_instance_id=row.recovery_instance_id or instance_ids.get(row.source_server_id),
+            )
+            for row in self.servers
+        )
+        return replace(self, servers=rows)
+
+    def lacks_instances(self, views: Iterable[RecoveryInstanceView]) -> bool:
+        """Whether a server was launched whose instance neither the job nor one of the recovery instances tells."""
+        told = {view.source_server_id for view in views if view.job_id == self.job_id}
+        return any(
+            row.launch_status == LaunchStatus.LAUNCHED
+            and row.recovery_instance_id is None
+            and row.source_server_id not in told
+            for row in self.servers
+        )
 
     @property
     def unknown_values(self) -> tuple[str, ...]:
@@ -240,6 +265,18 @@ def parse_jobs(items: Iterable[Mapping[str, Any]]) -> tuple[JobView, ...]:
 def parse_log(items: Iterable[Mapping[str, Any]], *, job_id: str | None = None) -> tuple[LogEvent, ...]:
     """Read the ``items`` of DescribeJobLogItems of one job."""
     return tuple(LogEvent.from_api(item, job_id=job_id) for item in items)
+
+
+def launched_instances(events: Iterable[LogEvent]) -> dict[str, str]:
+    """Return the instance ids that a job's log tells, by source server; of several launches the last counts.
+
+    :param events: log of one job, oldest first
+    """
+    return {
+        event.source_server_id: event.target_instance_id
+        for event in events
+        if event.event == "LAUNCH_END" and event.source_server_id and event.target_instance_id
+    }
 
 
 def instances_by_server(items: Iterable[Mapping[str, Any]]) -> dict[str, RecoveryInstanceView]:

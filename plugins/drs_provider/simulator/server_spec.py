@@ -116,7 +116,9 @@ class ServerFields(Strict):
     launch_actions: tuple[LaunchActionSpec, ...] = ()
     live_instance: LiveInstance | None = None
     fail: FailSpec | None = None
-    missing_instance_id: Share = Field(0.0, description="LAUNCHED, but the job names no recoveryInstanceID")
+    instance_id_in_job: Share = Field(
+        0.0, description="the job names the recoveryInstanceID once LAUNCHED; recorded jobs never do"
+    )
     no_instance: Share = Field(0.0, description="LAUNCHED, but EC2 has no such instance")
     impaired: Share = Field(0.0, description="the instance's EC2 status checks fail")
 

@@ -14,7 +14,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from drs_provider import keys
 from drs_provider.exceptions import DrsError
 from drs_provider.history.outcome import ExecutionRef
-from drs_provider.plan.drs_model import JobView, LogEvent, parse_jobs, parse_log
+from drs_provider.plan.drs_model import JobView, LogEvent, launched_instances, parse_jobs, parse_log
 from drs_provider.plan.events import Event
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.progress import latest_time, polled_rows, progress
@@ -126,6 +126,10 @@ class Publisher:
         """Take in a poll."""
         jobs = {job.job_id: job for job in parse_jobs(snapshot.jobs.values())}
         logs = await self._read_logs(jobs, subscription)
+        jobs = {
+            job_id: job.with_instances(launched_instances(logs.get(job_id, ())))
+            for job_id, job in jobs.items()
+        }
         events: list[LogEvent] = [event for lines in logs.values() for event in lines]
         verdict = self._watch.judge(jobs.values(), now=snapshot.at, log_events=events)
         rows = polled_rows(

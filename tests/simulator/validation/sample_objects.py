@@ -28,7 +28,17 @@ def job(**changes: Any) -> dict[str, Any]:
 
 
 def server(server_id: str, status: str = "PENDING", **changes: Any) -> dict[str, Any]:
-    return {"sourceServerID": server_id, "launchStatus": status} | changes
+    """A server's part in a launch job."""
+    return {
+        "sourceServerID": server_id,
+        "launchStatus": status,
+        "launchActionsStatus": {"runs": []},
+    } | changes
+
+
+def terminated(server_id: str, status: str = "PENDING", **changes: Any) -> dict[str, Any]:
+    """A server's part in a terminate job."""
+    return {"sourceServerID": server_id, "launchStatus": status, "recoveryInstanceID": INSTANCE} | changes
 
 
 def action(**changes: Any) -> dict[str, Any]:
@@ -78,7 +88,7 @@ def terminate_job(**changes: Any) -> dict[str, Any]:
             arn=f"{REGION_ARN}:job/{TERMINATE_JOB}",
             type="TERMINATE",
             initiatedBy="TERMINATE_RECOVERY_INSTANCES",
-            participatingServers=[server(DB_1, recoveryInstanceID=INSTANCE)],
+            participatingServers=[terminated(DB_1)],
         )
         | changes
     )

@@ -16,6 +16,7 @@ from tests.simulator.validation.sample_objects import (
     log_item,
     server,
     terminate_job,
+    terminated,
 )
 
 Log = list[dict[str, Any]]
@@ -44,7 +45,7 @@ def test_a_terminate_log_is_legal() -> None:
     done = terminate_job(
         status="COMPLETED",
         endDateTime="2026-03-01T10:08:53Z",
-        participatingServers=[server(DB_1, "TERMINATED", recoveryInstanceID="i-0aaaaaaaaaaaaaaa1")],
+        participatingServers=[terminated(DB_1, "TERMINATED")],
     )
     log = frame(log_item("10:01:00", "CLEANUP_START", DB_1), log_item("10:02:00", "CLEANUP_END", DB_1))
     assert messages(done, log) == []

@@ -23,6 +23,7 @@ from tests.simulator.validation.sample_objects import (
     server,
     source_server,
     terminate_job,
+    terminated,
 )
 
 pytestmark = pytest.mark.contract
@@ -106,7 +107,12 @@ WRONG_STATES: list[tuple[str, dict[str, Any], str]] = [
     ("Job", job(participatingServers=[server(DB_1, "TERMINATED")]), "participatingServers[0].launchStatus"),
     (
         "Job",
-        terminate_job(participatingServers=[server(DB_1)]),
+        completed_job(participatingServers=[without(server(DB_1, "LAUNCHED"), "launchActionsStatus")]),
+        "participatingServers[0].launchActionsStatus",
+    ),
+    (
+        "Job",
+        terminate_job(participatingServers=[without(terminated(DB_1), "recoveryInstanceID")]),
         "participatingServers[0].recoveryInstanceID",
     ),
     ("StartRecoveryResponse", {"job": terminate_job()}, "job.type"),

@@ -111,7 +111,8 @@ class JobServer:
     server_id: str
     launch_status: str = "PENDING"
     instance_id: str | None = None
-    hide_instance_id: bool = False
+    instance_named: bool = False
+    """Whether the job's row shows ``recoveryInstanceID``; recorded launch jobs never do."""
     agent_found_at: float | None = None
     runs: list[ActionRun] = field(default_factory=list)
 

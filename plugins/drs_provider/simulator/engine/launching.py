@@ -197,7 +197,7 @@ class ServerLaunch:
                 self.part.instance_id = self.world.machines.launch(order)
         except MachineError as error:
             self.error = str(error)
-        self.part.hide_instance_id = happens(spec.missing_instance_id, self.rng)
+        self.part.instance_named = happens(spec.instance_id_in_job, self.rng)
         self.job.touch()
 
     def _launched(self, at: float) -> None:

@@ -55,7 +55,10 @@ def terminate_recovery_instances(call: Call, params: dict[str, Any]) -> dict[str
     instances = [call.state.instances[i] for i in ids]
     _check_free(call, [instance.server_id for instance in instances])
     _check_quotas(call, len(ids))
-    parts = [JobServer(instance.server_id, instance_id=instance.instance_id) for instance in instances]
+    parts = [
+        JobServer(instance.server_id, instance_id=instance.instance_id, instance_named=True)
+        for instance in instances
+    ]
     job = new_job(call, call.state.place, "TERMINATE", "TERMINATE_RECOVERY_INSTANCES", parts, {})
     start_terminate(call.world, call.state, job, call.caller)
     return {"job": _fresh_view(job)}

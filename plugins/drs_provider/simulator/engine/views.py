@@ -41,7 +41,7 @@ def _render_job(job: Job) -> dict[str, Any]:
         "initiatedBy": job.initiated_by,
         "creationDateTime": stamp(job.created_at),
         "status": job.status,
-        "participatingServers": [_job_server(part) for part in job.servers],
+        "participatingServers": [_job_server(part, job.kind) for part in job.servers],
         "tags": dict(job.tags),
     }
     if job.ended_at is not None:
@@ -49,15 +49,15 @@ def _render_job(job: Job) -> dict[str, Any]:
     return view
 
 
-def _job_server(part: JobServer) -> dict[str, Any]:
+def _job_server(part: JobServer, kind: str) -> dict[str, Any]:
     view: dict[str, Any] = {"sourceServerID": part.server_id, "launchStatus": part.launch_status}
-    if part.instance_id is not None and not part.hide_instance_id:
+    if part.instance_id is not None and part.instance_named:
         view["recoveryInstanceID"] = part.instance_id
-    if part.agent_found_at is not None:
-        view["launchActionsStatus"] = {
-            "ssmAgentDiscoveryDatetime": stamp(part.agent_found_at),
-            "runs": [_action_run(run) for run in part.runs],
-        }
+    if kind == "LAUNCH":
+        actions: dict[str, Any] = {"runs": [_action_run(run) for run in part.runs]}
+        if part.agent_found_at is not None:
+            actions["ssmAgentDiscoveryDatetime"] = stamp(part.agent_found_at)
+        view["launchActionsStatus"] = actions
     return view
 
 

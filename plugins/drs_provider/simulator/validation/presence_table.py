@@ -88,14 +88,14 @@ _JOBS = (
 
 _PARTICIPATING_SERVERS = (
     PresenceRule("ParticipatingServer", present=("sourceServerID", "launchStatus")),
-    # Nothing exists yet during snapshot and conversion. LAUNCHED demands no recoveryInstanceID: the service
-    # is known to leave it out of completed launches.
+    # LAUNCHED demands no recoveryInstanceID: no recorded job has it.
     PresenceRule(
         "ParticipatingServer",
         when={"Job.type": ("LAUNCH",), "launchStatus": ("PENDING",)},
-        absent=("recoveryInstanceID", "launchActionsStatus"),
+        absent=("recoveryInstanceID",),
         basis=Basis.ASSUMED,
     ),
+    PresenceRule("ParticipatingServer", when={"Job.type": ("LAUNCH",)}, present=("launchActionsStatus",)),
     PresenceRule(
         "ParticipatingServer",
         when={"Job.type": ("LAUNCH",)},
