@@ -16,6 +16,7 @@ from drs_provider.plan.problems import PlanError
 
 # A task's own process parses files only to find its DAG, and there is none in this one.
 if get_parsing_context().dag_id is None:
-    problems = plan_problems(Path(settings.get("plans_folder") or Path(__file__).parent / "plans"))
+    plans = Path(settings.get("plans_folder") or Path(__file__).parent / "plans")
+    problems = plan_problems(plans, Path(__file__).with_name("recovery_plans.py"))
     if problems:
         raise PlanError(problems)

@@ -8,4 +8,5 @@ from drs_provider import settings
 from drs_provider.dag_factory.register import recovery_plan_dags
 
 # Airflow's DAG discovery looks for the words "airflow" and "DAG" in a file before it parses it.
-globals().update(recovery_plan_dags(Path(settings.get("plans_folder") or Path(__file__).parent / "plans")))
+plans = Path(settings.get("plans_folder") or Path(__file__).parent / "plans")
+globals().update(recovery_plan_dags(plans, Path(__file__)))

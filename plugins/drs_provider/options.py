@@ -132,6 +132,12 @@ OPTIONS: dict[str, Option] = {
         "30",
         "How long a task waits for one notifier. A message that takes longer counts as failed; the execution goes on.",
     ),
+    "owner": Option(
+        "string",
+        "airflow",
+        "Owner of the sweeper, and of the DAGs of plans that name none. Set it where a cluster policy refuses "
+        "Airflow's default.",
+    ),
     "queue": Option("string", "", "Executor queue for this provider's tasks; empty: Airflow's default."),
     "pool": Option("string", "default_pool", "Pool of this provider's tasks."),
     "priority_weight": Option(

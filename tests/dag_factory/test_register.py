@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.sdk import DAG
@@ -119,6 +121,36 @@ def test_a_damaged_copy_is_passed_over(tmp_path: Path, content: str) -> None:
     assert kept.withdrawn([], keep_days=7) == []
     kept.remember(plan())
     assert [item.plan.name for item in kept.withdrawn([], keep_days=7)] == ["small"]
+
+
+@pytest.mark.parametrize("when", ["yesterday", None, [1]])
+def test_a_damaged_time_of_withdrawal_begins_anew(tmp_path: Path, when: Any) -> None:
+    kept = LastGoodPlans(tmp_path)
+    kept.remember(plan())
+    (file,) = (tmp_path / "plans").iterdir()
+    file.write_text(json.dumps({**json.loads(file.read_text()), "withdrawn_at": when}))
+    assert [item.plan.name for item in kept.withdrawn([], keep_days=7)] == ["small"]
+
+
+def test_a_copy_under_another_name_stands_in_for_no_plan(folder: Path) -> None:
+    recovery_plan_dags(folder)
+    kept = folder.parent / "state" / "plans"
+    shutil.copy(kept / "wiki.json", kept / "wiki of last week.json")
+    assert not withdrawn(recovery_plan_dags(folder)["drs_wiki"])
+
+
+def test_an_expired_form_that_cannot_be_removed_costs_no_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = LastGoodPlans(tmp_path)
+    kept.remember(plan())
+    kept.withdrawn([], keep_days=7)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert kept.withdrawn([], keep_days=-1) == []
 
 
 def test_a_folder_that_cannot_be_written_costs_no_plan(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

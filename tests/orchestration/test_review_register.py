@@ -36,10 +36,48 @@ def refuse_wiki(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_trap_34_it_takes_no_other_plan_along(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_wiki(monkeypatch)
-    assert set(register.recovery_plan_dags(folder)) == {"drs_erp_three_tier", "drs_shop_two_regions"}
+    dags = register.recovery_plan_dags(folder)
+    assert {name: "withdrawn" in dag.tags for name, dag in dags.items()} == {
+        "drs_erp_three_tier": False,
+        "drs_shop_two_regions": False,
+        "drs_wiki": True,
+    }
     (problem,) = register.plan_problems(folder)
     assert problem.file.endswith("wiki.yaml")
     assert "no such timetable" in problem.message
+
+
+def test_trap_34_no_form_of_it_takes_another_plan_along(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register.recovery_plan_dags(folder)
+
+    def build(plan: Plan, **options: Any) -> DAG:
+        if plan.name == "wiki":
+            raise ValueError("no such timetable")
+        return build_dag(plan, **options)
+
+    monkeypatch.setattr(register, "build_dag", build)
+    assert set(register.recovery_plan_dags(folder)) == {"drs_erp_three_tier", "drs_shop_two_regions"}
+    (problem,) = register.plan_problems(folder)
+    assert "running ones do not continue" in problem.remedy
+    (folder / "wiki.yaml").unlink()
+    assert set(register.recovery_plan_dags(folder)) == {"drs_erp_three_tier", "drs_shop_two_regions"}
+    (problem,) = register.plan_problems(folder)
+    assert problem.file.endswith("state/plans/wiki.json")
+
+
+@pytest.mark.parametrize("option", ["PRIORITY_WEIGHT", "WITHDRAWN_PLAN_DAYS"])
+def test_trap_34_a_typo_in_an_option_stops_no_plan(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    before = register.recovery_plan_dags(folder)
+    monkeypatch.setenv(f"AIRFLOW__DRS__{option}", "a week")
+    after = register.recovery_plan_dags(folder)
+    assert {name: dag.tags for name, dag in after.items()} == {name: dag.tags for name, dag in before.items()}
+    (problem,) = register.plan_problems(folder)
+    assert option.lower() in problem.message
+    assert "a week" in problem.message
 
 
 def test_trap_34_its_last_good_form_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

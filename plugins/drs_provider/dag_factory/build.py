@@ -28,6 +28,8 @@ from drs_provider.sensors.gate import DrsPauseGateSensor
 from drs_provider.sensors.hold import DrsHoldDrillSensor
 from drs_provider.sensors.recovery import DrsRecoverySensor
 
+TAG = "drs"
+
 
 def build_dag(plan: Plan, *, plans_folder: Path | None = None, withdrawn: bool = False) -> DAG:
     """Return the DAG of a plan.
@@ -47,17 +49,16 @@ def build_dag(plan: Plan, *, plans_folder: Path | None = None, withdrawn: bool =
         max_active_runs=16,
         max_consecutive_failed_dag_runs=0,
         deadline=rto_alerts(plan) or None,
-        params=_params(plan),
-        tags=["drs", *(["withdrawn"] if withdrawn else [])],
-        default_args=default_args(plan.priority, plan.owner or "airflow"),
+        tags=[TAG, *(["withdrawn"] if withdrawn else [])],
+        default_args=default_args(plan.priority, plan.owner),
         render_template_as_native_obj=False,
         # The DAG file names its DAGs; a file that only looks whether they can be built has none.
         auto_register=False,
     ) as dag:
         _tasks(plan, None if withdrawn else plan, plans_folder)
-    for task in dag.tasks:
-        # Airflow copies the DAG's params into every task: most of a serialized DAG, and no task reads them there.
-        task.params = ParamsDict()
+    # Airflow copies the params that a DAG has into every task that is made: most of the time of a parse and of a
+    # serialized DAG, and no task reads them there.
+    dag.params = ParamsDict(_params(plan))
     return dag
 
 
@@ -114,7 +115,7 @@ def _wave(plan: Plan, wave: Wave, plans_folder: Path | None) -> tuple[BaseOperat
     return gate, enrich
 
 
-def build_single_task_dag(dag_id: str, task_id: str, *, owner: str = "airflow") -> DAG:
+def build_single_task_dag(dag_id: str, task_id: str, *, owner: str | None = None) -> DAG:
     """Return a DAG with only one task, built from its id: enough for the task's own process.
 
     :raises ValueError: if no plan's DAG has such a task
@@ -132,7 +133,15 @@ def build_single_task_dag(dag_id: str, task_id: str, *, owner: str = "airflow") 
         keys.FINALIZE: (DrsFinalizeOperator, {}),
     }
     operator, arguments = makers[role.task]
-    with DAG(dag_id=dag_id, schedule=None, default_args=default_args(0, owner)) as dag:
+    with DAG(
+        # What policies of the installation look at is there: tag, owner, description.
+        dag_id=dag_id,
+        description=f"Task {task_id} of a recovery plan that no longer has it",
+        schedule=None,
+        tags=[TAG],
+        default_args=default_args(0, owner),
+        auto_register=False,
+    ) as dag:
         if role.wave_name:
             with TaskGroup(keys.wave_group_id(role.wave_number, role.wave_name)):
                 operator(task_id=role.task, **arguments)

@@ -1,27 +1,57 @@
-"""How this provider's tasks are queued, pooled, prioritized and retried."""
+"""How this provider's tasks are owned, queued, pooled, prioritized and retried."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 from drs_provider import settings
+from drs_provider.exceptions import DrsConfigurationError
+from drs_provider.options import OPTIONS
+from drs_provider.plan.problems import PlanProblem
+
+log = logging.getLogger(__name__)
+
+WHOLE_NUMBERS = ("priority_weight", "withdrawn_plan_days")
+"""Options that every parse of the DAG file reads."""
 
 
-def default_args(priority: int, owner: str) -> dict[str, Any]:
+def whole_number(option: str) -> int:
+    """Return an option as a whole number; its default if it is none, since a typo must not stop every plan's runs."""
+    try:
+        return settings.get_int(option)
+    except DrsConfigurationError as error:
+        default = OPTIONS[option].default
+        log.error("%s; %s is used", error, default)
+        return int(default or 0)
+
+
+def option_problems() -> Iterator[PlanProblem]:
+    """Yield the options of which :func:`whole_number` uses the default because they are no numbers."""
+    for option in WHOLE_NUMBERS:
+        try:
+            settings.get_int(option)
+        except DrsConfigurationError as error:
+            remedy = f"correct it; until then {OPTIONS[option].default} is used"
+            yield PlanProblem("Airflow's configuration", "", str(error), remedy)
+
+
+def default_args(priority: int, owner: str | None) -> dict[str, Any]:
     """Return the ``default_args`` of a plan's DAG.
 
     A smaller plan priority goes first, so it is subtracted from the configured weight. Retries only reconcile:
     no operator of this provider does anything twice.
     """
     arguments: dict[str, Any] = {
-        "owner": owner,
+        "owner": owner or settings.get("owner"),
         "retries": 3,
         "retry_delay": timedelta(seconds=20),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=5),
         "pool": settings.get("pool"),
-        "priority_weight": max(1, settings.get_int("priority_weight") - priority),
+        "priority_weight": max(1, whole_number("priority_weight") - priority),
         "weight_rule": "absolute",
     }
     if queue := settings.get("queue"):

@@ -1,82 +1,185 @@
-"""Which DAGs a parse of the DAG file yields. It never raises for a bad plan and never looks at the network."""
+"""Which DAGs a parse of the DAG file yields. It never raises for a bad plan and never looks at the network.
+
+One DAG that Airflow refuses makes all DAGs of its file stale, and Airflow looks only at runs of DAGs that are not. So
+each DAG is tried before it is handed out, and a plan has several forms: whole; withdrawn, in its last good content or
+its present one; and in a task's own process, only that task.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from airflow.sdk import DAG, get_parsing_context
 
 from drs_provider import settings
 from drs_provider.dag_factory.build import build_dag, build_single_task_dag
+from drs_provider.dag_factory.defaults import option_problems, whole_number
 from drs_provider.plan.catalog import Catalog, load_catalog
-from drs_provider.plan.identity import plan_name_of
+from drs_provider.plan.identity import dag_id_of, plan_name_of
 from drs_provider.plan.last_good import LastGoodPlans
+from drs_provider.plan.model import Plan
 from drs_provider.plan.problems import PlanProblem
+from drs_provider.runtime.dag_trial import refusal_of
 
 log = logging.getLogger(__name__)
 
+_Form = Callable[[], DAG]
 
-def recovery_plan_dags(folder: Path) -> dict[str, DAG]:
-    """Return the DAGs of the plans in a folder by their ids.
+_WITHDRAWN = "until then no new execution can start; running ones continue"
+_HIDDEN = (
+    "until then no new execution can start, and running ones do not continue: answers to their gates are kept and "
+    "take effect when Airflow takes the plan's DAG again"
+)
 
-    A task's own process gets only the DAG that it asks for. If that plan's file no longer loads, it gets a DAG with
-    that one task: it works from the frozen plan.
+
+@dataclass(frozen=True)
+class _Forms:
+    """What becomes of the plans of a folder.
+
+    :param good: DAGs of plans that load and are taken, by name
+    :param refused: why a plan that loads is not taken, by name
+    :param withdrawn: DAGs that stay for running executions, by name
+    :param hidden: why no form of a plan is taken, by name
+    """
+
+    good: dict[str, DAG] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    withdrawn: dict[str, DAG] = field(default_factory=dict)
+    hidden: dict[str, str] = field(default_factory=dict)
+
+
+def recovery_plan_dags(folder: Path, dag_file: Path | None = None) -> dict[str, DAG]:
+    """Return the DAGs of the plans in a folder by their ids, only such that Airflow takes.
+
+    A task's own process gets only the DAG that it asks for. If that plan's file no longer loads, or its DAG is refused,
+    it gets one with that one task: it works from the frozen plan.
+
+    :param dag_file: the file that hands them out
     """
     wanted = get_parsing_context()
     catalog = load_catalog(folder)
-    if wanted.dag_id is None:
-        return _all_dags(catalog)
-    return _one_dag(catalog, wanted.dag_id, wanted.task_id)
+    if wanted.dag_id is not None:
+        return _one_dag(catalog, wanted.dag_id, wanted.task_id, dag_file)
+    last_good = LastGoodPlans(settings.state_path())
+    forms = _good(catalog, dag_file)
+    for name in forms.good:
+        last_good.remember(catalog.plans[name].plan)
+    kept = last_good.withdrawn(forms.good, keep_days=whole_number("withdrawn_plan_days"))
+    _add_withdrawn(forms, catalog, (item.plan for item in kept), dag_file)
+    for name, why in (forms.refused | forms.hidden).items():
+        log.error("Airflow takes no DAG of plan %s: %s", name, why)
+    return {dag.dag_id: dag for dag in (forms.withdrawn | forms.good).values()}
 
 
-def _one_dag(catalog: Catalog, dag_id: str, task_id: str | None) -> dict[str, DAG]:
+def plan_problems(folder: Path, dag_file: Path | None = None) -> tuple[PlanProblem, ...]:
+    """Return everything that is wrong with the plans of a folder: files that do not load, plans without a DAG.
+
+    :param dag_file: the file that hands out the DAGs
+    """
+    catalog = load_catalog(folder)
+    last_good = LastGoodPlans(settings.state_path())
+    forms = _good(catalog, dag_file)
+    kept = (plan for plan in last_good.kept() if plan.name not in forms.good)
+    _add_withdrawn(forms, catalog, kept, dag_file)
+    return (*catalog.problems, *option_problems(), *_refusals(forms, catalog, last_good))
+
+
+def _refusals(forms: _Forms, catalog: Catalog, last_good: LastGoodPlans) -> Iterator[PlanProblem]:
+    for name, why in forms.refused.items():
+        yield PlanProblem(
+            file=str(catalog.plans[name].file),
+            path="",
+            message=f"Airflow takes no DAG of this plan: {why}",
+            remedy=f"correct what the message names; {_WITHDRAWN if name in forms.withdrawn else _HIDDEN}",
+        )
+    for name, why in forms.hidden.items():
+        if name not in forms.refused:
+            yield PlanProblem(
+                file=str(last_good.file_of(name)),
+                path="",
+                message=f"the file of plan {name} does not load, and Airflow takes no DAG of its last good form: {why}",
+                remedy="correct the plan's file, or what the message names; if none of its executions is running, "
+                f"remove this file; {_HIDDEN}",
+            )
+
+
+def _good(catalog: Catalog, dag_file: Path | None) -> _Forms:
+    forms = _Forms()
+    for name in catalog.plans:
+        dag, why = _tried(_whole(catalog, name), dag_file, serialized=True)
+        if dag is not None:
+            forms.good[name] = dag
+        else:
+            forms.refused[name] = why
+    return forms
+
+
+def _add_withdrawn(forms: _Forms, catalog: Catalog, last_good: Iterable[Plan], dag_file: Path | None) -> None:
+    """Add the form that stays of each plan without a good DAG: its last good content, else its present one."""
+    kept = {plan.name: plan for plan in last_good}
+    for name in sorted({*kept, *forms.refused}):
+        for form in _withdrawn(catalog, name, kept):
+            dag, why = _tried(form, dag_file, serialized=True)
+            if dag is not None:
+                forms.withdrawn[name] = dag
+                forms.hidden.pop(name, None)
+                break
+            forms.hidden[name] = why
+
+
+def _one_dag(catalog: Catalog, dag_id: str, task_id: str | None, dag_file: Path | None) -> dict[str, DAG]:
     name = plan_name_of(dag_id)
     if name is None:
         return {}
-    dag = _built(catalog, name)[0] if name in catalog.plans else None
-    if dag is not None and (task_id is None or task_id in dag.task_dict):
-        return {dag_id: dag}
+    if name in catalog.plans:
+        dag, why = _tried(_whole(catalog, name), dag_file, serialized=False)
+        if dag is not None and (task_id is None or task_id in dag.task_dict):
+            return {dag_id: dag}
+        if why:
+            log.error("Airflow takes no DAG of plan %s: %s", name, why)
     if task_id is None:
         return {}
-    log.warning("The plan file of %s has no task %s any more; it works from the frozen plan", dag_id, task_id)
-    return {dag_id: build_single_task_dag(dag_id, task_id)}
+    log.warning("%s has no task %s any more, or is refused; it works from the frozen plan", dag_id, task_id)
+    return {dag_id: _task_alone(catalog, name, task_id, dag_file)}
 
 
-def _all_dags(catalog: Catalog) -> dict[str, DAG]:
-    last_good = LastGoodPlans(settings.state_path())
-    dags = {}
-    for name, loaded in catalog.plans.items():
-        dag, _ = _built(catalog, name)
-        if dag is not None:
-            dags[name] = dag
-            last_good.remember(loaded.plan)
-    keep_days = settings.get_int("withdrawn_plan_days")
-    kept = {item.plan.name: item.plan for item in last_good.withdrawn(dags, keep_days=keep_days)}
-    withdrawn = {name: build_dag(plan, withdrawn=True) for name, plan in kept.items()}
-    return {dag.dag_id: dag for dag in (dags | withdrawn).values()}
+def _task_alone(catalog: Catalog, name: str, task_id: str, dag_file: Path | None) -> DAG:
+    """Return a DAG with one task; one that stays for running executions only if a policy refuses that."""
+    owner = catalog.plans[name].plan.owner if name in catalog.plans else None
+    alone = build_single_task_dag(dag_id_of(name), task_id, owner=owner)
+    why = refusal_of(alone, dag_file=dag_file, serialized=False)
+    if why is None:
+        return alone
+    kept = {plan.name: plan for plan in LastGoodPlans(settings.state_path()).kept()}
+    for form in _withdrawn(catalog, name, kept):
+        dag, _ = _tried(form, dag_file, serialized=False)
+        if dag is not None and task_id in dag.task_dict:
+            return dag
+    log.error("Airflow takes no DAG for task %s of plan %s: %s", task_id, name, why)
+    return alone
 
 
-def _built(catalog: Catalog, name: str) -> tuple[DAG | None, Exception | None]:
-    """Return a plan's DAG, or why there is none: whatever is wrong with one plan must not take the others along."""
+def _whole(catalog: Catalog, name: str) -> _Form:
+    return lambda: build_dag(catalog.plans[name].plan, plans_folder=catalog.folder)
+
+
+def _withdrawn(catalog: Catalog, name: str, kept: Mapping[str, Plan]) -> Iterator[_Form]:
+    present = catalog.plans[name].plan if name in catalog.plans else None
+    for plan in (kept.get(name), present):
+        if plan is not None:
+            yield partial(build_dag, plan, withdrawn=True)
+
+
+def _tried(form: _Form, dag_file: Path | None, *, serialized: bool) -> tuple[DAG | None, str]:
+    """Return the DAG of a form, or why Airflow takes none: one plan's fault must not take the others down."""
     try:
-        return build_dag(catalog.plans[name].plan, plans_folder=catalog.folder), None
+        dag = form()
     except Exception as error:
-        log.exception("Plan %s loads, but Airflow takes no DAG of it", name)
-        return None, error
-
-
-def plan_problems(folder: Path) -> tuple[PlanProblem, ...]:
-    """Return everything that is wrong with the plans of a folder: files that do not load, plans without a DAG."""
-    catalog = load_catalog(folder)
-    failed = {name: _built(catalog, name)[1] for name in catalog.plans}
-    return catalog.problems + tuple(
-        PlanProblem(
-            file=str(catalog.plans[name].file),
-            path="",
-            message=f"Airflow takes no DAG of this plan: {type(error).__name__}: {error}",
-            remedy="correct what the message names",
-        )
-        for name, error in failed.items()
-        if error is not None
-    )
+        log.exception("No DAG can be built")
+        return None, f"{type(error).__name__}: {error}"
+    why = refusal_of(dag, dag_file=dag_file, serialized=serialized)
+    return (dag, "") if why is None else (None, why)

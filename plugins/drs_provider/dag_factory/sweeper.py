@@ -47,7 +47,7 @@ def sweeper_dag(plans_folder: Path) -> DAG:
     targets = {
         target for loaded in load_catalog(plans_folder).plans.values() for target in loaded.plan.aws_targets()
     }
-    arguments = default_args(PRIORITY, "airflow") | {"retries": 1}
+    arguments = default_args(PRIORITY, None) | {"retries": 1}
     with DAG(
         dag_id=SWEEPER_DAG_ID,
         dag_display_name="DRS sweeper",

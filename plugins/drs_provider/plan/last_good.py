@@ -71,26 +71,37 @@ class LastGoodPlans:
         stored = self._read(name)
         if stored is None:
             return None
-        if "withdrawn_at" not in stored:
+        if not isinstance(stored.get("withdrawn_at"), int | float):
             stored["withdrawn_at"] = time.time()
             self._write(name, stored)
         if stored["withdrawn_at"] + keep_days * SECONDS_PER_DAY < time.time():
-            self._path(name).unlink(missing_ok=True)
+            self._forget(name)
             return None
         plan = self._usable(stored, name)
         return None if plan is None else WithdrawnPlan(plan, stored["withdrawn_at"])
 
+    def _forget(self, name: str) -> None:
+        try:
+            self.file_of(name).unlink(missing_ok=True)
+        except OSError as error:
+            log.warning(
+                "The last good form of plan %s has passed its time and cannot be removed: %s", name, error
+            )
+
     @staticmethod
     def _usable(stored: dict[str, Any] | None, name: str) -> Plan | None:
         try:
-            return None if stored is None else Plan.model_validate(stored.get("plan"))
+            plan = None if stored is None else Plan.model_validate(stored.get("plan"))
+            # A copy under another name would stand in for the plan itself.
+            return plan if plan is None or plan.name == name else None
         except ValidationError as error:
             log.warning(
                 "The last good form of plan %s is of another version and is not used: %s", name, error
             )
             return None
 
-    def _path(self, name: str) -> Path:
+    def file_of(self, name: str) -> Path:
+        """Return the file that keeps a plan."""
         return self._folder / f"{name}.json"
 
     def _files(self) -> list[Path]:
@@ -102,7 +113,7 @@ class LastGoodPlans:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            stored = json.loads(self._path(name).read_text(encoding="utf-8"))
+            stored = json.loads(self.file_of(name).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -111,7 +122,7 @@ class LastGoodPlans:
         return stored if isinstance(stored, dict) else None
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
-        target = self._path(name)
+        target = self.file_of(name)
         temporary = target.with_suffix(f".{os.getpid()}.tmp")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
