@@ -80,7 +80,10 @@ def check_dag(what: str, dag: Mapping[str, Any]) -> None:
     """Refuse a DAG that cannot run now, as :func:`check_startable`."""
     dag_id = dag["dag_id"]
     if WITHDRAWN_TAG in tags_of(dag):
-        problem, remedy = "its plan file no longer loads or is gone", "see: plans validate"
+        problem, remedy = (
+            "its plan file no longer loads or is gone, or Airflow refuses its DAG",
+            "see: plans validate, and the import errors",
+        )
     elif dag["has_import_errors"] or dag["is_stale"]:
         problem = "its DAG file has import errors" if dag["has_import_errors"] else "its DAG is stale"
         remedy = "see Airflow's import errors (airflow dags list-import-errors) and the DAG processor"

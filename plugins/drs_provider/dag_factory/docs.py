@@ -26,8 +26,8 @@ def dag_doc(plan: Plan, *, withdrawn: bool = False) -> str:
 
 def _withdrawn_note() -> str:
     return (
-        "**Withdrawn:** the plan's file no longer loads. Running executions go on from their frozen plan; nothing "
-        "new can be started. The import errors tell what is wrong with the file."
+        "**Withdrawn:** the plan's file no longer loads, or Airflow refuses its DAG. Running executions continue from "
+        "their frozen plan; nothing new can be started. The import errors name what is wrong."
     )
 
 

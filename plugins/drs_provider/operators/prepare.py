@@ -97,8 +97,8 @@ class DrsPrepareOperator(BaseOperator):
     ) -> dict[str, Any]:
         if self._plan is None:
             raise PlanUnavailableError(
-                f"the plan of {run.dag_id} no longer loads, or Airflow refuses its DAG: correct what the import errors "
-                "name, then start again"
+                f"the plan of {run.dag_id} does not load any more, or Airflow refuses its DAG: correct "
+                "what the import errors name, then start again"
             )
         plan = self._plan
         view.push(keys.OUTCOME, REFUSED)
