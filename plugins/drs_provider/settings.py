@@ -7,6 +7,7 @@ defaults are taken from :mod:`drs_provider.options` either way.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import re
@@ -17,6 +18,8 @@ from airflow.sdk.configuration import conf
 from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.options import OPTIONS
 from drs_provider.plan.account import AwsTarget
+
+log = logging.getLogger(__name__)
 
 SECTION = "drs"
 _TRUTH = {
@@ -70,6 +73,18 @@ def get_int(option: str) -> int:
     :raises DrsConfigurationError: if it is no positive number
     """
     return int(_number(option))
+
+
+def get_int_or_default(option: str) -> int:
+    """Return an option as a positive whole number; its default, with a line in the log, if it is none.
+
+    For what every parse of the DAG file reads: there, a typo would stop the executions of all plans.
+    """
+    try:
+        return get_int(option)
+    except DrsConfigurationError as error:
+        log.error("%s; %s is used", error, OPTIONS[option].default)
+        return int(OPTIONS[option].default or 0)
 
 
 def quota_overrides(account_id: str, region: str) -> dict[str, int]:

@@ -13,7 +13,7 @@ from tests.contract.repository import DAGS, PACKAGE, REPOSITORY, calls, imported
 
 pytestmark = pytest.mark.contract
 
-READERS = {"get", "get_bool", "get_int", "get_seconds", "_number"}
+READERS = {"get", "get_bool", "get_int", "get_int_or_default", "get_seconds", "_number"}
 TYPES = {"string": str, "integer": int, "float": float, "boolean": {"True": True, "False": False}.__getitem__}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,25 +11,12 @@ from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.options import OPTIONS
 from drs_provider.plan.problems import PlanProblem
 
-log = logging.getLogger(__name__)
-
-WHOLE_NUMBERS = ("priority_weight", "withdrawn_plan_days")
-"""Options that every parse of the DAG file reads."""
-
-
-def whole_number(option: str) -> int:
-    """Return an option as a whole number; its default if it is none, since a typo must not stop every plan's runs."""
-    try:
-        return settings.get_int(option)
-    except DrsConfigurationError as error:
-        default = OPTIONS[option].default
-        log.error("%s; %s is used", error, default)
-        return int(default or 0)
+_WITH_DEFAULT = ("priority_weight", "withdrawn_plan_days")
 
 
 def option_problems() -> Iterator[PlanProblem]:
-    """Yield the options of which :func:`whole_number` uses the default because they are no numbers."""
-    for option in WHOLE_NUMBERS:
+    """Yield the options that every parse reads, and uses the default of, because they are not numbers."""
+    for option in _WITH_DEFAULT:
         try:
             settings.get_int(option)
         except DrsConfigurationError as error:
@@ -51,7 +37,7 @@ def default_args(priority: int, owner: str | None) -> dict[str, Any]:
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=5),
         "pool": settings.get("pool"),
-        "priority_weight": max(1, whole_number("priority_weight") - priority),
+        "priority_weight": max(1, settings.get_int_or_default("priority_weight") - priority),
         "weight_rule": "absolute",
     }
     if queue := settings.get("queue"):

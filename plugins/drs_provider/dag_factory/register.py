@@ -17,7 +17,7 @@ from airflow.sdk import DAG, get_parsing_context
 
 from drs_provider import settings
 from drs_provider.dag_factory.build import build_dag, build_single_task_dag
-from drs_provider.dag_factory.defaults import option_problems, whole_number
+from drs_provider.dag_factory.defaults import option_problems
 from drs_provider.plan.catalog import Catalog, load_catalog
 from drs_provider.plan.identity import dag_id_of, plan_name_of
 from drs_provider.plan.last_good import LastGoodPlans
@@ -68,7 +68,7 @@ def recovery_plan_dags(folder: Path, dag_file: Path | None = None) -> dict[str, 
     forms = _good(catalog, dag_file)
     for name in forms.good:
         last_good.remember(catalog.plans[name].plan)
-    kept = last_good.withdrawn(forms.good, keep_days=whole_number("withdrawn_plan_days"))
+    kept = last_good.withdrawn(forms.good, keep_days=settings.get_int_or_default("withdrawn_plan_days"))
     _add_withdrawn(forms, catalog, (item.plan for item in kept), dag_file)
     for name, why in (forms.refused | forms.hidden).items():
         log.error("Airflow takes no DAG of plan %s: %s", name, why)
