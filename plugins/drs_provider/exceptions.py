@@ -9,11 +9,12 @@
     ├── TaskStoppedError                     the task was stopped or cleared while its process still runs
     ├── RunUnknownError                      Airflow does not tell what became of another run
     ├── PreflightUnansweredError             AWS could not answer what preflight asks
+    ├── DrsIdentityUnprovenError             credentials cannot be had, or not be proven, now
     └── DrsFailError (AirflowFailException)  never retried: people must act
         ├── DrsConfigurationError            [drs] settings are missing or wrong
         ├── DrsConnectionMissingError        the Airflow connection does not exist
         ├── DrsConnectionInvalidError        the Airflow connection is no AWS connection
-        ├── DrsIdentityError                 role not assumable, or another account than the plan says
+        ├── DrsIdentityError                 AWS refuses credentials or role, or they are another account's
         ├── DrsAccessDeniedError             the proven identity lacks a right
         ├── DrsNotInitializedError           DRS was never initialized in the Region
         ├── PlanUnavailableError             the plan's file does not load, or is gone
@@ -29,6 +30,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -99,12 +101,28 @@ class DrsIdentityError(DrsFailError):
     :param remedy: what to do about it
     """
 
-    def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(f"{message} {remedy}".rstrip())
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(f"{message} {remedy}")
         self.message, self.remedy = message, remedy
 
     def __reduce__(self) -> tuple[type[DrsIdentityError], tuple[str, str]]:
         return type(self), (self.message, self.remedy)
+
+
+class DrsIdentityUnprovenError(DrsError):
+    """Credentials cannot be had, or not be proven, now; nothing was called with them. A later try may have them.
+
+    :param message: what is wrong, naming the connection
+    :param remedy: what to do about it
+    :param passing: whether it may be gone in a moment without anybody acting, such as metadata that do not answer
+    """
+
+    def __init__(self, message: str, remedy: str, *, passing: bool = False) -> None:
+        super().__init__(f"{message} {remedy}")
+        self.message, self.remedy, self.passing = message, remedy, passing
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), passing=self.passing), (self.message, self.remedy)
 
 
 class DrsAccessDeniedError(DrsFailError):

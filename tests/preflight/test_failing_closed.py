@@ -26,7 +26,7 @@ TWO_TARGETS = plan(
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (DrsIdentityError("leads to account 999999999999"), "identity_not_proven"),
+        (DrsIdentityError("leads to account 999999999999.", "Correct account_id."), "identity_not_proven"),
         (DrsConnectionMissingError("connection aws_dr does not exist"), "connection_missing"),
         (DrsConnectionInvalidError("connection aws_dr is of type http"), "connection_invalid"),
         (DrsNotInitializedError("DRS is not initialized"), "drs_not_initialized"),

@@ -329,7 +329,9 @@ async def test_waiter_after_a_failed_poller_gets_a_new_one(drs, opened):
     assert pollers() == {}
 
 
-@pytest.mark.parametrize("error", [DrsIdentityError("wrong account"), DrsAccessDeniedError("no right")])
+@pytest.mark.parametrize(
+    "error", [DrsIdentityError("wrong account", "correct it"), DrsAccessDeniedError("no right")]
+)
 async def test_error_that_needs_people_is_final_before_the_first_success(drs, opened, error):
     drs.opening_errors = [error]
     async with watch_jobs(TARGET, ["job-a"], settings=QUICK) as watch:
@@ -350,7 +352,7 @@ async def test_trap_09_right_that_is_missing_for_a_moment_fails_no_wave(drs, ope
     async with watch_jobs(TARGET, ["job-a"], settings=QUICK) as watch:
         await soon(anext(watch))
         drs.errors = [DrsAccessDeniedError("policy is being edited")]
-        drs.opening_errors = [DrsIdentityError("trust policy is being edited")]
+        drs.opening_errors = [DrsIdentityError("trust policy is being edited", "wait")]
         while (snapshot := await soon(anext(watch))).errors_since_last == 0:
             pass
         assert snapshot.errors_since_last == 2

@@ -8,7 +8,7 @@ import asyncio
 import boto3.session
 from aiobotocore.credentials import AioCredentials
 from aiobotocore.session import AioSession
-from botocore.credentials import Credentials, ReadOnlyCredentials, RefreshableCredentials
+from botocore.credentials import Credentials, ReadOnlyCredentials
 
 
 class _SourceCredentials(AioCredentials):
@@ -20,11 +20,7 @@ class _SourceCredentials(AioCredentials):
         self._source = source
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        frozen: ReadOnlyCredentials
-        if isinstance(self._source, RefreshableCredentials):
-            frozen = await asyncio.to_thread(self._source.get_frozen_credentials)
-        else:
-            frozen = self._source.get_frozen_credentials()
+        frozen: ReadOnlyCredentials = await asyncio.to_thread(self._source.get_frozen_credentials)
         return frozen
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from drs_provider.exceptions import (
-    DrsAccessDeniedError,
+    DrsFailError,
     DrsIncompleteAnswerError,
     DrsTerminateIncompleteError,
 )
@@ -22,7 +20,7 @@ from drs_provider.hooks.drs_requests import (
     recovery_instances_by,
     servers_by_id,
 )
-from drs_provider.hooks.errors import explained, required_member
+from drs_provider.hooks.errors import AWS_ERRORS, explained, required_member
 from drs_provider.hooks.quotas import DrsQuotas, read_quotas
 from drs_provider.plan.account import AwsTarget
 
@@ -173,7 +171,7 @@ class DrsApi:
                 with self._explained():
                     answer = client.terminate_recovery_instances(recoveryInstanceIDs=batch)
                 jobs.append(_job_of(answer, "TerminateRecoveryInstances"))
-            except (BotoCoreError, ClientError, DrsAccessDeniedError, DrsIncompleteAnswerError) as error:
+            except (*AWS_ERRORS, DrsFailError, DrsIncompleteAnswerError) as error:
                 if not jobs:
                     raise
                 remaining = [instance_id for rest in batches[number:] for instance_id in rest]

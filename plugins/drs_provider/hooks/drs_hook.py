@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
 import boto3.session
-from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook, SessionFactory
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-)
 
 from drs_provider import __version__
 from drs_provider.exceptions import (
@@ -26,9 +20,12 @@ from drs_provider.exceptions import (
     DrsConnectionMissingError,
     DrsIdentityError,
 )
-from drs_provider.hooks.errors import is_access_denied, is_expired_token, is_rejected_credential
+from drs_provider.hooks.credentials import explain_renewals, never_prompts
+from drs_provider.hooks.errors import required_member
+from drs_provider.hooks.identity import Proof
 from drs_provider.hooks.sessions import TargetRole, merged_config, share_service_models
 from drs_provider.hooks.timeline import tell
+from drs_provider.partitions import known_partition
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.events import Event
 
@@ -39,7 +36,6 @@ DEFAULT_CONFIG = Config(
     tcp_keepalive=True,
     user_agent_extra=f"airflow-provider-drs/{__version__}",
 )
-_NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound)
 DEFAULT_SESSION_NAME = "airflow-drs"
 
 
@@ -84,15 +80,17 @@ class DrsHook(AwsBaseHook):
         """Fetch the Airflow connection without blocking the event loop; later use takes this one.
 
         :raises DrsConnectionMissingError: if it does not exist
+        :raises DrsIdentityUnprovenError: with a target, if Airflow does not hand it out now
         """
         if self._given_connection is not None:
             return
         if not self.aws_conn_id:
             raise DrsConnectionMissingError(self._missing_message())
-        try:
-            self._given_connection = await self.aget_connection(self.aws_conn_id)
-        except AirflowNotFoundException as error:
-            raise DrsConnectionMissingError(self._missing_message()) from error
+        with Proof(self.target).explained() if self.target else nullcontext():
+            try:
+                self._given_connection = await self.aget_connection(self.aws_conn_id)
+            except AirflowNotFoundException as error:
+                raise DrsConnectionMissingError(self._missing_message()) from error
 
     @cached_property
     def conn_config(self) -> AwsConnectionWrapper:
@@ -118,11 +116,12 @@ class DrsHook(AwsBaseHook):
         """Return a session; with a target, one whose identity is proven.
 
         :param deferrable: return an aiobotocore session
-        :raises DrsIdentityError: if the credentials are not the target's account
+        :raises DrsIdentityError: if AWS refuses the credentials, or they are not the target's account
+        :raises DrsIdentityUnprovenError: if they cannot be had now
         :raises ValueError: if another Region than the target's is asked for
         """
         if self.target is None:
-            return super().get_session(region_name=region_name, deferrable=deferrable)
+            return self._session(region_name, deferrable=deferrable)
         if region_name not in (None, self.target.region):
             raise ValueError(
                 f"target {self.target.name!r} is in Region {self.target.region}, not {region_name}"
@@ -138,7 +137,8 @@ class DrsHook(AwsBaseHook):
     def caller_arn(self) -> str:
         """ARN that ``GetCallerIdentity`` gave for the target's proven credentials.
 
-        :raises DrsIdentityError: if the credentials are not the target's account
+        :raises DrsIdentityError: if AWS refuses the credentials, or they are not the target's account
+        :raises DrsIdentityUnprovenError: if they cannot be had now
         """
         if self.target is None:
             raise ValueError("without a target no identity is proven")
@@ -187,61 +187,51 @@ class DrsHook(AwsBaseHook):
             return self._proven_session
 
     def _prove(self, target: AwsTarget) -> boto3.session.Session:
-        try:
-            session = self._target_session(target)
+        known_partition(target)
+        proof = Proof(target)
+        with proof.explained():
+            session = self._target_session(proof)
             sts = session.client("sts", **self.client_arguments("sts"))
             identity = sts.get_caller_identity()
-        except (ClientError, *_NO_CREDENTIALS) as error:
-            message = self._no_identity_message(error, target)
-            if message is None:
-                raise
-            raise DrsIdentityError(message) from error
-        if identity["Account"] != target.account_id:
+            account_id, arn = (
+                required_member(identity, name, "GetCallerIdentity") for name in ("Account", "Arn")
+            )
+        if account_id != target.account_id:
             raise DrsIdentityError(
                 f"Target {target.name!r} is account {target.account_id}, but connection "
-                f"{target.connection!r} leads to account {identity['Account']} ({identity['Arn']}). Correct "
-                "the plan's account_id, or give the target a role in its account, or use another "
-                "connection. Nothing else was called."
+                f"{target.connection!r} leads to account {account_id} ({arn}). Nothing else was called.",
+                "Correct the plan's account_id, or give the target a role in its account, or use another "
+                "connection.",
             )
-        self._caller_arn = identity["Arn"]
-        self.log.info("Acting as %s, Region %s", identity["Arn"], target.region)
+        explain_renewals(session, proof.explained)
+        self._caller_arn = arn
+        self.log.info("Acting as %s, Region %s", arn, target.region)
         tell(
             self.session_name,
             Event.IDENTITY_PROVEN,
             accountId=target.account_id,
             region=target.region,
             target=target.name,
-            callerArn=identity["Arn"],
+            callerArn=arn,
             sessionName=self.session_name,
         )
         return session
 
-    def _target_session(self, target: AwsTarget) -> boto3.session.Session:
-        session: boto3.session.Session = super().get_session(region_name=target.region)
+    def _session(self, region_name: str | None, *, deferrable: bool = False) -> Any:
+        """Return the connection's own session, as the Amazon provider makes it; it asks nobody for anything."""
+        factory = SessionFactory(conn=self.conn_config, region_name=region_name, config=self.config)
+        never_prompts(factory.basic_session)
+        return factory.create_session(deferrable=deferrable)
+
+    def _target_session(self, proof: Proof) -> boto3.session.Session:
+        proof.profile, proof.own_role = self.conn_config.profile_name or "", self.conn_config.role_arn or ""
+        session: boto3.session.Session = self._session(proof.target.region)
         share_service_models(session)
-        if target.role is None:
+        if proof.target.role is None:
             return session
         arguments = self.client_arguments("sts")
         # Assuming a role ignores the connection's global endpoint, here as in the Amazon provider.
         arguments["endpoint_url"] = self.conn_config.get_service_endpoint_url(
             "sts", sts_connection_assume=True
         )
-        return TargetRole(session, target, self.session_name, arguments).session()
-
-    def _no_identity_message(self, error: ClientError | BotoCoreError, target: AwsTarget) -> str | None:
-        where = f"connection {target.connection!r} of target {target.name!r} (account {target.account_id})"
-        if isinstance(error, _NO_CREDENTIALS):
-            return (
-                f"The {where} gives no credentials, and neither does this machine: {error}. Give the "
-                "connection keys or a profile that exists, or give the machine a role."
-            )
-        if not isinstance(error, ClientError):
-            return None
-        if error.operation_name == "AssumeRole" and is_access_denied(error):
-            return (
-                f"The {where} may not assume its own role {self.conn_config.role_arn}: {error}. Check the "
-                "role's trust policy and the connection's assume_role_kwargs (ExternalId)."
-            )
-        if is_access_denied(error) or is_rejected_credential(error) or is_expired_token(error):
-            return f"AWS rejects the credentials of the {where}: {error}. Renew the connection's keys."
-        return None
+        return TargetRole(session, proof, self.session_name, arguments).session()

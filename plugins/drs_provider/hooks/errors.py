@@ -10,9 +10,16 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     HTTPClientError,
+    LoginError,
+    MetadataRetrievalError,
+    NoAuthTokenError,
+    NoCredentialsError,
     ProxyConnectionError,
+    SSOError,
+    TokenRetrievalError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
@@ -20,14 +27,15 @@ from botocore.parsers import ResponseParserError
 from drs_provider.exceptions import (
     DrsAccessDeniedError,
     DrsFailError,
+    DrsIdentityUnprovenError,
     DrsIncompleteAnswerError,
     DrsNotInitializedError,
 )
 from drs_provider.plan.account import AwsTarget
 
 #: What a call to AWS may end in. A body that cannot be read (a proxy's page, an answer cut off) is none of botocore's
-#: other errors.
-AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
+#: other errors. Credentials that cannot be renewed are ours, see :mod:`drs_provider.hooks.identity`.
+AWS_ERRORS = (BotoCoreError, ClientError, DrsIdentityUnprovenError, ResponseParserError)
 
 _THROTTLES = frozenset(
     {
@@ -60,7 +68,17 @@ _REJECTED_CREDENTIALS = frozenset(
 _SERVICE_FAULTS = frozenset(
     {"InternalError", "InternalFailure", "InternalServerException", "ServiceUnavailable", "Unavailable"}
 )
-_NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
+_NO_CREDENTIALS = (
+    CredentialRetrievalError,
+    DrsIdentityUnprovenError,
+    LoginError,
+    MetadataRetrievalError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+_NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError, *_NO_CREDENTIALS)
 
 
 def error_code(error: BaseException) -> str:
@@ -108,7 +126,7 @@ def is_rejected_credential(error: BaseException) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """True if the same call may succeed a little later without anybody acting."""
+    """True if the same call may succeed later: AWS did not answer, or the credentials for it cannot be had now."""
     if is_throttle(error) or is_expired_token(error):
         return True
     if error_code(error) in _SERVICE_FAULTS or http_status(error) >= 500:
@@ -116,6 +134,7 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(
         error,
         (
+            *_NO_CREDENTIALS,
             BotoConnectionError,
             ConnectionError,
             DrsIncompleteAnswerError,
@@ -130,8 +149,8 @@ def is_outcome_unknown(error: BaseException) -> bool:
     """True if a call that changes something may have taken effect although it failed.
 
     The answer was lost (read timeout, reset, cut-off body) or is a fault of the service itself. The caller
-    must look at the actual state before it calls again. A connection that was never made, throttling and
-    every other refusal are certain: nothing happened.
+    must look at the actual state before it calls again. A connection that was never made, a call that could not
+    be signed, throttling and every other refusal are certain: nothing happened.
     """
     if isinstance(error, _NEVER_SENT) or is_throttle(error) or is_expired_token(error):
         return False

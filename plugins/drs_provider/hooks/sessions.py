@@ -8,14 +8,12 @@ import boto3.session
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
-from botocore.exceptions import ClientError
 from botocore.loaders import create_loader
 
-from drs_provider.exceptions import DrsIdentityError
-from drs_provider.hooks.errors import is_access_denied
+from drs_provider.hooks.credentials import explain_renewals
+from drs_provider.hooks.identity import Proof
 from drs_provider.hooks.timeline import tell
 from drs_provider.partitions import role_arn
-from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.events import Event
 
 _shared_loader: Any = create_loader()
@@ -34,6 +32,7 @@ class TargetRole:
     """Assumes a target's role with the credentials of its connection, again whenever they expire.
 
     :param source: session of the connection, including the connection's own role if it has one
+    :param proof: explains why the role cannot be assumed
     :param session_name: role session name, carries the execution id
     :param client_arguments: endpoint, configuration and certificate check of the STS client
     :raises ValueError: if the target is its connection's own account
@@ -42,15 +41,18 @@ class TargetRole:
     def __init__(
         self,
         source: boto3.session.Session,
-        target: AwsTarget,
+        proof: Proof,
         session_name: str,
         client_arguments: dict[str, Any],
     ) -> None:
+        target = proof.target
         arn = role_arn(target)
         if arn is None:
             raise ValueError(f"target {target.name!r} is its connection's own account: no role is assumed")
         self._role_arn = arn
+        self._proof = proof
         self._target = target
+        explain_renewals(source, proof.explained)
         self._sts = source.client("sts", region_name=target.region, **client_arguments)
         self._arguments = {"RoleArn": arn, "RoleSessionName": session_name}
         if target.external_id:
@@ -59,7 +61,8 @@ class TargetRole:
     def session(self) -> boto3.session.Session:
         """Return a session of the role; its credentials renew themselves.
 
-        :raises DrsIdentityError: if the role cannot be assumed
+        :raises DrsIdentityError: if STS denies the role
+        :raises DrsIdentityUnprovenError: if it cannot be assumed now
         """
         inner = botocore.session.get_session()
         # botocore has no public way to set such credentials; the Amazon provider does the same.
@@ -74,14 +77,10 @@ class TargetRole:
         """Assume the role and return credentials in the form that botocore renews them from.
 
         :raises DrsIdentityError: if STS denies it
+        :raises DrsIdentityUnprovenError: if it cannot be assumed now
         """
-        try:
-            answer = self._sts.assume_role(**self._arguments)
-        except ClientError as error:
-            if is_access_denied(error):
-                raise DrsIdentityError(self._denied(error)) from error
-            raise
-        credentials = answer["Credentials"]
+        with self._proof.explained(self._role_arn):
+            credentials = self._sts.assume_role(**self._arguments)["Credentials"]
         tell(
             self._arguments["RoleSessionName"],
             Event.ROLE_ASSUMED,
@@ -97,17 +96,6 @@ class TargetRole:
             "token": credentials["SessionToken"],
             "expiry_time": credentials["Expiration"].isoformat(),
         }
-
-    def _denied(self, error: ClientError) -> str:
-        external_id = (
-            "the plan's external ID" if self._target.external_id else "no external ID (none is planned)"
-        )
-        return (
-            f"Connection {self._target.connection!r} may not assume {self._role_arn} (target "
-            f"{self._target.name!r}): {error.response['Error'].get('Message', '')} It was asked for with "
-            f"{external_id}. Check that the role exists, that its trust policy names the connection's "
-            "identity and this external ID, and that the identity may call sts:AssumeRole on the role."
-        )
 
 
 def merged_config(*configs: Config | None) -> Config:

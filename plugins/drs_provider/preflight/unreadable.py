@@ -12,6 +12,7 @@ from drs_provider.exceptions import (
     DrsConnectionInvalidError,
     DrsConnectionMissingError,
     DrsIdentityError,
+    DrsIdentityUnprovenError,
     DrsNotInitializedError,
 )
 from drs_provider.hooks.errors import AWS_ERRORS, is_transient
@@ -31,10 +32,6 @@ _IDENTITY: dict[type[Exception], tuple[str, str]] = {
     DrsConnectionInvalidError: (
         "connection_invalid",
         "Give Airflow connection {connection} the type aws, or correct targets.{name}.connection.",
-    ),
-    DrsIdentityError: (
-        "identity_not_proven",
-        "Correct targets.{name} of the plan (account, role, external ID), or connection {connection}.",
     ),
     DrsNotInitializedError: (
         "drs_not_initialized",
@@ -76,6 +73,15 @@ def guarded(
 
 
 def _known_cause(target: AwsTarget, error: Exception) -> Finding | None:
+    if isinstance(error, (DrsIdentityError, DrsIdentityUnprovenError)):
+        return Finding(
+            "identity_not_proven",
+            Severity.BLOCK,
+            target_subject(target),
+            error.message,
+            error.remedy,
+            passing=isinstance(error, DrsIdentityUnprovenError) and error.passing,
+        )
     for kind, (code, remedy) in _IDENTITY.items():
         if isinstance(error, kind):
             told = remedy.format(
