@@ -90,8 +90,8 @@ OPTIONS: dict[str, Option] = {
     "outage_minutes": Option(
         "float",
         "60",
-        "How long a running wave or cleanup bears that AWS cannot be reached, or answers with faults or throttling, "
-        "before its task fails.",
+        "How long a running wave bears that AWS cannot be reached, that credentials cannot be had, or that AWS answers "
+        "with faults or throttling, before its task fails. A drill's cleanup bears it for two hours and more.",
     ),
     "pending_grace_seconds": Option(
         "float",

@@ -5,12 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,61 +16,16 @@ from drs_provider.hooks.clients import AwsClients
 from drs_provider.hooks.drs_hook import DrsHook
 from drs_provider.hooks.errors import is_outcome_unknown, is_transient
 from drs_provider.plan.account import AwsTarget
+from tests.harness.metadata import Metadata, renew_always
 from tests.hooks.conftest import SESSION_NAME
 from tests.hooks.scripted_aws import HUB_KEY, Refusal, ScriptedAws
 
 ROLE = "arn:aws:iam::111122223333:role/DrHub"
 
 
-class Metadata:
-    """An instance's or container's metadata service, which a test switches off and on."""
-
-    def __init__(self) -> None:
-        self.works = True
-        metadata = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = metadata.answer(self.path).encode()
-                self.send_response(200 if metadata.works else 503)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_PUT = do_GET
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def answer(self, path: str) -> str:
-        if path.endswith("security-credentials/"):
-            return "worker"
-        expires = datetime.now(UTC) + timedelta(hours=6)
-        return json.dumps(
-            {
-                "Code": "Success",
-                "AccessKeyId": HUB_KEY,
-                "SecretAccessKey": "of-the-machine",
-                "Token": "token",
-                "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            }
-        )
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
 @pytest.fixture
 def metadata() -> Iterator[Metadata]:
-    running = Metadata()
+    running = Metadata(HUB_KEY)
     yield running
     running.close()
 
@@ -95,9 +46,7 @@ def instance(metadata: Metadata, monkeypatch: pytest.MonkeyPatch) -> Metadata:
 
 @pytest.fixture
 def renewed_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let botocore renew credentials at every call."""
-    for name in ("_advisory_refresh_timeout", "_mandatory_refresh_timeout"):
-        monkeypatch.setattr(f"botocore.credentials.RefreshableCredentials.{name}", 10**9)
+    renew_always(monkeypatch)
 
 
 @pytest.fixture

@@ -66,9 +66,7 @@ class _Process(subprocess.Popen[bytes]):
     def __init__(self, command: list[str], **kwargs: Any) -> None:
         super().__init__(command, stdin=subprocess.DEVNULL, start_new_session=True, **kwargs)
 
-    def communicate(
-        self, input: bytes | None = None, timeout: float | None = None
-    ) -> tuple[bytes, bytes]:
+    def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:
         try:
             return super().communicate(input, timeout or PROCESS_SECONDS)
         except subprocess.TimeoutExpired as error:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: A terminate job takes minutes. A job that still launches may first use up its wave's time.
 MAX_SECONDS = 2 * 3600
+#: For so long a refusal is looked at again: rights and connections are edited while drills run, and IAM takes a while.
+REFUSED_SECONDS = 300
 
 
 class DrsCleanupDrillOperator(BaseOperator):
@@ -69,7 +71,10 @@ class DrsCleanupDrillOperator(BaseOperator):
             return self._tell(execution, self._report(targets))
         longest = MAX_SECONDS + max(wave.timeout_seconds for wave in execution.waves())
         waited = execution.now() - since
-        if waited <= longest and not all(target.hopeless for target in unfinished):
+        hopeless = all(target.hopeless for target in unfinished)
+        if hopeless and any(target.refused for target in unfinished):
+            hopeless = waited > REFUSED_SECONDS
+        if waited <= longest and not hopeless:
             return pause(self, settings.get_seconds("poll_interval_seconds"))
         self._tell(
             execution, {**self._report(targets), "action": "incomplete", "left": left_rows(unfinished)}

@@ -70,6 +70,11 @@ class TargetState:
         return not moving and not any(is_transient(error) for error in self.unread.values())
 
     @property
+    def refused(self) -> bool:
+        """Whether an error keeps the step from being taken; it may be one that people are about to correct."""
+        return self.problem is not None or bool(self.unread)
+
+    @property
     def instances_left(self) -> list[str]:
         """EC2 instances that are left, or that may be, because DRS or EC2 could not be asked."""
         found = {*self.step.remaining, *self.step.kept}

@@ -52,8 +52,9 @@ KINDS: dict[str, Kind] = {
     ),
     "identity_not_proven": Kind(
         _IDENTITY,
-        "the role cannot be assumed (role, trust, external ID), or the credentials are another account's",
-        "correct the target, the trust policy or the connection",
+        "the credentials cannot be had, AWS refuses them or the role, STS cannot be reached, or they are another "
+        "account's; the message names the connection and the cause",
+        "as the message says",
     ),
     "drs_not_initialized": Kind(
         _IDENTITY,
