@@ -7,6 +7,7 @@ from drs_provider.exceptions import (
     DrsConnectionInvalidError,
     DrsConnectionMissingError,
     DrsIdentityError,
+    DrsIdentityUnprovenError,
 )
 from drs_provider.hooks.drs_hook import DrsHook
 from drs_provider.partitions import role_arn
@@ -57,14 +58,14 @@ def test_connection_without_keys_uses_the_default_chain_but_proves_the_account(
 
 def test_machine_without_identity_is_named(aws, own, set_connection):
     set_connection(extra={"endpoint_url": aws.url})
-    with pytest.raises(DrsIdentityError, match="gives no credentials"):
+    with pytest.raises(DrsIdentityUnprovenError, match="gives no credentials"):
         DrsHook(target=own).get_session()
     assert aws.calls == []
 
 
 def test_profile_that_does_not_exist_is_named(own, set_connection):
     set_connection(extra={"profile_name": "no-such-profile"})
-    with pytest.raises(DrsIdentityError, match="no-such-profile"):
+    with pytest.raises(DrsIdentityUnprovenError, match="no-such-profile"):
         DrsHook(target=own).get_session()
 
 
@@ -157,7 +158,10 @@ def test_denied_role_of_the_connection_itself_is_told_apart(aws, connect, remote
 def test_rejected_keys_are_named(aws, connect, own):
     connect()
     aws.identities.clear()
-    with pytest.raises(DrsIdentityError, match="AWS rejects the credentials of the connection 'aws_dr'"):
+    with pytest.raises(
+        DrsIdentityError,
+        match="has credentials that AWS does not know there",
+    ):
         DrsHook(target=own).get_session()
 
 

@@ -58,7 +58,7 @@ URL = "https://drs.eu-west-1.amazonaws.com"
         (ConnectionClosedError(endpoint_url=URL), True, True),
         (DrsIncompleteAnswerError("cut off"), True, True),
         (TimeoutError(), True, True),
-        (NoCredentialsError(), False, False),
+        (NoCredentialsError(), True, False),
         (ValueError("a mistake of ours"), False, False),
     ],
     ids=lambda value: (

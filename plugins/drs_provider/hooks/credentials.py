@@ -10,8 +10,13 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any, NoReturn
 
-import boto3.session
-from botocore.credentials import AssumeRoleProvider, Credentials, ProcessProvider, ReadOnlyCredentials
+from botocore.credentials import (
+    AssumeRoleProvider,
+    CredentialResolver,
+    Credentials,
+    ProcessProvider,
+    ReadOnlyCredentials,
+)
 from botocore.exceptions import BotoCoreError, CredentialRetrievalError
 
 PROCESS_SECONDS = 60.0
@@ -23,15 +28,13 @@ class MfaWantedError(BotoCoreError):
     fmt = "{prompt}"
 
 
-def never_prompts(session: boto3.session.Session) -> None:
-    """Let a session's profiles fail where they would ask on a terminal, and end a credential_process that hangs.
+def never_prompts(resolver: CredentialResolver) -> None:
+    """Let profiles fail where they would ask on a terminal, and end a credential_process that hangs.
 
     botocore reads an MFA code from the terminal, and hands a credential_process its own standard input, which in a
     task is the channel to Airflow.
-
-    :raises BotoCoreError: if the AWS config files cannot be read
     """
-    _quieten(session._session.get_component("credential_provider").providers)
+    _quieten(resolver.providers)
 
 
 def _quieten(providers: Iterable[Any]) -> list[Any]:
@@ -89,19 +92,7 @@ def _readable(retrieve: Callable[[str], dict[str, Any]]) -> Callable[[str], dict
     return retrieve_or_tell
 
 
-def explain_renewals(
-    session: boto3.session.Session, explained: Callable[[], AbstractContextManager[None]]
-) -> None:
-    """Let a session's credentials, whenever they are renewed, fail with this provider's errors.
-
-    :raises BotoCoreError: if they cannot be had
-    """
-    if credentials := session.get_credentials():
-        # botocore has no public way to set such credentials; the Amazon provider does the same.
-        session._session._credentials = _ExplainedCredentials(credentials, explained)
-
-
-class _ExplainedCredentials(Credentials):
+class ExplainedCredentials(Credentials):
     """Credentials that tell why they cannot be renewed.
 
     :param source: where they come from; it may renew them

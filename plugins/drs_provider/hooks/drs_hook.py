@@ -20,10 +20,10 @@ from drs_provider.exceptions import (
     DrsConnectionMissingError,
     DrsIdentityError,
 )
-from drs_provider.hooks.credentials import explain_renewals, never_prompts
+from drs_provider.hooks.credentials import never_prompts
 from drs_provider.hooks.errors import required_member
 from drs_provider.hooks.identity import Proof
-from drs_provider.hooks.sessions import TargetRole, merged_config, share_service_models
+from drs_provider.hooks.sessions import TargetRole, explain_renewals, merged_config, share_service_models
 from drs_provider.hooks.timeline import tell
 from drs_provider.partitions import known_partition
 from drs_provider.plan.account import AwsTarget
@@ -203,7 +203,7 @@ class DrsHook(AwsBaseHook):
                 "Correct the plan's account_id, or give the target a role in its account, or use another "
                 "connection.",
             )
-        explain_renewals(session, proof.explained)
+        explain_renewals(session, proof)
         self._caller_arn = arn
         self.log.info("Acting as %s, Region %s", arn, target.region)
         tell(
@@ -220,7 +220,7 @@ class DrsHook(AwsBaseHook):
     def _session(self, region_name: str | None, *, deferrable: bool = False) -> Any:
         """Return the connection's own session, as the Amazon provider makes it; it asks nobody for anything."""
         factory = SessionFactory(conn=self.conn_config, region_name=region_name, config=self.config)
-        never_prompts(factory.basic_session)
+        never_prompts(factory.basic_session._session.get_component("credential_provider"))
         return factory.create_session(deferrable=deferrable)
 
     def _target_session(self, proof: Proof) -> boto3.session.Session:

@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
 from botocore.loaders import create_loader
 
-from drs_provider.hooks.credentials import explain_renewals
+from drs_provider.hooks.credentials import ExplainedCredentials
 from drs_provider.hooks.identity import Proof
 from drs_provider.hooks.timeline import tell
 from drs_provider.partitions import role_arn
@@ -26,6 +26,16 @@ def share_service_models(session: boto3.session.Session) -> None:
     the triggerer's event loop included, and megabytes that stay.
     """
     session._session.register_component("data_loader", _shared_loader)
+
+
+def explain_renewals(session: boto3.session.Session, proof: Proof) -> None:
+    """Let a session's credentials, whenever they are renewed, fail with this provider's errors.
+
+    :raises BotoCoreError: if they cannot be had
+    """
+    if credentials := session.get_credentials():
+        # botocore has no public way to set such credentials; the Amazon provider does the same.
+        session._session._credentials = ExplainedCredentials(credentials, proof.explained)
 
 
 class TargetRole:
@@ -52,7 +62,7 @@ class TargetRole:
         self._role_arn = arn
         self._proof = proof
         self._target = target
-        explain_renewals(source, proof.explained)
+        explain_renewals(source, proof)
         self._sts = source.client("sts", region_name=target.region, **client_arguments)
         self._arguments = {"RoleArn": arn, "RoleSessionName": session_name}
         if target.external_id:
@@ -65,7 +75,6 @@ class TargetRole:
         :raises DrsIdentityUnprovenError: if it cannot be assumed now
         """
         inner = botocore.session.get_session()
-        # botocore has no public way to set such credentials; the Amazon provider does the same.
         inner._credentials = RefreshableCredentials.create_from_metadata(
             metadata=self.credentials(), refresh_using=self.credentials, method="sts-assume-role"
         )
