@@ -191,7 +191,7 @@ class Follower:
     # -- people ---------------------------------------------------------------------------------------
 
     def _act(self, tasks: list[dict[str, Any]], progress: _Progress) -> None:
-        if any(each["state"] == "awaiting_input" for each in tasks):
+        if any(keys.waits_for_people(each["task_id"], each["state"]) for each in tasks):
             self._answer(progress)
         stops_at = self._spec.people.stops_at_wave
         if stops_at and not self._stop_sent:
@@ -214,7 +214,7 @@ class Follower:
         for question in self._api.questions():
             instance = question["task_instance"]
             asked = (instance["task_id"], instance["id"])
-            if instance["state"] != "awaiting_input" or asked in self._answered:
+            if asked in self._answered or not keys.waits_for_people(asked[0], instance["state"]):
                 continue
             if time.monotonic() - self._asked.setdefault(asked, time.monotonic()) < THINK_SECONDS:
                 continue

@@ -135,7 +135,7 @@ class Drill:
 
     def _has_been_read(self, question: Mapping[str, Any]) -> bool:
         instance = question["task_instance"]
-        if instance["state"] != "awaiting_input":
+        if not keys.waits_for_people(instance["task_id"], instance["state"]):
             return False
         asked = (instance["task_id"], len(self._answered.get(instance["task_id"], ())))
         return time.monotonic() - self._seen.setdefault(asked, time.monotonic()) >= THINK_SECONDS
@@ -212,7 +212,7 @@ def _is_wait(task_id: str) -> bool:
 
 def wave_state(gate: str | None, tasks: Sequence[str | None]) -> str:
     """Return a wave's state as people see it, from the states of its gate and its tasks in order."""
-    if gate == "awaiting_input":
+    if gate in ("awaiting_input", "deferred"):
         return "WAITING"
     if gate == "failed":
         return "CANCELLED"

@@ -38,7 +38,7 @@ def get_provider_info() -> dict[str, Any]:
             )
         ],
         "sensors": [_modules("sensors.recovery", "sensors.gate", "sensors.hold")],
-        "triggers": [_modules("triggers.recovery")],
+        "triggers": [_modules("triggers.gate", "triggers.recovery")],
         "cli": ["drs_provider.cli.definition.get_drs_cli_commands"],
         "extra-links": ["drs_provider.links.DrsJobsLink", "drs_provider.links.DrsReportLink"],
         "config": {"drs": {"description": "AWS Elastic Disaster Recovery.", "options": _options()}},

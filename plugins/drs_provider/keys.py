@@ -52,6 +52,7 @@ START_INTENTS = "start_intents"
 FIRST_STARTED = "first_started"
 QUEUED_SINCE = "queued_since"
 GATE_ANSWERS = "gate_answers"
+FAILED_TRIES = "failed_tries"
 CLEANUP_TARGETS = "cleanup_targets"
 CLEANUP_SINCE = "cleanup_since"
 EARLIER_ATTEMPTS = "earlier_attempts"
@@ -91,6 +92,17 @@ def server_rows_key(chunk: int) -> str:
 def pause_key(wave_number: int) -> str:
     """Return the XCom key on `prepare` with which people pause a running execution before a wave."""
     return f"pause_{wave_number}"
+
+
+def waits_for_people(task_id: str, state: str | None) -> bool:
+    """Whether a task is a gate, or a drill's hold, that waits for an answer.
+
+    It is deferred instead of parked when it came back after a lost try.
+    """
+    return (task_id == HOLD_DRILL or _GATE.fullmatch(task_id) is not None) and state in (
+        "awaiting_input",
+        "deferred",
+    )
 
 
 @dataclass(frozen=True)

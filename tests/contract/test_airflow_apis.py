@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from airflow._shared.module_loading import import_string
+from airflow.jobs import triggerer_job_runner
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models.hitl import HITLDetail
 from airflow.models.trigger import handle_event_submit
@@ -42,6 +45,8 @@ pytestmark = pytest.mark.contract
             0,
             {"ti_id", "options", "subject", "body", "defaults", "params", "assigned_users"},
         ),
+        (hitl.get_hitl_detail_content_detail, 0, {"ti_id"}),
+        (hitl.update_hitl_detail_response, 0, {"ti_id", "chosen_options", "params_input"}),
         (TaskAwaitingInput, 0, {"method_name", "kwargs", "timeout"}),
         (RuntimeTaskInstance.get_task_states, 0, {"dag_id", "run_ids"}),
         (XCom.aset, 0, {"key", "value", "dag_id", "run_id", "task_id"}),
@@ -142,7 +147,7 @@ def test_an_answer_reaches_the_gate_with_who_gave_it_and_when(supervisor, make):
     assert answer == adapter.Answer(
         option="Approve",
         user_id="7",
-        user_name="dr-approver-1",
+        login="dr-approver-1",
         responded_at=datetime(2027, 1, 15, 9, 30, tzinfo=UTC).timestamp(),
         inputs={"comment": "looks well"},
     )
@@ -179,6 +184,61 @@ def test_the_scheduler_closes_a_request_whose_time_is_over():
     sweep = inspect.getsource(SchedulerJobRunner.check_awaiting_input_timeouts)
     assert "hitl_detail.defaults" in sweep
     assert "UpdateHITLDetail" not in inspect.getsource(supervisor_module)
+
+
+def test_the_triggerer_reads_and_closes_requests():
+    handled = inspect.getsource(triggerer_job_runner)
+    assert "isinstance(msg, GetHITLDetailResponse)" in handled
+    assert "isinstance(msg, UpdateHITLDetail)" in handled
+
+
+@pytest.mark.parametrize("user", [None, SimpleNamespace(id="7", name="dr-approver-1")])
+def test_the_triggerer_hands_over_what_airflow_itself_would(monkeypatch, user):
+    detail = answered_detail()
+    detail.responded_by = None if user is None else {"id": user.id, "name": user.name}
+    read = SimpleNamespace(
+        response_received=True,
+        chosen_options=detail.chosen_options,
+        params_input=detail.params_input,
+        responded_at=detail.responded_at,
+        responded_by_user=user,
+    )
+    monkeypatch.setattr(adapter, "get_hitl_detail_content_detail", lambda ti_id: read)
+    event = adapter.read_response("some-task")
+    assert json.loads(json.dumps(event)) == event
+    airflows = detail.as_resume_event_payload(timedout=user is None)
+    assert adapter.timed_out(event) == adapter.timed_out(airflows)
+    if user:
+        assert adapter.read_answer(event) == adapter.read_answer(airflows)
+
+
+@pytest.mark.parametrize(
+    "manager",
+    [
+        "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+        "airflow.providers.keycloak.auth_manager.keycloak_auth_manager.KeycloakAuthManager",
+    ],
+)
+def test_airflow_is_not_given_logins_where_it_knows_people_by_other_ids(supervisor, monkeypatch, manager):
+    monkeypatch.setenv("AIRFLOW__CORE__AUTH_MANAGER", manager)
+    run_probe(ask)
+    (request,) = supervisor.messages(comms.CreateHITLDetailPayload)
+    assert request.assigned_users == []
+
+
+def test_the_simple_auth_managers_ids_are_logins():
+    user = import_string(
+        adapter.SIMPLE_AUTH_MANAGER.rpartition(".")[0].rpartition(".")[0] + ".user.SimpleAuthManagerUser"
+    )
+    person = user(username="dr-lead", role=None)
+    assert (person.get_id(), person.get_name()) == ("dr-lead", "dr-lead")
+
+
+def test_fabs_names_are_logins():
+    """Airflow records this name with an answer, and for who triggers a run."""
+    models = pytest.importorskip("airflow.providers.fab.auth_manager.models")
+    person = models.User(id=7, username="dr-lead", email="dr@example.com", first_name="D", last_name="R")
+    assert (person.get_id(), person.get_name()) == ("7", "dr-lead")
 
 
 def test_a_form_field_shows_as_airflow_reads_it():

@@ -35,7 +35,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "attempt": 2,
         "total_waves": 3,
         "poll_interval_seconds": 7.5,
-    }
+    },
+    "DrsGateTrigger": {
+        "ti_id": "01a21d43-b58f-75ee-9725-c1310cc16b9c",
+        "deadline": 1800003600.25,
+        "not_before": 1800000008.5,
+        "closing": "Reject",
+    },
 }
 
 

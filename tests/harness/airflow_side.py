@@ -50,11 +50,16 @@ class Request:
 
 
 class People:
-    """Airflow's human-in-the-loop mechanism: requests by task instance, and who may answer them."""
+    """Airflow's human-in-the-loop mechanism: requests by task instance, and who may answer them.
+
+    ``ids`` are the auth manager's user ids by login, for those who have another one than their login.
+    """
 
     def __init__(self, now: Any) -> None:
         self.now = now
         self.requests: dict[UUID, Request] = {}
+        self.erased: list[dict[str, Any]] = []
+        self.ids: dict[str, str] = {}
 
     def upsert(
         self,
@@ -67,14 +72,15 @@ class People:
         params: dict[str, Any] | None = None,
         assigned_users: Sequence[Mapping[str, str]] | None = None,
     ) -> None:
-        """Open a request anew, as ``upsert_hitl_detail`` does; an earlier answer is gone then."""
+        """Open a request as ``upsert_hitl_detail`` does: anew, an earlier answer is gone and the text stays."""
         assert params is not None, "422: params are required"
         assert defaults in (["Reject"], ["Failed"]), "a gate without an answer must not let anything go on"
         assert not multiple, "a gate takes one answer"
         approvers = [user["id"] for user in assigned_users or ()]
-        self.requests[ti_id] = Request(
-            subject, body or "", list(options), as_json(params), approvers, list(defaults)
-        )
+        made = Request(subject, body or "", list(options), as_json(params), approvers, list(defaults))
+        if (known := self.requests.setdefault(ti_id, made)).response is not None:
+            self.erased.append(known.response)
+            known.response = None
 
     def time_out(self, ti_id: UUID) -> dict[str, Any]:
         """Answer a request with its default, as the scheduler's sweep does, unless somebody has answered it."""
@@ -85,18 +91,19 @@ class People:
         return request.response
 
     def respond(self, ti_id: UUID, option: str, user: str, fields: Mapping[str, Any]) -> int:
-        """Answer as a user, through the API; return the HTTP status."""
+        """Answer as a user (by login), through the API; return the HTTP status."""
+        user_id = self.ids.get(user, user)
         request = self.requests.get(ti_id)
         if request is None:
             return 404
         if request.response is not None:
             return 409
-        if request.approvers and user not in request.approvers:
+        if request.approvers and user_id not in request.approvers:
             return 403
         if option not in request.options or not fields.keys() <= request.fields.keys():
             return 400
         given = {name: fields.get(name, spec["value"]) for name, spec in request.fields.items()}
-        request.response = self._response([option], given, {"id": user, "name": user})
+        request.response = self._response([option], given, {"id": user_id, "name": user})
         return 200
 
     def _response(

@@ -175,10 +175,25 @@ class PlanRun:
     def respond(self, task_id: str, option: str, *, user: str = "dr-approver-1", **fields: Any) -> int:
         """Answer a request now, whatever state its task is in; return the HTTP status."""
         row = self.rows[task_id]
+        self.advance(0.001)  # no two answers come at the same moment
         status = self.people.respond(row.id, option, user, fields)
-        if status == 200 and row.state == "awaiting_input":
+        if status == 200 and keys.waits_for_people(task_id, row.state):
             self._resume(task_id, self._response(task_id))
         return status
+
+    def take_for_killed(self, task_id: str, *, began: bool = False) -> None:
+        """Do what the scheduler does with a task that it takes for a killed one.
+
+        :param began: it is running again already; Airflow gives it a new id then, and its request follows
+        """
+        self.triggerer.cancel(task_id)
+        row = self.rows[task_id]
+        row.next_method, row.next_kwargs = None, {}
+        if began:
+            old, row.id = row.id, uuid4()
+            if request := self.people.requests.pop(old, None):
+                self.people.requests[row.id] = request
+        self.set_state(task_id, "up_for_retry")
 
     # -- running --------------------------------------------------------------------------------------
 
@@ -261,7 +276,10 @@ class PlanRun:
     def _reply(self) -> bool:
         """Give the next scripted answer to a task that waits for one."""
         for task_id, row in self.rows.items():
-            if row.state == "awaiting_input" and (reply := self._next_reply(task_id)):
+            request = self.people.requests.get(row.id)
+            if not keys.waits_for_people(task_id, row.state) or request is None or request.response:
+                continue
+            if reply := self._next_reply(task_id):
                 status = self.respond(task_id, reply.option, user=reply.user, **reply.fields)
                 if status != 200:
                     assert task_id in self._replies, f"{task_id} does not take {reply}: {status}"
@@ -271,11 +289,14 @@ class PlanRun:
 
     def opened(self, ti_id: Any) -> None:
         """Give an early answer, which comes before its task is parked."""
-        task_id = next(name for name, row in self.rows.items() if row.id == ti_id)
+        task_id = self.task_of(ti_id)
         replies = self._replies.get(task_id, [])
         if replies and replies[0].early:
             reply = replies.pop(0)
             assert self.people.respond(ti_id, reply.option, reply.user, reply.fields) == 200
+
+    def task_of(self, ti_id: Any) -> str:
+        return next(name for name, row in self.rows.items() if row.id == ti_id)
 
     def _next_reply(self, task_id: str) -> Reply | None:
         if task_id in self._replies:

@@ -11,15 +11,19 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import botocore.client
 import botocore.retries.bucket
 import botocore.retries.standard
 import pytest
 from airflow.sdk import Variable
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.execution_time.xcom import XCom
 
@@ -33,6 +37,7 @@ from drs_provider.report import files
 from drs_provider.runtime import hitl
 from drs_provider.simulator.adapter import gate
 from drs_provider.simulator.testing import Simulator, simulator
+from drs_provider.triggers import gate as gate_trigger
 from drs_provider.triggers.poller import JobPoller
 from tests.harness.effects import Effects, WorkerKilled, changes_something
 from tests.harness.plan_run import PlanRun
@@ -144,6 +149,33 @@ class Stage:
         self._run.people.upsert(**arguments)
         self._run.opened(arguments["ti_id"])
 
+    def read_request(self, ti_id: str) -> Any:
+        """Return a request's answer, as a triggerer reads it."""
+        run, asked = self._asked(ti_id)
+        run.triggerer.published(run.task_of(UUID(ti_id)))
+        response = asked.response or {}
+        user = response.get("responded_by_user")
+        return SimpleNamespace(
+            response_received=asked.response is not None,
+            chosen_options=response.get("chosen_options"),
+            params_input=response.get("params_input", {}),
+            responded_at=response.get("responded_at"),
+            responded_by_user=SimpleNamespace(**user) if user else None,
+        )
+
+    def close_request(self, ti_id: str, chosen_options: list[str], params_input: dict[str, Any]) -> None:
+        run, asked = self._asked(ti_id)
+        if asked.response is not None:
+            raise _api_error(HTTPStatus.CONFLICT)
+        assert chosen_options == asked.defaults
+        run.people.time_out(UUID(ti_id))
+
+    def _asked(self, ti_id: str) -> tuple[PlanRun, Any]:
+        for run in self.runs:
+            if request := run.people.requests.get(UUID(ti_id)):
+                return run, request
+        raise _api_error(HTTPStatus.NOT_FOUND)
+
     def find(self, dag_id: str, run_id: str) -> PlanRun | None:
         """Return a run by its ids."""
         found = (run for run in self.runs if (run.dag.dag_id, run.dag_run.run_id) == (dag_id, run_id))
@@ -232,6 +264,12 @@ class Stage:
         return write
 
 
+def _api_error(status: int) -> AirflowRuntimeError:
+    return AirflowRuntimeError(
+        ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": status})
+    )
+
+
 class _Timeline(logging.Handler):
     def __init__(self, events: list[dict[str, Any]]) -> None:
         super().__init__(logging.INFO)
@@ -258,6 +296,9 @@ def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stag
         patch.setattr(botocore.retries.bucket.Clock, "current_time", lambda _: time.monotonic())
         patch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda *_: 0.0)
         patch.setattr(hitl, "upsert_hitl_detail", made.upsert)
+        patch.setattr(hitl, "get_hitl_detail_content_detail", made.read_request)
+        patch.setattr(hitl, "update_hitl_detail_response", made.close_request)
+        patch.setattr(gate_trigger, "LOOK_SECONDS", 0.02)
         patch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(made.task_states))
         patch.setattr(RuntimeTaskInstance, "get_dagrun_state", staticmethod(made.dag_run_state))
         patch.setattr(RuntimeTaskInstance, "get_dag", staticmethod(made.dag))

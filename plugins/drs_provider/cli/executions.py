@@ -156,7 +156,12 @@ class Execution:
     def questions(self) -> list[dict[str, Any]]:
         """Return what the run asks people and nobody has answered."""
         found = self.api.pages(f"{self.path}/hitlDetails", "hitl_details", response_received="false")
-        return [each for each in found if each["task_instance"]["state"] == "awaiting_input"]
+        instances = [each["task_instance"] for each in found]
+        return [
+            each
+            for each, instance in zip(found, instances, strict=True)
+            if keys.waits_for_people(instance["task_id"], instance["state"])
+        ]
 
     def xcom(self, task_id: str, key: str) -> Any:
         """Return an XCom's value, or None."""

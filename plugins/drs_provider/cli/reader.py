@@ -126,7 +126,7 @@ class Reader:
             return ExecutionStatus.PENDING
         if _is_stopping(states, waves):
             return ExecutionStatus.CANCELLING
-        if "awaiting_input" in states.values():
+        if any(keys.waits_for_people(task_id, state) for task_id, state in states.items()):
             return running_status(gate_waiting=True)
         if all(wave.status == WaveStatus.PENDING for wave in waves if wave.status != WaveStatus.SKIPPED):
             return ExecutionStatus.IN_PROGRESS
@@ -143,7 +143,9 @@ class Reader:
         return ""
 
     def _questions(self, tasks: Mapping[str, Task], header: Mapping[str, Any]) -> list[Question]:
-        if self.execution.ended or not any(task["state"] == "awaiting_input" for task in tasks.values()):
+        if self.execution.ended or not any(
+            keys.waits_for_people(task_id, task["state"]) for task_id, task in tasks.items()
+        ):
             return []
         found = [self._question(each, header) for each in self.execution.questions()]
         return sorted(found, key=lambda question: (not question.is_gate, question.wave_number))

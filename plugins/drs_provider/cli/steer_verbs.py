@@ -53,7 +53,7 @@ def _check_pausable(
     execution: Execution, tasks: Mapping[str, Mapping[str, Any]], number: int, name: str
 ) -> None:
     gate = tasks[keys.gate_task_id(number)]["state"]
-    if gate == "awaiting_input":
+    if keys.waits_for_people(keys.gate_task_id(number), gate):
         message = f"the gate before {name} of {execution.name} waits already"
         raise CliError(message, f"answer it: {command('approve', execution.name)}", ExitCode.CONFLICT)
     if execution.ended or gate not in _NOT_REACHED:

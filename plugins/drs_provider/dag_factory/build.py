@@ -15,7 +15,7 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from drs_provider import keys
 from drs_provider.dag_factory.deadlines import rto_alerts
-from drs_provider.dag_factory.defaults import default_args
+from drs_provider.dag_factory.defaults import default_args, gate_arguments
 from drs_provider.dag_factory.docs import dag_doc
 from drs_provider.operators.cleanup_drill import DrsCleanupDrillOperator
 from drs_provider.operators.enrich import DrsEnrichOperator
@@ -85,7 +85,7 @@ def _tasks(plan: Plan, startable: Plan | None, plans_folder: Path | None) -> Non
     for wave in plan.waves:
         gates[wave.name].set_upstream([ends[name] for name in plan.dependencies(wave.name)] or prepare)
 
-    hold = DrsHoldDrillSensor(task_id=keys.HOLD_DRILL, trigger_rule="none_failed")
+    hold = DrsHoldDrillSensor(task_id=keys.HOLD_DRILL, trigger_rule="none_failed", **gate_arguments())
     needed = {name for wave in plan.waves for name in plan.dependencies(wave.name)}
     hold.set_upstream([end for name, end in ends.items() if name not in needed])
 
@@ -103,7 +103,7 @@ def _tasks(plan: Plan, startable: Plan | None, plans_folder: Path | None) -> Non
 def _wave(plan: Plan, wave: Wave, plans_folder: Path | None) -> tuple[BaseOperator, BaseOperator]:
     number = plan.wave_number(wave.name)
     gate = DrsPauseGateSensor(
-        task_id=keys.gate_task_id(number), wave_number=number, trigger_rule="none_failed"
+        task_id=keys.gate_task_id(number), wave_number=number, trigger_rule="none_failed", **gate_arguments()
     )
     with TaskGroup(keys.wave_group_id(number, wave.name), tooltip=f"Wave {number}: {', '.join(wave.groups)}"):
         start = DrsStartRecoveryOperator(
@@ -124,11 +124,11 @@ def build_single_task_dag(dag_id: str, task_id: str, *, owner: str | None = None
     wave: Mapping[str, Any] = {"wave_number": role.wave_number}
     makers: dict[str, tuple[type[BaseOperator], Mapping[str, Any]]] = {
         keys.PREPARE: (DrsPrepareOperator, {"plan": None}),
-        "gate": (DrsPauseGateSensor, wave),
+        "gate": (DrsPauseGateSensor, {**wave, **gate_arguments()}),
         keys.START_RECOVERY: (DrsStartRecoveryOperator, wave),
         keys.WAIT_FOR_RECOVERY: (DrsRecoverySensor, wave),
         keys.ENRICH: (DrsEnrichOperator, wave),
-        keys.HOLD_DRILL: (DrsHoldDrillSensor, {}),
+        keys.HOLD_DRILL: (DrsHoldDrillSensor, gate_arguments()),
         keys.CLEANUP_DRILL: (DrsCleanupDrillOperator, {}),
         keys.FINALIZE: (DrsFinalizeOperator, {}),
     }

@@ -10,8 +10,13 @@ from drs_provider import settings
 from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.options import OPTIONS
 from drs_provider.plan.problems import PlanProblem
+from drs_provider.runtime.retrying import OwnFailures
 
 _WITH_DEFAULT = ("priority_weight", "withdrawn_plan_days")
+
+RETRIES = 3
+RETRY_DELAY = timedelta(seconds=20)
+LONGEST_RETRY_DELAY = timedelta(minutes=5)
 
 
 def option_problems() -> Iterator[PlanProblem]:
@@ -32,10 +37,10 @@ def default_args(priority: int, owner: str | None) -> dict[str, Any]:
     """
     arguments: dict[str, Any] = {
         "owner": owner or settings.get("owner"),
-        "retries": 3,
-        "retry_delay": timedelta(seconds=20),
+        "retries": RETRIES,
+        "retry_delay": RETRY_DELAY,
         "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(minutes=5),
+        "max_retry_delay": LONGEST_RETRY_DELAY,
         "pool": settings.get("pool"),
         "priority_weight": max(1, settings.get_int_or_default("priority_weight") - priority),
         "weight_rule": "absolute",
@@ -43,3 +48,17 @@ def default_args(priority: int, owner: str | None) -> dict[str, Any]:
     if queue := settings.get("queue"):
         arguments["queue"] = queue
     return arguments
+
+
+def gate_arguments() -> dict[str, Any]:
+    """Return how tasks that ask people are retried: what the scheduler takes for killed, at once and almost always.
+
+    An answer in the moment in which a task parks looks to the scheduler as if the task had been killed. Failures of
+    its own are retried as those of other tasks.
+    """
+    return {
+        "retries": 100,
+        "retry_delay": timedelta(0),
+        "retry_exponential_backoff": 0,
+        "retry_policy": OwnFailures(most=RETRIES, delay=RETRY_DELAY, longest=LONGEST_RETRY_DELAY),
+    }

@@ -25,7 +25,7 @@ from drs_provider.plan.last_good import LastGoodPlans
 from drs_provider.plan.preemption import override_of
 from drs_provider.runtime import dag_register
 from drs_provider.runtime.execution import Execution, unseal
-from drs_provider.runtime.run import AWAITING_INPUT, OVER, RunView
+from drs_provider.runtime.run import OVER, RunView
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def _doing(view: RunView, other: Claim, states: Mapping[str, str | None]) -> str
     if states.get(keys.PREPARE) not in OVER:
         return PREPARING
     of_tasks = view.states_in(other.dag_id, other.run_id)
-    return ", ".join(sorted(task for task, state in of_tasks.items() if state == AWAITING_INPUT))
+    return ", ".join(sorted(task for task, state in of_tasks.items() if keys.waits_for_people(task, state)))
 
 
 def running_claims(

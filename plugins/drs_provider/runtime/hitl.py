@@ -3,6 +3,10 @@
 A gate writes its detail, then parks in ``awaiting_input``: no worker, no pool slot and no trigger is held, and
 an answer given between the two steps is seen when the task parks. An operator that defers instead would lose it.
 
+A task that comes back after a lost try must not park again on a request that is answered already: Airflow would
+resume it at once, before its scheduler has seen the end of the parking process, and take it for a killed one. It
+defers to `triggers/gate.py`, which reads the answer; only a triggerer's supervisor knows that message.
+
 When its time is over, Airflow's scheduler answers the request with its default and resumes the task, in one
 transaction: an answer given before counts, one given later is refused. The default is the option that stops, and the
 task takes it for what it is, a timeout. A task cannot close its request itself: a worker's supervisor does not know
@@ -14,10 +18,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from http import HTTPStatus
+from typing import Any, Final, NoReturn
 
-from airflow.sdk.exceptions import TaskAwaitingInput
-from airflow.sdk.execution_time.hitl import HITLUser, upsert_hitl_detail
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowRuntimeError, TaskAwaitingInput
+from airflow.sdk.execution_time.hitl import (
+    HITLUser,
+    get_hitl_detail_content_detail,
+    update_hitl_detail_response,
+    upsert_hitl_detail,
+)
+
+#: The auth manager whose user ids are the logins, so that Airflow itself can refuse who is not named. Others know
+#: people by numbers or opaque ids, which no plan can name.
+SIMPLE_AUTH_MANAGER: Final = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+#: Resumes a task whose request nobody can see: the worker died before it was opened.
+UNASKED: Final[Mapping[str, Any]] = {"unasked": True}
 
 
 @dataclass(frozen=True)
@@ -25,15 +42,15 @@ class Answer:
     """What a person answered.
 
     :param option: the chosen option
-    :param user_id: id of the authenticated user, as Airflow's auth manager knows it
-    :param user_name: that user's name
+    :param user_id: id of the authenticated user, as Airflow's auth manager knows it: a login, a number, opaque
+    :param login: what that person logs in with, and what Airflow shows and records for who triggers a run
     :param responded_at: epoch seconds of the answer
     :param inputs: the form's fields
     """
 
     option: str
     user_id: str
-    user_name: str
+    login: str
     responded_at: float
     inputs: dict[str, Any]
 
@@ -59,11 +76,15 @@ def open_detail(
 ) -> None:
     """Show a request under Required Actions; without approvers everybody with the right may answer it.
 
-    Opening it again erases an earlier answer: store that first.
+    Opening it again erases an earlier answer, so store that first, and keeps the earlier text.
+
+    :param approvers: logins; Airflow refuses everybody else only where its user ids are logins, elsewhere the gate
+        has to look at who answered
 
     :param closing: the option that Airflow writes when the time is over, so that later answers are refused
     """
-    users = [HITLUser(id=user, name=user) for user in approvers] or None
+    logins = approvers if conf.get("core", "auth_manager", fallback="") == SIMPLE_AUTH_MANAGER else ()
+    users = [HITLUser(id=login, name=login) for login in logins] or None
     upsert_hitl_detail(
         ti_id=ti_id,
         options=list(options),
@@ -90,11 +111,13 @@ def timed_out(event: Mapping[str, Any]) -> bool:
     return event.get("timedout") is True or event.get("error_type") == "timeout"
 
 
-def read_answer(event: Mapping[str, Any]) -> Answer:
-    """Read the answer that the task was resumed with.
+def read_answer(event: Mapping[str, Any]) -> Answer | None:
+    """Read the answer that the task was resumed with; None: there is no request that could be answered.
 
     :raises ValueError: if the event is no answer
     """
+    if event == UNASKED:
+        return None
     options = event.get("chosen_options") or []
     user = event.get("responded_by_user") or {}
     if "error" in event or len(options) != 1 or not user.get("id"):
@@ -105,7 +128,50 @@ def read_answer(event: Mapping[str, Any]) -> Answer:
     return Answer(
         option=options[0],
         user_id=str(user["id"]),
-        user_name=str(user.get("name") or user["id"]),
+        login=str(user.get("name") or user["id"]),
         responded_at=responded_at.timestamp(),
         inputs=dict(event.get("params_input") or {}),
     )
+
+
+def read_response(ti_id: str) -> dict[str, Any] | None:
+    """Return what a task would be resumed with: an answer, the timeout, or that nothing is asked; None: no answer yet.
+
+    For the triggerer only.
+
+    :raises AirflowRuntimeError: if Airflow's API cannot be asked
+    """
+    try:
+        detail = get_hitl_detail_content_detail(ti_id=ti_id)  # type: ignore[arg-type]
+    except AirflowRuntimeError as error:
+        if _status(error) == HTTPStatus.NOT_FOUND:
+            return dict(UNASKED)
+        raise
+    if not detail.response_received:
+        return None
+    user = detail.responded_by_user
+    return {
+        "chosen_options": list(detail.chosen_options or []),
+        "params_input": dict(detail.params_input or {}),
+        "responded_at": detail.responded_at.isoformat() if detail.responded_at else None,
+        "responded_by_user": {"id": user.id, "name": user.name} if user else None,
+        "timedout": user is None,
+    }
+
+
+def close_request(ti_id: str, closing: str) -> None:
+    """Answer a request with its default, so that later answers are refused; does nothing if it has an answer.
+
+    For the triggerer only.
+
+    :raises AirflowRuntimeError: if Airflow's API cannot be asked
+    """
+    try:
+        update_hitl_detail_response(ti_id=ti_id, chosen_options=[closing], params_input={})  # type: ignore[arg-type]
+    except AirflowRuntimeError as error:
+        if _status(error) != HTTPStatus.CONFLICT:
+            raise
+
+
+def _status(error: AirflowRuntimeError) -> Any:
+    return (error.error.detail or {}).get("status_code")

@@ -12,7 +12,6 @@ from airflow.sdk.execution_time.xcom import XCom
 
 from drs_provider.exceptions import TaskStoppedError
 
-AWAITING_INPUT = "awaiting_input"
 #: States of a task that has not begun since it was cleared. Airflow deletes XComs only when a task begins, so what
 #: such a task told is of an earlier attempt.
 NOT_BEGUN = frozenset({None, "scheduled", "queued", "skipped", "upstream_failed"})

@@ -15,7 +15,6 @@ from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.expected import elapsed_text
 from drs_provider.runtime.notifications import notify
-from drs_provider.runtime.run import AWAITING_INPUT
 from drs_provider.runtime.texts import plain_markdown
 from drs_provider.runtime.wave_results import pull_result
 from drs_provider.sensors.human_gate import Answers, HumanGateSensor, Request, gate_row
@@ -34,7 +33,7 @@ class DrsPauseGateSensor(HumanGateSensor):
     """Stands before a wave; passes at once unless plan, conf, a default or a person armed it.
 
     Armed, it waits in ``awaiting_input`` for Approve, Reject or Skip wave through UI, REST or command line, holding
-    no worker, no slot and no trigger. Its decision is signed; `start_recovery` starts nothing without it.
+    no worker and no slot. Its decision is signed; `start_recovery` starts nothing without it.
 
     :param wave_number: 1-based number of the wave behind the gate
     :raises GateClosedError: if it is rejected, or times out under the policy ``reject``
@@ -133,7 +132,7 @@ class DrsPauseGateSensor(HumanGateSensor):
 def other_gates_wait(execution: Execution, own_task_id: str) -> bool:
     """Tell whether another gate of the run waits for people: then the execution stays PAUSED."""
     return any(
-        state == AWAITING_INPUT and task_id != own_task_id
+        keys.waits_for_people(task_id, state) and task_id != own_task_id
         for task_id, state in execution.view.task_states().items()
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final, NoReturn
 
 from airflow.sdk import BaseSensorOperator
+from airflow.sdk.configuration import conf
 
 from drs_provider import keys
 from drs_provider.plan.evidence import GATE_ANSWERS
@@ -19,6 +20,12 @@ from drs_provider.runtime.place import require_end_ahead
 from drs_provider.runtime.signed import changed, signed, verified
 from drs_provider.runtime.state_store import TaskState
 
+#: Airflow may take this long to close a request whose time has passed; an answer that it accepted until then counts.
+CLOSING_SECONDS: Final = 60.0
+#: How long a task that comes back waits at most before it may be resumed, so that the scheduler has seen that its
+#: process left: Airflow counts a scheduler whose loop takes 30 seconds as dead.
+MOST_SETTLING_SECONDS: Final = 40.0
+
 
 @dataclass(frozen=True)
 class Request:
@@ -28,8 +35,9 @@ class Request:
     :param closing: the option that stops; Airflow writes it when the time is over
     :param timeout_seconds: how long people have, from the first question on
     :param until: epoch seconds at which the time is over whatever the timeout says, or None
+    :param approvers: logins of those whose answers count; empty: everybody's whom Airflow lets answer
     :param people: how many different people must give the answer ``confirming``
-    :param excluded: user id that may not give it, or None
+    :param excluded: login that may not give it, or None
     """
 
     subject: str
@@ -52,13 +60,15 @@ class Answers:
     :param attempt: the attempt in which the gate began; a clear of something else meanwhile makes the run's own
         attempt grow, and must not lose what was answered
     :param basis: what people decide on, as it was when they were first asked
-    :param asked: the question that was shown last: whose task instance, after how many answers
+    :param asked: whether people see the request
+    :param lost: how many tries were lost since the request was opened
     """
 
     attempt: int
     opened_at: float
     closed_at: float | None = None
-    asked: dict[str, Any] | None = None
+    asked: bool = False
+    lost: int = 0
     basis: Basis = field(default_factory=dict)
     accepted: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
@@ -121,8 +131,9 @@ class HumanGateSensor(BaseSensorOperator):
             return self._close(execution, request, option, answers)
         if answers.closed_at is not None:
             return self.expired(execution, request, answers)
-        if answers.asked is None:
-            self.opened(execution, request, answers)
+        if answers.asked:
+            self._wait_again(execution, request, answers)
+        self.opened(execution, request, answers)
         self._ask(execution, request, answers)
         return None
 
@@ -136,10 +147,11 @@ class HumanGateSensor(BaseSensorOperator):
         request = self.request(execution)
         answers = self._stored(execution, attempt)
         if hitl.timed_out(event):
-            answers.closed_at = execution.now()
-            self._store(execution, answers)
-            return self.expired(execution, request, answers)
-        self._accept(execution, request, answers, hitl.read_answer(event))
+            return self._expire(execution, request, answers)
+        if answer := hitl.read_answer(event):
+            self._accept(execution, request, answers, answer)
+            if _late(request, answers, answer):
+                return self._expire(execution, request, answers)
         if option := self._settled(request, answers):
             return self._close(execution, request, option, answers)
         self._ask(execution, request, answers)
@@ -149,21 +161,26 @@ class HumanGateSensor(BaseSensorOperator):
         if answers.closed_at is None:
             answers.closed_at = execution.now()
             self._store(execution, answers)
+        self._tell(execution, answers)
         return self.decided(execution, request, option, answers)
+
+    def _expire(self, execution: Execution, request: Request, answers: Answers) -> Any:
+        answers.closed_at = execution.now()
+        self._store(execution, answers)
+        return self.expired(execution, request, answers)
 
     def _accept(self, execution: Execution, request: Request, answers: Answers, answer: hitl.Answer) -> None:
         record = {
             "decision": answer.option,
-            "respondedBy": answer.user_id,
-            "respondedByName": answer.user_name,
+            "respondedBy": answer.login,
+            "respondedById": answer.user_id,
             "respondedAt": answer.responded_at,
             **{name: text for name, text in answer.inputs.items() if text},
         }
-        problem = None
-        if answer.option == request.confirming:
-            problem = refusal(request, [item["respondedBy"] for item in answers.accepted], answer)
-        if problem:
-            self.log.warning("Answer by %s refused: %s", answer.user_id, problem)
+        if any(_same_answer(record, item) for item in answers.everybody):
+            return  # taken by a try that was lost before it had acted on it
+        if problem := _late(request, answers, answer) or refusal(request, answers.accepted, answer):
+            self.log.warning("Answer by %s refused: %s", answer.login, problem)
             answers.refused.append({**record, "refused": problem})
         else:
             answers.accepted.append(record)
@@ -178,35 +195,42 @@ class HumanGateSensor(BaseSensorOperator):
         return request.confirming if len(options) >= request.people else None
 
     def _ask(self, execution: Execution, request: Request, answers: Answers) -> None:
-        question = {"task_instance": str(execution.context["ti"].id), "after": len(answers.everybody)}
-        # A task that was lost while it waited must not ask again: that would erase an answer given meanwhile,
-        # which Airflow hands over as soon as the task waits.
-        if answers.asked != question:
-            self._show(execution, request, answers)
-            answers.asked = question
-            self._store(execution, answers)
-        deadline = min(answers.opened_at + request.timeout_seconds, request.until or math.inf)
-        kwargs = {"attempt": answers.attempt}
-        hitl.park("answered", timeout_seconds=deadline - execution.now(), kwargs=kwargs)
-
-    @staticmethod
-    def _show(execution: Execution, request: Request, answers: Answers) -> None:
-        notes = [
-            f"**Approved by {item['respondedBy']}**; a second person must approve."
-            for item in answers.accepted
-        ]
-        notes += [
-            f"**Refused an answer by {item['respondedBy']}**: {item['refused']}." for item in answers.refused
-        ]
+        """Open the request, erasing an answer that is stored already, and wait."""
+        self._tell(execution, answers)
         hitl.open_detail(
             execution.context["ti"].id,
             subject=request.subject,
-            body="\n\n".join([*notes, request.body]),
+            body=request.body,
             options=request.options,
             closing=request.closing,
             fields=request.fields,
             approvers=request.approvers,
         )
+        answers.asked, answers.lost = True, 0
+        self._store(execution, answers)
+        timeout = _deadline(request, answers) - execution.now()
+        hitl.park("answered", timeout_seconds=timeout, kwargs={"attempt": answers.attempt})
+
+    def _wait_again(self, execution: Execution, request: Request, answers: Answers) -> NoReturn:
+        """Wait for the answer to a request that a lost try has opened: asking again would erase it."""
+        from drs_provider.triggers.gate import DrsGateTrigger
+
+        self._tell(execution, answers)
+        answers.lost += 1
+        self._store(execution, answers)
+        trigger = DrsGateTrigger(
+            ti_id=str(execution.context["ti"].id),
+            deadline=_deadline(request, answers),
+            not_before=execution.now() + settling_seconds(answers.lost),
+            closing=request.closing,
+        )
+        self.defer(trigger=trigger, method_name="answered", kwargs={"attempt": answers.attempt})
+
+    @staticmethod
+    def _tell(execution: Execution, answers: Answers) -> None:
+        """Show what became of the answers: Airflow keeps the text of a request that is opened again."""
+        if answers.everybody:
+            execution.view.push(keys.GATE_ANSWERS, {"responses": answers.everybody})
 
     def _stored(self, execution: Execution, attempt: int) -> Answers:
         stored = TaskState(execution.context).get(_answers_key(attempt))
@@ -240,11 +264,43 @@ def gate_row(answers: Answers, *, armed_by: str, outcome: str) -> dict[str, Any]
     }
 
 
-def refusal(request: Request, earlier: Sequence[str], answer: hitl.Answer) -> str | None:
-    """Return why this confirming answer does not count, or None if it does."""
-    # Airflow tells who started a run by name, who answered by id and name; the two differ with some auth managers.
-    if request.excluded in (answer.user_id, answer.user_name):
+def settling_seconds(lost: int) -> float:
+    """Return how long the scheduler may take to see that a process left; longer for each try that it took for killed.
+
+    :param lost: how many tries were lost so far
+    """
+    least = 3.0 + conf.getfloat("scheduler", "scheduler_idle_sleep_time", fallback=1.0)
+    return float(min(least * 2 ** (min(lost, 10) - 1), MOST_SETTLING_SECONDS))
+
+
+def refusal(request: Request, earlier: Sequence[Mapping[str, Any]], answer: hitl.Answer) -> str | None:
+    """Return why this answer does not count, or None if it does.
+
+    :param earlier: the answers that count already
+    """
+    # The same person may have one login and one id only; who started the run Airflow tells by login.
+    if request.approvers and answer.login not in request.approvers:
+        return f"{answer.login} is none of the plan's approvers: {', '.join(request.approvers)}"
+    if answer.option != request.confirming:
+        return None
+    if answer.login == request.excluded:
         return "who started the execution cannot approve it"
-    if answer.user_id in earlier:
+    if any(
+        answer.login == item["respondedBy"] or answer.user_id == item.get("respondedById") for item in earlier
+    ):
         return "two different people must approve"
     return None
+
+
+def _deadline(request: Request, answers: Answers) -> float:
+    return min(answers.opened_at + request.timeout_seconds, request.until or math.inf)
+
+
+def _late(request: Request, answers: Answers, answer: hitl.Answer) -> str | None:
+    """Return why an answer came too late, or None: Airflow takes one for as long as nobody closes the request."""
+    late = answer.responded_at > _deadline(request, answers) + CLOSING_SECONDS
+    return "the time for an answer had passed" if late else None
+
+
+def _same_answer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one.get(name) == other.get(name) for name in ("respondedById", "respondedAt"))

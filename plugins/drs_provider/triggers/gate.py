@@ -1,0 +1,74 @@
+"""The trigger that waits for the answer to a gate whose task has come back after a lost try."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from drs_provider.runtime import hitl
+
+log = logging.getLogger(__name__)
+
+#: An answer given while the task is deferred resumes it directly; this is for what was answered before.
+LOOK_SECONDS = 10.0
+LEAST_SECONDS = 0.02
+
+
+class DrsGateTrigger(BaseTrigger):
+    """Reads the answer to a request that is open already, and closes the request when its time has passed.
+
+    Deferring, unlike parking, leaves the moment of the resumption to us: the scheduler must have seen the end of
+    the process that deferred before the task is queued again, or it takes the task for a killed one. Both times are
+    absolute, so that a restarted triggerer does not begin anew.
+
+    :param ti_id: id of the task instance that the request belongs to
+    :param deadline: epoch seconds at which the request is closed
+    :param not_before: epoch seconds before which the task must not be resumed
+    :param closing: the option that the request is closed with
+    """
+
+    def __init__(self, *, ti_id: str, deadline: float, not_before: float, closing: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.ti_id = ti_id
+        self.deadline = deadline
+        self.not_before = not_before
+        self.closing = closing
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what Airflow stores to make this trigger again."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "ti_id": self.ti_id,
+                "deadline": self.deadline,
+                "not_before": self.not_before,
+                "closing": self.closing,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait for an answer or the deadline."""
+        while True:
+            response = await self._response()
+            now = time.time()
+            if response is not None and now >= self.not_before:
+                yield TriggerEvent(response)
+                return
+            until = self.deadline if response is None else self.not_before
+            await asyncio.sleep(min(LOOK_SECONDS, max(until - now, LEAST_SECONDS)))
+
+    async def _response(self) -> dict[str, Any] | None:
+        try:
+            if time.time() >= self.deadline:
+                await asyncio.to_thread(hitl.close_request, self.ti_id, self.closing)
+            return await asyncio.to_thread(hitl.read_response, self.ti_id)
+        except AirflowRuntimeError as error:
+            log.warning("The answer to the gate cannot be read; trying again: %s", error)
+            await asyncio.sleep(LOOK_SECONDS)
+            return None
