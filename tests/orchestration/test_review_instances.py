@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from drs_provider.plan.drs_model import instances_by_server
+from drs_provider.plan.recovery_instances import instances_by_server
 
 
 def row(instance_id: str, *, state: str = "RUNNING", is_drill: bool = True) -> dict[str, object]:
@@ -24,11 +24,11 @@ def test_trap_20_a_live_instance_is_not_hidden_by_a_drills() -> None:
         row("i-gone", is_drill=False, state="TERMINATED"),
     ]
     for order in permutations(rows):
-        (found,) = instances_by_server(order).values()
+        (found,) = instances_by_server(order, ["s-1111111111111111a"]).values()
         assert found.instance_id == "i-live"
 
 
 def test_an_instance_that_exists_goes_before_one_that_does_not() -> None:
     for order in permutations([row("i-drill"), row("i-gone", is_drill=False, state="TERMINATED")]):
-        (found,) = instances_by_server(order).values()
+        (found,) = instances_by_server(order, ["s-1111111111111111a"]).values()
         assert found.instance_id == "i-drill"

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.drs_model import JobServerView, JobView, RecoveryInstanceView
+from drs_provider.plan.drs_model import JobServerView, JobView
 from drs_provider.plan.frozen import FrozenGate, FrozenPlan, FrozenServer, FrozenWave
 from drs_provider.plan.identity import job_tags
 from drs_provider.plan.ownership import OwnedJob, StartIntent
 from drs_provider.plan.reconcile import Quotas, QuotaUsage, StartDecision, decide_start
+from drs_provider.plan.recovery_instances import RecoveryInstanceView
 
 EXECUTION = "0f9e6d1c-5f0e-5b7e-8d0a-6f6f3a0f1c11"
 OTHER_EXECUTION = "7a1d2c3b-1111-5b7e-8d0a-6f6f3a0f1c22"

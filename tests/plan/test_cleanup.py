@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drs_provider.plan.cleanup import CleanupStep, drill_instances, next_step
+from drs_provider.plan.drs_model import JobView
+from drs_provider.plan.recovery_instances import RecoveryInstanceView
 from tests.plan.rule_builders import instance, job
 
 OWN = "drsjob-1"
@@ -110,3 +112,52 @@ def test_trap_19_whatever_there_is_only_our_drills_instances_go(
     assert found.done == (
         not found.wait_for and not found.terminate and not found.remaining and not found.kept
     )
+
+
+def test_trap_19_what_may_be_the_drills_but_is_not_proven_is_told_and_left() -> None:
+    doubts = [
+        RecoveryInstanceView.from_api(row)
+        for row in (
+            {"recoveryInstanceID": "i-1", "sourceServerID": "s-1", "jobID": OWN},
+            {"recoveryInstanceID": "i-2", "sourceServerID": "s-1", "isDrill": True},
+            {"recoveryInstanceID": "i-3", "jobID": OWN, "isDrill": True},
+            {"ec2InstanceID": "i-4", "sourceServerID": "s-1", "jobID": OWN, "isDrill": True},
+            {"sourceServerID": "s-1", "jobID": OWN, "isDrill": True},
+        )
+    ]
+    others = [
+        RecoveryInstanceView.from_api(row)
+        for row in (
+            {"recoveryInstanceID": "i-6", "sourceServerID": "s-1", "jobID": "drsjob-other"},
+            {"recoveryInstanceID": "i-7", "sourceServerID": "s-7", "isDrill": True},
+            {
+                "recoveryInstanceID": "i-8",
+                "sourceServerID": "s-1",
+                "jobID": OWN,
+                "ec2InstanceState": "TERMINATED",
+            },
+        )
+    ]
+    found = step(
+        instances=[*doubts, *others],
+        known_instance_ids=[],
+        existing_instance_ids={f"i-{number}" for number in range(1, 9)},
+        launched_servers={"s-1"},
+    )
+    assert found.terminate == ()
+    assert found.doubtful == tuple(doubts)
+    assert found.remaining == ("i-1", "i-2", "i-3", "i-4")
+    assert not found.done
+
+
+def test_an_instance_that_a_running_job_names_is_only_waited_for() -> None:
+    terminating = JobView.from_api(
+        {
+            "jobID": "drsjob-2",
+            "type": "TERMINATE",
+            "status": "STARTED",
+            "participatingServers": [{"recoveryInstanceID": "i-s-1"}],
+        }
+    )
+    found = step(jobs=[job(OWN, {"s-1": "LAUNCHED"}), terminating])
+    assert (found.terminate, found.remaining) == ((), ("i-s-1",))

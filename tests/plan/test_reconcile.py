@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from drs_provider.plan.drs_model import JobView
+from drs_provider.plan.ownership import own_jobs
 from drs_provider.plan.reconcile import Quotas, QuotaUsage, busy_servers, quota_usage
+from drs_provider.plan.recovery_instances import instances_by_server
 from tests.plan.rule_builders import NOW, decide, instance, job, owned, rows
 
 SERVERS = ("s-1", "s-2", "s-3")
@@ -228,3 +231,30 @@ def test_quota_usage_counts_every_unfinished_job_once():
     running = job("drsjob-1", {"s-1": "PENDING", "s-2": "PENDING"}, status="STARTED")
     jobs = [running, running, job("drsjob-2", {"s-3": "LAUNCHED"})]
     assert quota_usage(jobs) == QuotaUsage(1, 2)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"recoveryInstanceID": "i-1", "sourceServerID": "s-1", "jobID": "drsjob-9"},
+        {"ec2InstanceID": "i-1", "sourceServerID": "s-1", "isDrill": True},
+        {"recoveryInstanceID": "i-1", "isDrill": True},
+        {"isDrill": True},
+    ],
+)
+def test_trap_20_an_instance_that_drs_does_not_describe_well_blocks_its_server(row):
+    live = instances_by_server([row], ["s-1"])
+    refused = decide(["s-1"], live_instances=live).refused
+    assert "DRS does not tell its" in refused["s-1"]
+    assert decide(["s-1"], live_instances=live, replace_allowed=["s-1"]).launch == (("s-1",),)
+    gone = instances_by_server([row | {"ec2InstanceState": "TERMINATED"}], ["s-1"])
+    assert decide(["s-1"], live_instances=gone).launch == (("s-1",),)
+
+
+def test_trap_16_a_job_of_ours_that_does_not_say_its_type_is_adopted():
+    tags = {"ExecutionId": "execution-1", "WaveNumber": "1"}
+    told = JobView.from_api(
+        {"jobID": "drsjob-1", "tags": tags, "participatingServers": [{"sourceServerID": "s-1"}]}
+    )
+    (own,) = own_jobs([told], execution_id="execution-1", wave_number=1)
+    assert decide(["s-1"], owned_jobs=[own]).launch == ()

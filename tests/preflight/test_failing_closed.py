@@ -11,7 +11,21 @@ from drs_provider.exceptions import (
     DrsIncompleteAnswerError,
     DrsNotInitializedError,
 )
-from tests.preflight.world import BRANCH, MAIN, WEB_1, aws_error, check, codes, found, healthy, plan, wave
+from tests.preflight.world import (
+    BRANCH,
+    DB_1,
+    DB_2,
+    MAIN,
+    WEB_1,
+    WEB_2,
+    aws_error,
+    check,
+    codes,
+    found,
+    healthy,
+    plan,
+    wave,
+)
 
 TWO_TARGETS = plan(
     targets={"main": MAIN, "branch": BRANCH},
@@ -84,13 +98,17 @@ def test_trap_04_live_instances_that_cannot_be_read_block(preflight: str) -> Non
     assert "DescribeRecoveryInstances" in finding.message
 
 
-def test_trap_04_what_was_found_before_an_error_stays_found() -> None:
+def test_trap_04_an_instance_that_cannot_be_read_blocks_its_server() -> None:
     aws = healthy()
     aws.recovered = [
-        {"recoveryInstanceID": "i-1", "sourceServerID": WEB_1},
-        {"recoveryInstanceID": "", "sourceServerID": WEB_1},
+        {"recoveryInstanceID": "", "sourceServerID": WEB_1, "isDrill": True},
+        {"ec2InstanceID": "i-2", "isDrill": True},
     ]
-    assert codes(check(aws).report.blocking) == ["live_instance", "could_not_be_checked"]
+    (finding,) = check(aws, preflight="warn").report.blocking
+    assert finding.code == "live_instance"
+    # The one that names no server may be any server's for which DRS lists no other.
+    assert set(finding.server_ids) == {DB_1, DB_2, WEB_1, WEB_2}
+    assert "sourceServerID" in str(finding.servers)
 
 
 def test_trap_04_a_server_without_an_id_is_no_server() -> None:

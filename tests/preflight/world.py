@@ -165,7 +165,7 @@ class FakeAws:
     def recovery_instances(self, source_server_ids: Iterable[str]) -> list[dict[str, Any]]:
         self._called("recovery_instances")
         self.asked_for_instances = list(source_server_ids)
-        return [row for row in self.recovered if row["sourceServerID"] in self.asked_for_instances]
+        return [row for row in self.recovered if row.get("sourceServerID", DB_1) in self.asked_for_instances]
 
     def active_jobs(self) -> list[dict[str, Any]]:
         self._called("active_jobs")

@@ -371,10 +371,16 @@ async def test_right_that_stays_missing_is_told_as_it_is(drs, opened):
 
 
 async def test_mistake_of_ours_reaches_the_waiters_at_once(drs, opened):
-    drs.jobs_by_id["job-a"] = {"no": "job id"}
+    drs.errors = [KeyError("a mistake")]
     async with watch_jobs(TARGET, ["job-a"], settings=QUICK) as watch:
-        with pytest.raises(KeyError, match="jobID"):
+        with pytest.raises(KeyError, match="a mistake"):
             await soon(anext(watch))
+
+
+async def test_a_job_without_an_id_counts_as_not_found(drs, opened):
+    drs.jobs_by_id["job-a"] = {"status": "STARTED"}
+    async with watch_jobs(TARGET, ["job-a"], settings=QUICK) as watch:
+        assert (await soon(anext(watch))).missing == {"job-a"}
 
 
 async def test_next_returns_none_when_nothing_came_in_time(drs, opened):

@@ -17,11 +17,12 @@ from drs_provider.hooks.errors import AWS_ERRORS, is_conflict, is_quota_exceeded
 from drs_provider.orchestration.launched_into import launched_into
 from drs_provider.orchestration.told_instances import told_instances
 from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.cleanup import CleanupStep, drill_instances, next_step
-from drs_provider.plan.drs_model import JobView, RecoveryInstanceView, parse_jobs
+from drs_provider.plan.cleanup import CleanupStep, doubtful_instances, drill_instances, next_step
+from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.events import Event
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.launch_into import may_be_launched_into
+from drs_provider.plan.recovery_instances import RecoveryInstanceView, instance_ids, parse_instances
 from drs_provider.plan.texts import cause, grouped, named
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, unsettled, wave_jobs
@@ -66,7 +67,8 @@ class TargetState:
         if self.problem is not None:
             return not is_transient(self.problem)
         step = self.step
-        moving = step.wait_for or step.unsettled or set(step.remaining) - self.held
+        unmoved = self.held | instance_ids(step.doubtful)
+        moving = step.wait_for or step.unsettled or set(step.remaining) - unmoved
         return not moving and not any(is_transient(error) for error in self.unread.values())
 
     @property
@@ -108,6 +110,10 @@ class TargetState:
             "terminated here; see to them by hand: disconnect and delete their recovery instances in DRS, which leaves "
             "them in EC2"
             if step.kept
+            else "",
+            f"not terminated, because DRS does not tell all of what proves that they are the drill's: "
+            f"{named(step.doubts)}; look at them in DRS before you terminate by hand"
+            if step.doubtful
             else "",
             f"not terminated, because it is not known whether they existed before: {named(sorted(self.held))}; "
             f"{self._unread_text()}; make the launch configurations readable, or look at them in DRS before you "
@@ -174,18 +180,20 @@ class DrillCleanup:
         own_ids = {job.job_id for job in launches}
         servers = [server for wave in waves for server in wave.server_ids]
         rows = drs.recovery_instances(source_server_ids=servers)
-        views = [RecoveryInstanceView.from_api(row) for row in rows]
-        self._remember(state, {view.instance_id for view in drill_instances(views, own_ids)})
+        views = parse_instances(rows)
+        mine = instance_ids(drill_instances(views, own_ids))
+        self._remember(state, mine)
         logged = dict(state.logged)
         told, unread_log = told_instances(drs, launches, views, state.logged)
         if logged != state.logged:
             self._save(state)
-        named = told | state.recorded
-        there, unproven = self._there(state, named)
+        told |= state.recorded
+        started = {server for wave in waves if owned[wave.number] for server in wave.server_ids}
+        doubtful = instance_ids(doubtful_instances(views, own_ids, started))
+        there, unproven = self._there(state, told | doubtful)
         existing = set(there)
-        self._remember(state, named & existing)
-        mine = {view.instance_id for view in drill_instances(views, own_ids)}
-        self._keep(state, {key for key in (mine | named) & existing if may_be_launched_into(there[key])})
+        self._remember(state, told & existing)
+        self._keep(state, {key for key in (mine | told) & existing if may_be_launched_into(there[key])})
         decide = partial(
             next_step,
             instances=views,
@@ -193,6 +201,7 @@ class DrillCleanup:
             jobs=jobs,
             known_instance_ids=state.instance_ids,
             existing_instance_ids=existing,
+            launched_servers=started,
             unsettled={server for wave in waves for server in unsettled(execution, wave, owned[wave.number])},
         )
         state.step = decide(pre_provisioned=state.pre_provisioned)
@@ -223,11 +232,11 @@ class DrillCleanup:
             log.warning("Not terminated, launch configuration of %s cannot be read: %s", server, error)
 
     def _there(
-        self, state: TargetState, named: set[str]
+        self, state: TargetState, others: set[str]
     ) -> tuple[Mapping[str, Mapping[str, Any]], Exception | None]:
         """Return the instances EC2 has, and why it could not be asked: then all that are known may exist."""
         try:
-            rows = self._execution.ec2(state.target).instances(sorted({*state.instance_ids, *named}))
+            rows = self._execution.ec2(state.target).instances(sorted({*state.instance_ids, *others}))
         except (*AWS_ERRORS, DrsError) as error:
             return {key: {} for key in state.instance_ids}, error
         return {key: row for key, row in rows.items() if instance_exists(row)}, None

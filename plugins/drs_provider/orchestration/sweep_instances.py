@@ -15,9 +15,10 @@ from drs_provider.orchestration.launched_into import launched_into
 from drs_provider.orchestration.sweep_executions import Executions, KnownExecution
 from drs_provider.orchestration.sweep_scope import SweepScope
 from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.drs_model import JobView, RecoveryInstanceView, parse_jobs
+from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.identity import TAG_EXECUTION_ID, TAG_PLAN_NAME
 from drs_provider.plan.launch_into import may_be_launched_into
+from drs_provider.plan.recovery_instances import RecoveryInstanceView, parse_instances
 from drs_provider.plan.sweep_conf import SweepConf
 from drs_provider.plan.sweep_instances import (
     DrillInstance,
@@ -89,13 +90,14 @@ class InstanceSweep:
         problems = []
         for target in ways:
             try:
-                instances = _drill_instances(target)
+                instances, doubts = _drill_instances(target)
             except LOOK_ERRORS as error:
                 # What is wrong in one account must not hide the instances of another one.
                 log.warning("Account %s, Region %s: %s", target.account_id, target.region, error)
                 problems.append(f"connection {target.connection}, role {target.role or 'none'}: {error}")
                 continue
             self._row(target, "ok", len(instances))
+            self._report.notes += doubts
             return [self._judge(instance, target) for instance in instances]
         self._row(ways[0], "failed", 0)
         place = f"account {ways[0].account_id}, Region {ways[0].region}"
@@ -146,16 +148,24 @@ class InstanceSweep:
 _NOT_THERE: Mapping[str, Any] = {"State": {"Name": "terminated"}}
 
 
-def _drill_instances(target: AwsTarget) -> list[DrillInstance]:
+def _drill_instances(target: AwsTarget) -> tuple[list[DrillInstance], list[str]]:
+    """Return the drill instances of a target, and what is to be said of instances that may be a drill's, or not."""
     access = AwsAccess(SESSION)
     drs = access.drs(target)
-    views = [RecoveryInstanceView.from_api(row) for row in drs.recovery_instances()]
-    drills = [view for view in views if view.is_drill and view.exists]
+    views = [view for view in parse_instances(drs.recovery_instances()) if view.exists]
+    drills = [view for view in views if view.is_drill and view.identified]
+    doubts = [
+        f"account {target.account_id}, Region {target.region}: {view.name} was left alone, because DRS does not tell "
+        f"its {', '.join(view.missing)}"
+        for view in views
+        if "isDrill" in view.missing or not view.identified
+    ]
     jobs = {job.job_id: job for job in parse_jobs(drs.jobs(sorted({v.job_id for v in drills if v.job_id})))}
     rows = access.ec2(target).instances(sorted(view.instance_id for view in drills))
     # DRS learns late that an instance was terminated in EC2.
     there = [view for view in drills if instance_exists(rows.get(view.instance_id, _NOT_THERE))]
-    return [_instance(target, view, jobs.get(view.job_id or ""), rows[view.instance_id]) for view in there]
+    found = [_instance(target, view, jobs.get(view.job_id or ""), rows[view.instance_id]) for view in there]
+    return found, doubts
 
 
 def _instance(

@@ -12,16 +12,9 @@ from drs_provider import keys
 from drs_provider.exceptions import DrsError
 from drs_provider.hooks.ec2_rows import instance_exists, instance_fields
 from drs_provider.hooks.errors import AWS_ERRORS
-from drs_provider.plan.drs_model import (
-    JobView,
-    LogEvent,
-    RecoveryInstanceView,
-    instances_by_server,
-    launched_instances,
-    parse_jobs,
-    parse_log,
-)
+from drs_provider.plan.drs_model import JobView, LogEvent, launched_instances, parse_jobs, parse_log
 from drs_provider.plan.record import ServerRow, job_row, server_phases, server_row
+from drs_provider.plan.recovery_instances import RecoveryInstanceView, instance_ids, instances_by_server
 from drs_provider.plan.verdict import ServerVerdict, WaveVerdict
 from drs_provider.plan.watch import WaveWatch
 from drs_provider.runtime.execution import Execution
@@ -51,7 +44,8 @@ def gather(execution: Execution, watch: WaveWatch) -> Evidence:
     them again; "there is no such instance" is an answer.
     """
     drs = execution.drs(watch.wave.target)
-    evidence = Evidence(jobs=parse_jobs(drs.jobs(watch.job_ids)))
+    jobs = parse_jobs(drs.jobs(watch.job_ids))
+    evidence = Evidence(jobs=tuple(job for job in jobs if job.job_id in watch.job_ids))
     with _noting(evidence, watch):
         evidence.logs = {job.job_id: parse_log(drs.job_log(job.job_id)) for job in evidence.jobs}
         evidence.jobs = tuple(
@@ -59,7 +53,7 @@ def gather(execution: Execution, watch: WaveWatch) -> Evidence:
         )
     with _noting(evidence, watch):
         rows = drs.recovery_instances(source_server_ids=watch.wave.server_ids)
-        evidence.instances = instances_by_server(rows)
+        evidence.instances = instances_by_server(rows, watch.wave.server_ids)
     with _noting(evidence, watch):
         evidence.ec2 = dict(execution.ec2(watch.wave.target).instances(_instance_ids(evidence)))
     return evidence
@@ -76,10 +70,8 @@ def _noting(evidence: Evidence, watch: WaveWatch) -> Iterator[None]:
 
 
 def _instance_ids(evidence: Evidence) -> list[str]:
-    ids = {view.instance_id for view in (evidence.instances or {}).values()}
-    for job in evidence.jobs:
-        ids |= {row.recovery_instance_id for row in job.servers if row.recovery_instance_id}
-    return sorted(ids)
+    ids = instance_ids((evidence.instances or {}).values())
+    return sorted(ids.union(*(job.instance_ids for job in evidence.jobs)))
 
 
 def judge(

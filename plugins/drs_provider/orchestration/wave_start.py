@@ -27,14 +27,8 @@ from drs_provider.hooks.errors import (
 )
 from drs_provider.orchestration.launched_into import require_new_instances
 from drs_provider.orchestration.quota_queue import QuotaQueue
-from drs_provider.plan.drs_model import (
-    JobView,
-    RecoveryInstanceView,
-    instances_by_server,
-    launched_instances,
-    parse_jobs,
-    parse_log,
-)
+from drs_provider.orchestration.told_instances import require_servers
+from drs_provider.plan.drs_model import JobView, launched_instances, parse_jobs, parse_log
 from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import START_INTENT
 from drs_provider.plan.frozen import FrozenWave
@@ -42,6 +36,7 @@ from drs_provider.plan.identity import job_tags
 from drs_provider.plan.ownership import SETTLE_SECONDS, OwnedJob, StartIntent, own_jobs, unsettled_servers
 from drs_provider.plan.queueing import Ticket, holders_text, job_owner, reserved_for
 from drs_provider.plan.reconcile import Quotas, StartDecision, busy_servers, decide_start, quota_usage
+from drs_provider.plan.recovery_instances import RecoveryInstanceView, instance_ids, instances_by_server
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, publish_intents
 from drs_provider.runtime.state_store import TaskState
@@ -116,11 +111,11 @@ class WaveStart:
         owned = own_jobs(
             jobs, execution_id=execution.plan.execution_id, wave_number=wave.number, intents=intents
         )
-        live = instances_by_server(self._drs.recovery_instances(source_server_ids=wave.server_ids))
+        require_servers(wave, owned)
+        rows = self._drs.recovery_instances(source_server_ids=wave.server_ids)
+        live = instances_by_server(rows, wave.server_ids)
         owned = self._with_instances(owned, live.values())
-        instance_ids = {view.instance_id for view in live.values()}
-        for own in owned:
-            instance_ids |= {row.recovery_instance_id for row in own.job.servers if row.recovery_instance_id}
+        launched = instance_ids(live.values()).union(*(own.job.instance_ids for own in owned))
         usage, quotas = quota_usage([*jobs, *self._unseen(owned)]), self._quotas
         decide = partial(
             decide_start,
@@ -129,7 +124,7 @@ class WaveStart:
             owned_jobs=owned,
             busy=_with_owners(busy_servers(jobs, owned), jobs),
             live_instances=live,
-            existing_instance_ids=self._existing(instance_ids),
+            existing_instance_ids=self._existing(launched),
             replace_allowed=execution.plan.conf.get("replace_live_instances") or (),
             quotas=quotas,
             usage=usage,
@@ -178,9 +173,9 @@ class WaveStart:
             servers_in_jobs=quotas.servers_in_jobs,
         )
 
-    def _existing(self, instance_ids: set[str]) -> set[str] | None:
+    def _existing(self, ids: set[str]) -> set[str] | None:
         try:
-            instances = self._execution.ec2(self._wave.target).instances(instance_ids)
+            instances = self._execution.ec2(self._wave.target).instances(ids)
         except (*AWS_ERRORS, DrsFailError) as error:
             log.warning("EC2 could not be asked; instances that DRS names count as existing: %s", error)
             return None

@@ -1,36 +1,27 @@
-"""DRS's answers as typed values.
+"""DRS's jobs and their logs as typed values.
 
-Values of an enum that this package does not know are kept as text (``unknown_values`` shows them), and
-optional members may be missing; an id or a time that is malformed is an error.
+Values of an enum that this package does not know are kept as text (``unknown_values`` shows them). Any member may be
+missing: a row is read as far as it goes, and ``unread`` says what of it could not be. Rows that cannot be told apart
+(a job without an id) are left out, with a line in the log.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from drs_provider.plan.drs_time import parse_time
+from drs_provider.plan.answers import Members
+from drs_provider.plan.recovery_instances import RecoveryInstanceView
 from drs_provider.plan.states import LaunchStatus
+
+log = logging.getLogger(__name__)
 
 JOB_STATUSES = frozenset({"PENDING", "STARTED", "COMPLETED"})
 JOB_TYPES = frozenset({"LAUNCH", "TERMINATE", "CREATE_CONVERTED_SNAPSHOT"})
 RUN_STATUSES = frozenset({"IN_PROGRESS", "SUCCEEDED", "FAILED"})
 LAUNCH_STATUSES = frozenset(status.value for status in LaunchStatus)
-# EC2 states in which the machine is gone, or past saving.
-GONE_EC2_STATES = frozenset({"TERMINATED", "NOT_FOUND", "SHUTTING-DOWN"})
-
-
-def _text(data: Mapping[str, Any], name: str) -> str:
-    value = data.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"DRS sent no {name}: {dict(data)!r}")
-    return value
-
-
-def _time(data: Mapping[str, Any], name: str) -> float | None:
-    value = data.get(name)
-    return None if value is None else parse_time(value)
 
 
 @dataclass(frozen=True)
@@ -48,16 +39,16 @@ class LaunchActionRun:
     failure_reason: str | None = None
 
     @classmethod
-    def from_api(cls, data: Mapping[str, Any]) -> LaunchActionRun:
+    def of(cls, data: Members) -> LaunchActionRun:
         """Read one of ``launchActionsStatus.runs``."""
-        action = data.get("action") or {}
-        action_id = action.get("actionId") or data.get("runId") or ""
+        action = data.part("action")
+        action_id = action.text("actionId") or data.text("runId")
         return cls(
-            name=action.get("name") or action_id or "post-launch action",
+            name=action.text("name") or action_id or "post-launch action",
             action_id=action_id,
-            optional=bool(action.get("optional", False)),
-            status=data.get("status") or "IN_PROGRESS",
-            failure_reason=data.get("failureReason") or None,
+            optional=action.flag("optional") is True,
+            status=data.text("status") or "IN_PROGRESS",
+            failure_reason=data.text("failureReason") or None,
         )
 
 
@@ -65,6 +56,7 @@ class LaunchActionRun:
 class JobServerView:
     """A server in a job.
 
+    :param source_server_id: empty if DRS names only its instance, as terminate jobs of others may
     :param recovery_instance_id: not in any recorded launch job, even of servers that are LAUNCHED; the job's log tells
         it (:func:`launched_instances`), or the recovery instance whose ``jobID`` is the job
     """
@@ -75,17 +67,14 @@ class JobServerView:
     launch_actions: tuple[LaunchActionRun, ...] = ()
 
     @classmethod
-    def from_api(cls, data: Mapping[str, Any]) -> JobServerView:
-        """Read one of ``participatingServers``.
-
-        :raises ValueError: if it has no source server id
-        """
-        runs = (data.get("launchActionsStatus") or {}).get("runs") or ()
+    def of(cls, data: Members) -> JobServerView:
+        """Read one of ``participatingServers``."""
+        runs = data.part("launchActionsStatus").parts("runs")
         return cls(
-            source_server_id=_text(data, "sourceServerID"),
-            launch_status=data.get("launchStatus") or LaunchStatus.PENDING.value,
-            recovery_instance_id=data.get("recoveryInstanceID") or None,
-            launch_actions=tuple(LaunchActionRun.from_api(run) for run in runs),
+            source_server_id=data.text("sourceServerID"),
+            launch_status=data.text("launchStatus") or LaunchStatus.PENDING.value,
+            recovery_instance_id=data.text("recoveryInstanceID") or None,
+            launch_actions=tuple(LaunchActionRun.of(run) for run in runs),
         )
 
 
@@ -94,6 +83,9 @@ class JobView:
     """A DRS job; times are epoch seconds. A job never fails, its servers do.
 
     :param ended_at: None until it is COMPLETED
+    :param servers: none for a job about networks, which has ``participatingResources`` instead
+    :param unnamed: servers of the job that DRS lists without their id
+    :param unread: members in a form that cannot be read, as ``member=value``
     """
 
     job_id: str
@@ -104,22 +96,27 @@ class JobView:
     ended_at: float | None = None
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     servers: tuple[JobServerView, ...] = ()
+    unnamed: tuple[JobServerView, ...] = ()
+    unread: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def from_api(cls, data: Mapping[str, Any]) -> JobView:
-        """Read a ``Job``.
-
-        :raises ValueError: if an id is missing or a time is malformed
-        """
+        """Read a ``Job``; one without ``jobID`` gets an empty id."""
+        job = Members(data)
+        servers = [JobServerView.of(item) for item in job.parts("participatingServers")]
+        ended_at = job.moment("endDateTime")
         return cls(
-            job_id=_text(data, "jobID"),
-            type=data.get("type") or "",
-            initiated_by=data.get("initiatedBy") or "",
-            status=data.get("status") or "PENDING",
-            created_at=_time(data, "creationDateTime"),
-            ended_at=_time(data, "endDateTime"),
-            tags=dict(data.get("tags") or {}),
-            servers=tuple(JobServerView.from_api(item) for item in data.get("participatingServers") or ()),
+            job_id=job.text("jobID"),
+            type=job.text("type"),
+            initiated_by=job.text("initiatedBy"),
+            # Without a status, only an end tells that it does not run any more.
+            status=job.text("status") or ("PENDING" if ended_at is None else "COMPLETED"),
+            created_at=job.moment("creationDateTime"),
+            ended_at=ended_at,
+            tags=job.tags(),
+            servers=tuple(row for row in servers if row.source_server_id),
+            unnamed=tuple(row for row in servers if not row.source_server_id),
+            unread=tuple(job.notes),
         )
 
     @property
@@ -131,6 +128,17 @@ class JobView:
     def server_ids(self) -> frozenset[str]:
         """Source server ids in the job."""
         return frozenset(server.source_server_id for server in self.servers)
+
+    @property
+    def server_count(self) -> int:
+        """How many servers the job holds, those that DRS does not name included."""
+        return len(self.server_ids) + len(self.unnamed)
+
+    @property
+    def instance_ids(self) -> frozenset[str]:
+        """Recovery instance ids that the job names; a terminate job may name nothing else."""
+        rows = (*self.servers, *self.unnamed)
+        return frozenset(row.recovery_instance_id for row in rows if row.recovery_instance_id)
 
     def server(self, source_server_id: str) -> JobServerView | None:
         """Return the job's row of a server, or None if it is not in the job."""
@@ -152,7 +160,7 @@ class JobView:
 
     def lacks_instances(self, views: Iterable[RecoveryInstanceView]) -> bool:
         """Whether a server was launched whose instance neither the job nor one of the recovery instances tells."""
-        told = {view.source_server_id for view in views if view.job_id == self.job_id}
+        told = {view.source_server_id for view in views if view.job_id == self.job_id and view.instance_id}
         return any(
             row.launch_status == LaunchStatus.LAUNCHED
             and row.recovery_instance_id is None
@@ -198,73 +206,32 @@ class LogEvent:
 
     @classmethod
     def from_api(cls, data: Mapping[str, Any], *, job_id: str | None = None) -> LogEvent:
-        """Read a ``JobLog``; DRS does not say in it which job it belongs to.
-
-        :raises ValueError: if it names no event or its time is malformed
-        """
-        event_data = data.get("eventData") or {}
+        """Read a ``JobLog``; DRS does not say in it which job it belongs to."""
+        line = Members(data)
+        details = line.part("eventData")
         return cls(
-            event=_text(data, "event"),
-            at=_time(data, "logDateTime"),
-            source_server_id=event_data.get("sourceServerID") or None,
-            target_instance_id=event_data.get("targetInstanceID") or None,
-            raw_error=event_data.get("rawError") or None,
+            event=line.text("event"),
+            at=line.moment("logDateTime"),
+            source_server_id=details.text("sourceServerID") or None,
+            target_instance_id=details.text("targetInstanceID") or None,
+            raw_error=details.text("rawError") or None,
             job_id=job_id,
         )
 
 
-@dataclass(frozen=True)
-class RecoveryInstanceView:
-    """A recovery instance as DRS knows it.
-
-    :param job_id: the job that launched it; with ``is_drill`` the test of whose it is
-    :param point_in_time: epoch seconds of the snapshot it was launched from
-    """
-
-    recovery_instance_id: str
-    ec2_instance_id: str | None
-    ec2_state: str
-    source_server_id: str
-    job_id: str | None
-    is_drill: bool
-    point_in_time: float | None = None
-
-    @classmethod
-    def from_api(cls, data: Mapping[str, Any]) -> RecoveryInstanceView:
-        """Read a ``RecoveryInstance``. One that does not say that it is a drill's counts as live.
-
-        :raises ValueError: if an id is missing or a time is malformed
-        """
-        instance_id = data.get("ec2InstanceID") or None
-        return cls(
-            recovery_instance_id=_text(data, "recoveryInstanceID"),
-            ec2_instance_id=instance_id,
-            ec2_state=data.get("ec2InstanceState") or "",
-            source_server_id=_text(data, "sourceServerID"),
-            job_id=data.get("jobID") or None,
-            is_drill=data.get("isDrill") is True,
-            point_in_time=_time(data, "pointInTimeSnapshotDateTime"),
-        )
-
-    @property
-    def exists(self) -> bool:
-        """Whether the machine is there; a state that DRS does not tell, or that is new, counts as there."""
-        return self.ec2_state not in GONE_EC2_STATES
-
-    @property
-    def instance_id(self) -> str:
-        """EC2 instance id; DRS gives its recovery instances the same id."""
-        return self.ec2_instance_id or self.recovery_instance_id
-
-
 def parse_jobs(items: Iterable[Mapping[str, Any]]) -> tuple[JobView, ...]:
-    """Read the ``items`` of DescribeJobs."""
-    return tuple(JobView.from_api(item) for item in items)
+    """Read the ``items`` of DescribeJobs; a job without an id cannot be followed, and is left out."""
+    jobs = [JobView.from_api(item) for item in items]
+    for job in jobs:
+        if not job.job_id or job.unread:
+            log.warning("DescribeJobs: job %s, not readable: %s", job.job_id or "without jobID", job.unread)
+    return tuple(job for job in jobs if job.job_id)
 
 
 def parse_log(items: Iterable[Mapping[str, Any]], *, job_id: str | None = None) -> tuple[LogEvent, ...]:
-    """Read the ``items`` of DescribeJobLogItems of one job."""
-    return tuple(LogEvent.from_api(item, job_id=job_id) for item in items)
+    """Read the ``items`` of DescribeJobLogItems of one job; lines that name no event are left out."""
+    events = (LogEvent.from_api(item, job_id=job_id) for item in items)
+    return tuple(event for event in events if event.event)
 
 
 def launched_instances(events: Iterable[LogEvent]) -> dict[str, str]:
@@ -277,18 +244,3 @@ def launched_instances(events: Iterable[LogEvent]) -> dict[str, str]:
         for event in events
         if event.event == "LAUNCH_END" and event.source_server_id and event.target_instance_id
     }
-
-
-def instances_by_server(items: Iterable[Mapping[str, Any]]) -> dict[str, RecoveryInstanceView]:
-    """Read the ``items`` of DescribeRecoveryInstances, by source server.
-
-    DRS keeps one recovery instance per server. Should it list more, one that exists wins, and among those one that is
-    no drill's: it is the one that a launch must not destroy.
-    """
-    found: dict[str, RecoveryInstanceView] = {}
-    for item in items:
-        view = RecoveryInstanceView.from_api(item)
-        known = found.get(view.source_server_id)
-        if known is None or (view.exists, not view.is_drill) > (known.exists, not known.is_drill):
-            found[view.source_server_id] = view
-    return found

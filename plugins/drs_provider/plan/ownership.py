@@ -97,7 +97,8 @@ def own_jobs(
     ours = [i for i in intents if i.execution_id == execution_id and i.wave_number == wave_number]
     owned: list[OwnedJob] = []
     untagged: list[JobView] = []
-    for job in (job for job in listed.values() if job.type == "LAUNCH"):
+    # A job that does not say its type may be a launch, too: only launches get our tags and match an intent.
+    for job in (job for job in listed.values() if job.type in ("LAUNCH", "")):
         if TAG_EXECUTION_ID not in job.tags:
             untagged.append(job)
         elif job.tags[TAG_EXECUTION_ID] == execution_id and job.tags.get(TAG_WAVE_NUMBER) == str(wave_number):

@@ -127,5 +127,5 @@ def _holder(owner: str, jobs: Sequence[JobView]) -> str:
     ids = sorted(job.job_id for job in jobs)
     named = ", ".join(ids[:MAX_JOBS_NAMED])
     more = f" and {len(ids) - MAX_JOBS_NAMED} more" if len(ids) > MAX_JOBS_NAMED else ""
-    servers = sum(len(job.server_ids) for job in jobs)
+    servers = sum(job.server_count for job in jobs)
     return f"{owner}: {len(ids)} jobs with {servers} servers ({named}{more})"

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from drs_provider.plan.drs_model import JobView, RecoveryInstanceView
+from drs_provider.plan.drs_model import JobView
 from drs_provider.plan.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
+from drs_provider.plan.recovery_instances import RecoveryInstanceView
 
 __all__ = [
     "API_MAX_SERVERS",
@@ -94,7 +95,7 @@ def busy_servers(jobs: Iterable[JobView], owned: Iterable[OwnedJob]) -> dict[str
 def quota_usage(jobs: Iterable[JobView]) -> QuotaUsage:
     """Return what the unfinished ones of all jobs of the account and Region take of the quotas."""
     active = {job.job_id: job for job in jobs if not job.completed}
-    return QuotaUsage(len(active), sum(len(job.server_ids) for job in active.values()))
+    return QuotaUsage(len(active), sum(job.server_count for job in active.values()))
 
 
 def decide_start(
@@ -118,7 +119,8 @@ def decide_start(
     - A server in a job of an earlier attempt is launched again only if that job is COMPLETED and its
       instance does not exist: DRS failed to launch it, or the drill was cleaned up since.
     - A server in another running job waits: that job may terminate or replace the instance it has.
-    - A server with a live non-drill instance is refused, unless it may be replaced.
+    - A server with a live non-drill instance, or one that DRS describes too badly to know, is refused, unless it may
+      be replaced.
     - What the quotas have no room for waits.
 
     :param wave_servers: source server ids in the wave's order; launched in that order
@@ -198,9 +200,9 @@ class _Facts:
         return row is not None and row.launch_status == "LAUNCHED" and self._instance_exists(own, server)
 
     def live_instance(self, server: str) -> RecoveryInstanceView | None:
-        """Return the server's non-drill instance if anything says that it lives."""
+        """Return the instance that a launch must not remove, if anything says that it lives."""
         view = self.live.get(server)
-        if view is None or view.is_drill:
+        if view is None or view.replaceable:
             return None
         in_ec2 = self.existing is not None and view.instance_id in self.existing
         return view if view.exists or in_ec2 else None
@@ -244,8 +246,9 @@ class _Obstacles:
 
 def _live_reason(view: RecoveryInstanceView) -> str:
     origin = f" of job {view.job_id}" if view.job_id else ""
+    doubt = f" (DRS does not tell its {', '.join(view.missing)})" if view.missing else ""
     return (
-        f"has the live recovery instance {view.instance_id}{origin}, which DRS would remove; "
+        f"has the live recovery instance {view.instance_id or 'without an id'}{origin}{doubt}, which DRS would remove; "
         "to replace it, name the server in replace_live_instances and have that approved"
     )
 

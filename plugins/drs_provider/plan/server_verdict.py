@@ -6,14 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from drs_provider.plan.drs_model import (
-    JobServerView,
-    JobView,
-    LaunchActionRun,
-    LogEvent,
-    RecoveryInstanceView,
-)
+from drs_provider.plan.drs_model import JobServerView, JobView, LaunchActionRun, LogEvent
 from drs_provider.plan.frozen import FrozenServer, FrozenWave
+from drs_provider.plan.recovery_instances import RecoveryInstanceView
 from drs_provider.plan.states import LaunchStatus
 
 
@@ -182,7 +177,8 @@ def _not_in_its_job(server: FrozenServer, job: JobView, facts: WaveFacts) -> Ser
     verdict = ServerVerdict(server.source_server_id, server.name, server.critical, job_id=job.job_id)
     if not facts.grace_over(job):
         return verdict
-    return failed(verdict, f"job {job.job_id} is COMPLETED without this server")
+    unnamed = f" (DRS lists {len(job.unnamed)} of its servers without their id)" if job.unnamed else ""
+    return failed(verdict, f"job {job.job_id} is COMPLETED without this server{unnamed}")
 
 
 def _judge_launched(

@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from drs_provider.plan.drs_model import JobView, LogEvent, RecoveryInstanceView
+from drs_provider.plan.drs_model import JobView, LogEvent
 from drs_provider.plan.frozen import FrozenServer
 from drs_provider.plan.identity import TAG_ATTEMPT
 from drs_provider.plan.ownership import OwnedJob
+from drs_provider.plan.recovery_instances import RecoveryInstanceView
 from drs_provider.plan.server_verdict import (
     PostLaunchStatus,
     ServerVerdict,

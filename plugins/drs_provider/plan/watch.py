@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from drs_provider.plan.drs_model import JobView, LogEvent, RecoveryInstanceView
+from drs_provider.plan.drs_model import JobView, LogEvent
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.ownership import OwnedJob
+from drs_provider.plan.recovery_instances import RecoveryInstanceView
 from drs_provider.plan.verdict import WaveRules, WaveVerdict, judge_wave
 
 

@@ -14,6 +14,7 @@ from drs_provider.hooks.launch_templates import LaunchTemplate
 from drs_provider.hooks.quotas import DrsQuotas
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.drs_model import JobView, parse_jobs
+from drs_provider.plan.recovery_instances import RecoveryInstanceView, instances_of
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -197,15 +198,15 @@ class RecoveryInstances:
     def __init__(self, drs: DrsReads) -> None:
         self._drs = drs
         self._asked: frozenset[str] = frozenset()
-        self._rows: list[Row] = []
+        self._views: tuple[RecoveryInstanceView, ...] = ()
 
-    def of(self, server_ids: Iterable[str]) -> list[Row]:
-        """Return the rows of these servers."""
+    def of(self, server_ids: Iterable[str]) -> list[RecoveryInstanceView]:
+        """Return what these servers have, or may have."""
         wanted = dict.fromkeys(server_ids)
         if not self._asked.issuperset(wanted):
-            self._rows = self._drs.recovery_instances(wanted)
+            self._views = instances_of(self._drs.recovery_instances(wanted), tuple(wanted))
             self._asked = frozenset(wanted)
-        return [row for row in self._rows if row.get("sourceServerID") in wanted]
+        return [view for view in self._views if view.source_server_id in wanted]
 
 
 class _Known(Generic[T]):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.drs_model import RecoveryInstanceView, instances_by_server
 from drs_provider.plan.model import Plan, Wave
+from drs_provider.plan.recovery_instances import RecoveryInstanceView, by_server
 from drs_provider.plan.run_conf import RunConf
 from drs_provider.plan.states import ExecutionType
 from drs_provider.preflight.aws import TargetReads
@@ -133,8 +133,9 @@ class TargetScope:
     @property
     def earlier_instances(self) -> dict[str, RecoveryInstanceView]:
         """Recovery instances that exist, by server; a launch removes and replaces them."""
-        rows = self.reads.recovery_instances.of(server.source_server_id for server in self.servers)
-        return {server: view for server, view in instances_by_server(rows).items() if view.exists}
+        asked = [server.source_server_id for server in self.servers]
+        views = by_server(self.reads.recovery_instances.of(asked))
+        return {server: view for server, view in views.items() if view.exists}
 
     def named(self, server_ids: Iterable[str]) -> tuple[SourceServer, ...]:
         """Return the servers of this target among these ids."""

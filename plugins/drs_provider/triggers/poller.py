@@ -154,7 +154,7 @@ class JobPoller:
         if self._failures:
             log.info("%s: jobs can be read again, after %d failed polls", self._name, self._failures)
         self._ever_succeeded, self._failures = True, 0
-        by_id = {job["jobID"]: job for job in jobs}
+        by_id = {job["jobID"]: job for job in jobs if job.get("jobID")}
         for waiter in waiters:
             waiter.deliver(at, by_id)
         return jobs

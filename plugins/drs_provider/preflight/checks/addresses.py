@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from drs_provider.hooks.ec2_api import Subnet
+from drs_provider.plan.recovery_instances import instance_ids
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.launches import Launch
 from drs_provider.preflight.scope import TargetScope
@@ -38,7 +39,7 @@ def free_addresses(scope: TargetScope) -> Iterator[Finding]:
 
 
 def _freed(scope: TargetScope, subnet_id: str) -> int:
-    instances = scope.reads.instances(view.instance_id for view in scope.earlier_instances.values())
+    instances = scope.reads.instances(instance_ids(scope.earlier_instances.values()))
     return sum(
         len(interface.get("PrivateIpAddresses") or ())
         for row in instances.values()

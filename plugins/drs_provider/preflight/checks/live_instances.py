@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from drs_provider.plan.drs_model import RecoveryInstanceView
+from drs_provider.plan.recovery_instances import RecoveryInstanceView
 from drs_provider.preflight.findings import Finding, ServerRef, Severity
 from drs_provider.preflight.scope import RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
@@ -21,17 +20,15 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
     """
     servers = {server.source_server_id: server for server in scope.servers}
     replaced: set[str] = set()
-    for row in scope.reads.recovery_instances.of(servers):
-        view = RecoveryInstanceView.from_api(row)
+    for view in scope.reads.recovery_instances.of(servers):
         server = servers.get(view.source_server_id)
         if server is None or not view.exists:
             continue
         finding = _instance_finding(scope, server, view)
         replaced.update(finding.server_ids if finding.overridden else ())
         yield finding
-        failback = _failback_state(row)
-        if failback not in _NOT_FAILING_BACK:
-            yield _failing_back(scope, server, f"instance {view.instance_id}, {failback}")
+        if view.failback_state not in _NOT_FAILING_BACK:
+            yield _failing_back(scope, server, f"instance {view.instance_id}, {view.failback_state}")
     for server in scope.servers:
         if server.direction == "FAILBACK":
             yield _failing_back(scope, server, "replicationDirection FAILBACK")
@@ -46,8 +43,10 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
 
 
 def _instance_finding(scope: TargetScope, server: SourceServer, view: RecoveryInstanceView) -> Finding:
-    where = (server.ref(f"instance {view.instance_id}, {view.ec2_state or 'state unknown'}"),)
-    if view.is_drill:
+    doubt = f", DRS does not tell its {', '.join(view.missing)}" if view.missing else ""
+    detail = f"instance {view.instance_id or 'without an id'}, {view.ec2_state or 'state unknown'}{doubt}"
+    where = (server.ref(detail),)
+    if view.replaceable:
         return Finding(
             "drill_instance_replaced",
             Severity.INFO,
@@ -74,10 +73,6 @@ def _instance_finding(scope: TargetScope, server: SourceServer, view: RecoveryIn
         "knowingly, name the servers in replace_live_instances; preflight: warn does not cover this.",
         servers=where,
     )
-
-
-def _failback_state(row: Mapping[str, Any]) -> str:
-    return str((row.get("failback") or {}).get("state") or "")
 
 
 def _failing_back(scope: TargetScope, server: SourceServer, detail: str) -> Finding:
