@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 
 import pytest
 
@@ -48,9 +49,11 @@ def test_a_dry_run_returns_the_report_with_what_was_overridden_and_by_whom(play:
 def test_the_record_keeps_what_was_overridden_by_whom_and_why(play: Stage) -> None:
     run = play.plan_run(two_waves(), {"preflight": "warn", "reason": "quota is raised"})
     run.go()
-    (override,) = run.stored["overrides"]
+    asked, override = run.stored["overrides"]
+    assert asked["what"] == "preflight"
     assert override["what"].startswith("vcpu_quota_short")
-    assert (override["by"], override["why"]) == ("dr-operator", "quota is raised")
+    for item in (asked, override):
+        assert (item["by"], item["why"]) == ("dr-operator", "quota is raised")
     assert run.stored["preflight"]["counts"]["overridden"] == 1
 
 
@@ -77,3 +80,26 @@ def test_a_healthy_run_asks_iam_about_its_rights(play: Stage) -> None:
     assert play.simulator.calls("SimulatePrincipalPolicy", service="iam")
     assert run.xcom("prepare", keys.PREFLIGHT)["counts"]["block"] == 0
     assert "deployment_id_default" not in run.xcom("prepare", keys.PREFLIGHT)["codes"].get("warn", ())
+
+
+def test_what_the_run_configuration_loosened_is_evidence(play: Stage) -> None:
+    conf = {"skip_gates": True, "preflight": "warn", "cleanup": "keep", "reason": "tabletop"}
+    run = play.plan_run(two_waves(), conf)
+    assert run.go() == "success"
+    told = {item["what"]: item for item in run.stored["overrides"]}
+    assert {"skip_gates", "preflight", "cleanup"} <= set(told)
+    for item in told.values():
+        assert (item["by"], item["why"]) == ("dr-operator", "tabletop")
+    assert run.stored["conf"] == conf
+    page = unescape(next(play.reports.rglob("*.html")).read_text())
+    for text in ("Run configuration", *(item["loosened"].split(":")[0] for item in told.values())):
+        assert text in page
+
+
+def test_the_run_configuration_of_a_refused_run_is_evidence_too(play: Stage) -> None:
+    conf = {"skip_gates": True, "waves": ["no such wave"], "reason": "x" * 20_000}
+    run = play.plan_run(two_waves(), conf)
+    assert run.go() == "failed"
+    assert run.stored["status"] == "FAILED"
+    assert run.stored["conf"]["waves"] == ["no such wave"]
+    assert len(run.record["conf"]["reason"]) == 8000

@@ -8,7 +8,7 @@ import pytest
 from drs_provider.plan.record import ExecutionRecord, close_attempt
 from drs_provider.plan.states import ExecutionStatus
 from drs_provider.report.build import build_report
-from drs_provider.report.page import plainly, report_html, span, utc, words
+from drs_provider.report.page import failure_groups, plainly, report_html, span, utc, words
 from tests.history.world import T0, launched_rows, record_of
 from tests.report.world import failed_recovery, finished_drill, wave_done
 
@@ -96,6 +96,7 @@ def test_the_page_loads_nothing_and_runs_nothing() -> None:
 
 
 NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> {{ 7 * 7 }} {% raw %} \u202eevil"
+CONTROLS = "\x00\x07\x08\x1b[31m\x7f\x85\x9b\u2028\ufdd0\ufffe\U0001ffff\ud800\r\n"
 
 
 def test_texts_of_people_stay_texts() -> None:
@@ -126,6 +127,44 @@ def test_texts_of_people_stay_texts() -> None:
     for tag, attributes in found.elements:
         assert tag not in {"script", "img"}
         assert "onerror" not in attributes
+
+
+def test_control_characters_of_people_and_of_aws_are_shown_escaped() -> None:
+    record = finished_drill(reason=CONTROLS, ticket=CONTROLS, initiated_by=CONTROLS)
+    record["errorMessage"] = CONTROLS
+    record["verdict"] = {"result": "passed", "notes": CONTROLS}
+    for row in record["waves"][0]["serverStatuses"]:
+        row["serverName"] = row["error"] = row["hostname"] = CONTROLS
+    finding = {
+        "severity": "WARN",
+        "overridden": False,
+        "subject": CONTROLS,
+        "message": CONTROLS,
+        "remedy": CONTROLS,
+    }
+    findings = [{**finding, "servers": [], "serverCount": 0}]
+    text = report_html(build_report(record, findings=findings), sha256="0" * 64)
+    assert not (set(CONTROLS) - set("[31m\n")) & set(text)
+    text.encode("utf-8")
+    assert r"\x07\x08\x1b[31m\x7f" in Page(text).text
+
+
+def test_equal_failures_of_many_servers_are_one_row() -> None:
+    failed = [
+        {
+            "waveNumber": 1,
+            "waveName": "web",
+            "sourceServerId": f"s-{n:017d}",
+            "critical": True,
+            "launchStatus": "FAILED",
+            "error": f"no instance i-{n:017x}" if n else "no capacity",
+            "jobId": f"drsjob-{n % 2}",
+        }
+        for n in range(40)
+    ]
+    first, second = failure_groups(failed)
+    assert (first["error"], len(first["servers"]), first["more"]) == ("no capacity", 1, 0)
+    assert (len(second["servers"]), second["more"], set(second["jobs"])) == (10, 29, {"drsjob-0", "drsjob-1"})
 
 
 def refused_record() -> ExecutionRecord:

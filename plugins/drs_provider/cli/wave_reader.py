@@ -13,6 +13,7 @@ from drs_provider.cli.texts import epoch
 from drs_provider.plan.estimates import wave_seconds
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.states import ExecutionType, WaveStatus
+from drs_provider.plan.texts import named
 
 Task = Mapping[str, Any]
 _WAVE_TASKS = (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
@@ -149,7 +150,7 @@ def recorded_wave(wave: Mapping[str, Any]) -> WavePicture:
     ]
     note = str(wave.get("errorMessage") or wave.get("skipReason") or "")
     if failed and not note:
-        note = f"not recovered: {', '.join(failed)}"
+        note = f"not recovered: {named(failed)}"
     return WavePicture(
         wave["waveNumber"],
         wave["waveName"],

@@ -22,6 +22,7 @@ from drs_provider.plan.frozen import FrozenPlan, FrozenWave
 from drs_provider.plan.identity import plan_name_of
 from drs_provider.plan.model import Plan
 from drs_provider.plan.run_conf import RunConf
+from drs_provider.plan.run_conf_overrides import NO_REASON, conf_overrides
 from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.decisions import tell_prepared
 from drs_provider.runtime.execution import DRY_RUN, EXCLUDED, REFUSED, STARTED, Execution, execution_id_of
@@ -128,7 +129,11 @@ class DrsPrepareOperator(BaseOperator):
             given_conf=run.conf,
             preflight=preflight.report.summary(),
             overrides=[
-                {**item, "by": run.initiated_by, "why": conf.reason} for item in preflight.report.overrides()
+                *conf_overrides(conf, plan, by=run.initiated_by),
+                *(
+                    {**item, "by": run.initiated_by, "why": conf.reason or NO_REASON}
+                    for item in preflight.report.overrides()
+                ),
             ],
         )
         waves = freeze_waves(plan, conf, preflight.servers, preflight.snapshots)

@@ -13,6 +13,7 @@ from drs_provider import keys, settings
 from drs_provider.exceptions import DrsConfigurationError, SweepIncompleteError
 from drs_provider.plan.sweep_conf import SweepConf, SweepConfError, parse_sweep_conf
 from drs_provider.plan.sweep_report import report_text
+from drs_provider.plan.texts import message
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.outages import pause
 from drs_provider.runtime.run import RunFacts, RunView
@@ -74,8 +75,10 @@ class DrsSweepOperator(BaseOperator):
         self.log.info("%s", report_text(report))
         if not report["ok"]:
             raise SweepIncompleteError(
-                "the sweep is not complete; its other findings stand in its report:\n"
-                + "\n".join(report["failures"])
+                message(
+                    "the sweep is not complete; its other findings stand in its report:\n"
+                    + "\n".join(report["failures"])
+                )
             )
         return {"ok": True, "findings": len(report["findings"]) + report["findingsLeftOut"]}
 

@@ -23,6 +23,7 @@ from drs_provider.plan.record import (
     apply_wave_result,
     close_attempt,
 )
+from drs_provider.plan.run_conf_overrides import shown_conf
 from drs_provider.plan.states import ExecutionStatus, run_is_green, terminal_status
 from drs_provider.plan.texts import cause, message
 from drs_provider.runtime.decisions import decision_of
@@ -175,6 +176,7 @@ def refused_record(run: RunFacts, view: RunView, *, evidence: str | None = None)
         "initiatedBy": run.initiated_by,
         "dagId": run.dag_id,
         "dagRunId": run.run_id,
+        "conf": shown_conf(run.conf),
         "totalWaves": 0,
         "completedWaves": 0,
         "failedWaves": 0,

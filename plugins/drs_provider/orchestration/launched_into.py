@@ -10,6 +10,7 @@ from drs_provider.hooks.drs_api import DrsApi
 from drs_provider.hooks.errors import AWS_ERRORS
 from drs_provider.plan.frozen import FrozenPlan, FrozenWave
 from drs_provider.plan.launch_into import into_instance
+from drs_provider.plan.texts import named
 from drs_provider.preflight.aws import each
 
 
@@ -58,7 +59,7 @@ def require_new_instances(plan: FrozenPlan, wave: FrozenWave, drs: DrsApi, serve
         told = [f"{names[key]} ({key}) into {instance}" for key, instance in sorted(asked.instances.items())]
         raise ExecutionRefusedError(
             f"wave {wave.number} ({wave.name}) starts nothing: servers are set to launch into a pre-provisioned "
-            f"instance, which a drill would overwrite: {'; '.join(told)}. Remove the launch-into instance from the "
+            f"instance, which a drill would overwrite: {named(told)}. Remove the launch-into instance from the "
             "servers' launch settings, then clear this task, with downstream."
         )
     for error in asked.unread.values():

@@ -20,6 +20,7 @@ from drs_provider.plan.claims import PREPARING, Claim, Conflict
 from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import PREEMPTION, binding, seal
 from drs_provider.plan.preemption import Preemption
+from drs_provider.plan.texts import cause
 from drs_provider.runtime.run import RunView
 from drs_provider.runtime.timeline import emit
 
@@ -45,7 +46,7 @@ def preempt(view: RunView, own: Claim, conflict: Conflict, *, reason: str | None
         arrived = view.pull_from(*address) == sealed
         problem = "it was overwritten at once"
     except AirflowRuntimeError as error:
-        arrived, problem = False, str(error)
+        arrived, problem = False, cause(str(error))
     if not arrived:
         raise ExecutionRefusedError(
             f"{other.name} could not be pre-empted ({problem}); nothing was started. {how_to_end(other)}, then "

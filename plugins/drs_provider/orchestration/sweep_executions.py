@@ -129,7 +129,8 @@ class Executions:
             told += f", or another Airflow's: {NO_OWN_ID}"
             return KnownExecution(Owner(OwnerState.UNPROVEN, self._max_age(record["planId"]), told=told))
         plan = self._scope.plans.get(record["planId"])
-        kept = _was_kept(record.get("cleanup")) or (plan is not None and plan.drill.cleanup == "keep")
+        asked = record.get("conf", {}).get("cleanup") or (plan.drill.cleanup if plan else None)
+        kept = _was_kept(record.get("cleanup")) or asked == "keep"
         owner = Owner(OwnerState.OVER, self._max_age(record["planId"]), kept, told)
         if record["executionType"] != ExecutionType.DRILL:
             return KnownExecution(owner)

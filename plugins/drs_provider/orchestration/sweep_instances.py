@@ -29,6 +29,7 @@ from drs_provider.plan.sweep_instances import (
     instance_kind,
 )
 from drs_provider.plan.sweep_report import Finding, SweepReport
+from drs_provider.plan.texts import cause
 from drs_provider.runtime.aws import AwsAccess
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,9 @@ class InstanceSweep:
             except LOOK_ERRORS as error:
                 # What is wrong in one account must not hide the instances of another one.
                 log.warning("Account %s, Region %s: %s", target.account_id, target.region, error)
-                problems.append(f"connection {target.connection}, role {target.role or 'none'}: {error}")
+                problems.append(
+                    f"connection {target.connection}, role {target.role or 'none'}: {cause(str(error))}"
+                )
                 continue
             self._row(target, "ok", len(instances))
             self._report.notes += doubts

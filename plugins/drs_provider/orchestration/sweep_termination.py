@@ -13,6 +13,7 @@ from drs_provider.orchestration.sweep_instances import LOOK_ERRORS
 from drs_provider.plan.events import Event
 from drs_provider.plan.sweep_conf import SweepConf
 from drs_provider.plan.sweep_instances import OwnerState
+from drs_provider.plan.texts import cause
 from drs_provider.runtime.state_store import TaskState
 from drs_provider.runtime.timeline import emit
 
@@ -87,7 +88,7 @@ def terminate(
     except TaskStoppedError:
         raise
     except LOOK_ERRORS as error:
-        return Progress(str(error), hopeless=True)
+        return Progress(cause(str(error)), hopeless=True)
     unfinished = [target for target in targets if not target.done]
     if not unfinished:
         jobs = sorted(job for target in targets for job in target.terminate_jobs)

@@ -16,6 +16,7 @@ from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.states import WaveOutcome, WaveStatus
+from drs_provider.plan.texts import message, named
 from drs_provider.runtime.cleanups import told_cleanup
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, start_task_id, wave_jobs
@@ -150,7 +151,7 @@ def _end(
         result |= _what_runs(execution, wave, status, started)
     result["status"] = status.value
     if error:
-        result["errorMessage"] = _with_running_jobs(error, started, result)
+        result["errorMessage"] = message(_with_running_jobs(error, started, result))
     outcome = WaveOutcome(
         wave.number, wave.selected, status, len(wave.servers), result.get("serversRecovered", 0)
     )
@@ -161,7 +162,7 @@ def _with_running_jobs(error: str, started: Mapping[str, Any] | None, result: Ma
     ended = {job["jobId"] for job in result.get("jobs", []) if job["status"] == "COMPLETED"}
     # A job that DRS does not show yet, or that cannot be read now, runs as far as anybody knows.
     running = [job["jobId"] for job in (started or {}).get("jobs", []) if job["jobId"] not in ended]
-    return f"{error}; DRS jobs cannot be cancelled, still running: {', '.join(running)}" if running else error
+    return f"{error}; DRS jobs cannot be cancelled, still running: {named(running)}" if running else error
 
 
 def _started(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from drs_provider.hooks.errors import AWS_ERRORS
 from drs_provider.plan.drs_model import JobView, LogEvent, launched_instances, parse_jobs, parse_log
 from drs_provider.plan.record import ServerRow, job_row, server_phases, server_row
 from drs_provider.plan.recovery_instances import RecoveryInstanceView, instance_ids, instances_by_server
+from drs_provider.plan.texts import hides, message
 from drs_provider.plan.verdict import ServerVerdict, WaveVerdict
 from drs_provider.plan.watch import WaveWatch
 from drs_provider.runtime.execution import Execution
@@ -51,6 +52,7 @@ def gather(execution: Execution, watch: WaveWatch) -> Evidence:
         evidence.jobs = tuple(
             job.with_instances(launched_instances(evidence.logs[job.job_id])) for job in evidence.jobs
         )
+    _log_whole_texts(evidence)
     with _noting(evidence, watch):
         rows = drs.recovery_instances(source_server_ids=watch.wave.server_ids)
         evidence.instances = instances_by_server(rows, watch.wave.server_ids)
@@ -67,6 +69,19 @@ def _noting(evidence: Evidence, watch: WaveWatch) -> Iterator[None]:
     except (*AWS_ERRORS, DrsError) as error:
         log.warning("Instance data of wave %s is incomplete: %s", watch.wave.number, error)
         evidence.incomplete = f"{evidence.incomplete}; {error}" if evidence.incomplete else str(error)
+
+
+def _log_whole_texts(evidence: Evidence) -> None:
+    """Log what DRS says of failures where results and records keep only a part of it."""
+    for events in evidence.logs.values():
+        for event in events:
+            if event.raw_error and hides(event.raw_error):
+                log.warning("%s of %s: %s", event.event, event.source_server_id or "the job", event.raw_error)
+    for job in evidence.jobs:
+        for row in job.servers:
+            for run in row.launch_actions:
+                if run.failure_reason and hides(run.failure_reason):
+                    log.warning("Action %s of %s: %s", run.name, row.source_server_id, run.failure_reason)
 
 
 def _instance_ids(evidence: Evidence) -> list[str]:
@@ -141,10 +156,10 @@ def completed_wave(
     if not verdict.decided:
         # Only a sensor that was marked as success by hand leads here: the state is evidence, the colour is not.
         status = "FAILED"
-        error = f"wave {wave.number} ({wave.name}) has not ended: {'; '.join(verdict.reasons)}"
+        error = message(f"wave {wave.number} ({wave.name}) has not ended: {'; '.join(verdict.reasons)}")
     elif not verdict.met:
         status = "FAILED"
-        error = f"wave {wave.number} ({wave.name}) failed: {'; '.join(verdict.reasons)}"
+        error = message(f"wave {wave.number} ({wave.name}) failed: {'; '.join(verdict.reasons)}")
     return wave_result(execution, watch, evidence, verdict, status=status, error=error)
 
 

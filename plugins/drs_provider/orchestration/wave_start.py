@@ -37,6 +37,7 @@ from drs_provider.plan.ownership import SETTLE_SECONDS, OwnedJob, StartIntent, o
 from drs_provider.plan.queueing import Ticket, holders_text, job_owner, reserved_for
 from drs_provider.plan.reconcile import Quotas, StartDecision, busy_servers, decide_start, quota_usage
 from drs_provider.plan.recovery_instances import RecoveryInstanceView, instance_ids, instances_by_server
+from drs_provider.plan.texts import cause, grouped, named
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, publish_intents
 from drs_provider.runtime.state_store import TaskState
@@ -223,7 +224,7 @@ class WaveStart:
         self._forget(intent)
         if is_quota_exceeded(error):
             self._refused_for_quota |= dict.fromkeys(
-                intent.servers, f"DRS says that a quota is used up: {error}"
+                intent.servers, f"DRS says that a quota is used up: {cause(str(error))}"
             )
         if not (is_conflict(error) or is_quota_exceeded(error) or is_transient(error)):
             raise error
@@ -268,7 +269,10 @@ class WaveStart:
 
     def _refusal(self, refused: Mapping[str, str]) -> str:
         names = {server.source_server_id: server.name for server in self._wave.servers}
-        lines = [f"{names[server]} ({server}) {reason}" for server, reason in sorted(refused.items())]
+        causes = grouped(
+            (f"{names[server]} ({server})", reason) for server, reason in sorted(refused.items())
+        )
+        lines = [f"{named(servers)} {reason}" for reason, servers in causes.items()]
         return f"wave {self._wave.number} ({self._wave.name}) starts nothing: " + "; ".join(lines)
 
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from drs_provider.plan.texts import message
+
 TIMELINE_LOGGER: Final = "drs.timeline"
 """Every event is logged by this logger, one JSON object a line."""
 
@@ -113,6 +115,6 @@ def event_line(execution_id: str | None, event: Event, at: float, facts: Mapping
         "event": event.value,
         "timestamp": round(at, 3),
         "timestampISO": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds"),
-        **facts,
+        **{name: message(fact) if isinstance(fact, str) else fact for name, fact in facts.items()},
     }
     return json.dumps(record, default=str, sort_keys=True)

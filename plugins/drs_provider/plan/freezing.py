@@ -164,7 +164,7 @@ def freeze_header(
 
     :param given_conf: the run configuration as the caller gave it
     :param preflight: summary of the preflight report
-    :param overrides: findings that were overridden: what, who, why
+    :param overrides: what the run configuration loosened, and findings that were overridden: what, who, why
     """
     hold = plan.drill.hold
     selected = selected_names(plan, conf)

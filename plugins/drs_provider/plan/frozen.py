@@ -132,7 +132,7 @@ class FrozenPlan(Frozen):
     :param incident_time: when the disaster began (RECOVERY), None if not given
     :param notifications: the plan's notifiers: ``events``, ``notifier`` (class path) and ``args``
     :param preflight: summary of the preflight report
-    :param overrides: findings that were overridden: what, who, why
+    :param overrides: what the run configuration loosened, and findings that were overridden: what, who, why
     :param expected: how long it is expected to take; None in plans that an older version froze
     """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from drs_provider.plan.drs_model import LogEvent
+from drs_provider.plan.texts import cause
 
 
 class PhaseName(StrEnum):
@@ -48,6 +49,8 @@ _ENDS = {
     "LAUNCH_END": PhaseName.LAUNCH,  # sent by the service, absent from its model
     "LAUNCH_FAILED": PhaseName.LAUNCH,
 }
+#: The server's own error says more; longest error of a phase, in characters
+MAX_PHASE_ERROR = 120
 PHASE_EVENTS = frozenset(_STARTS) | frozenset(_ENDS)
 
 
@@ -81,7 +84,8 @@ def _apply(phases: dict[PhaseName, Phase], event: LogEvent, at: float) -> None:
         phases[name] = Phase(name, phases[name].start if name in phases else at)
         return
     name = _ENDS[event.event]
-    error = (event.raw_error or event.event) if event.event.endswith(("_FAIL", "_FAILED")) else None
+    failed = event.event.endswith(("_FAIL", "_FAILED"))
+    error = cause(event.raw_error or event.event, MAX_PHASE_ERROR) if failed else None
     phases[name] = replace(phases.get(name, Phase(name, at)), end=at, error=error)
 
 

@@ -37,6 +37,7 @@ from drs_provider.plan.record_types import (
     WaveRow,
     without_empty,
 )
+from drs_provider.plan.run_conf_overrides import shown_conf
 from drs_provider.plan.states import ExecutionStatus, WaveStatus
 
 __all__ = [
@@ -120,6 +121,7 @@ def initial_record(
         "accountContext": contexts[0] if contexts else None,
         "objectives": {_camel(name): value for name, value in plan.objectives.items()},
         "preflight": dict(plan.preflight) or None,
+        "conf": shown_conf(plan.conf),
         "overrides": [dict(item) for item in plan.overrides],
         "totalWaves": len(rows),
         "completedWaves": 0,

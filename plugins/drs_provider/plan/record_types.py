@@ -172,6 +172,7 @@ class ExecutionRecord(TypedDict, total=False):
     accountContext: dict[str, Any]
     objectives: dict[str, Any]
     preflight: dict[str, Any]
+    conf: dict[str, Any]  # the run configuration as it was given, in the caller's own keys
     overrides: list[dict[str, Any]]
     notificationFailures: list[dict[str, Any]]
     verdict: dict[str, Any]

@@ -10,6 +10,10 @@ from drs_provider.plan.drs_model import JobServerView, JobView, LaunchActionRun,
 from drs_provider.plan.frozen import FrozenServer, FrozenWave
 from drs_provider.plan.recovery_instances import RecoveryInstanceView
 from drs_provider.plan.states import LaunchStatus
+from drs_provider.plan.texts import MAX_CAUSE, cause
+
+#: What DRS or an action says of a failure, in characters: the sentence around it has room in a cause
+MAX_RAW = MAX_CAUSE - 60
 
 
 class PostLaunchStatus(StrEnum):
@@ -126,7 +130,7 @@ def failure_cause(events: Iterable[LogEvent], job: JobView, source_server_id: st
         with_text = [event for event in found if event.raw_error]
         if found:
             event = (with_text or found)[-1]
-            return f"{event.event}: {event.raw_error}" if event.raw_error else event.event
+            return f"{event.event}: {cause(event.raw_error, MAX_RAW)}" if event.raw_error else event.event
     return None
 
 
@@ -151,7 +155,7 @@ def judge_server(server: FrozenServer, job: JobView, facts: WaveFacts) -> Server
 
 def failed(verdict: ServerVerdict, error: str) -> ServerVerdict:
     """Return the verdict as a final failure."""
-    return replace(verdict, recovered=False, final=True, error=error)
+    return replace(verdict, recovered=False, final=True, error=cause(error))
 
 
 def _is_failure(event: str) -> bool:
@@ -217,18 +221,21 @@ def _instance_problem(verdict: ServerVerdict, facts: WaveFacts) -> tuple[str | N
 
 def _failed_actions(row: JobServerView) -> str:
     runs = [run for run in row.launch_actions if run.status == "FAILED" and not run.optional]
-    texts = [f"{run.name}: {run.failure_reason}" if run.failure_reason else run.name for run in runs]
+    texts = [
+        f"{run.name}: {cause(run.failure_reason, MAX_RAW)}" if run.failure_reason else run.name
+        for run in runs
+    ]
     return f"post-launch action failed: {'; '.join(texts)}"
 
 
 def _judge_not_launched(verdict: ServerVerdict, job: JobView, facts: WaveFacts) -> ServerVerdict:
-    cause = failure_cause(facts.log_events, job, verdict.source_server_id)
-    because = f" ({cause})" if cause else ""
+    found = failure_cause(facts.log_events, job, verdict.source_server_id)
+    because = f" ({found})" if found else ""
     if verdict.launch_status == LaunchStatus.FAILED:
         return failed(verdict, f"DRS did not launch it{because or ': the job log gives no cause'}")
     if verdict.launch_status == LaunchStatus.TERMINATED:
         return failed(verdict, f"its instance was terminated{because}")
-    if cause is not None and cause.startswith("SERVER_SKIPPED"):
+    if found is not None and found.startswith("SERVER_SKIPPED"):
         return failed(verdict, f"DRS skipped it{because}")
     if facts.grace_over(job):
         return failed(

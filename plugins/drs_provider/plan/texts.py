@@ -18,8 +18,10 @@ MAX_MESSAGE: Final = 8_000
 NAMES_SHOWN: Final = 10
 """How many names a message lists before it counts the rest."""
 
-_ENCODED: Final = re.compile(r"(Encoded authorization failure message: ?)\S{40,}")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_ENCODED: Final = re.compile(r"(Encoded authorization failure message: ?)[A-Za-z0-9_+/=-]{40,}")
+_CONTROL: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U0001fffe\U0001ffff]"
+)
 # What differs between messages of one cause: request IDs, and IDs of the resource that the message is about.
 _IDS: Final = re.compile(
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
@@ -52,10 +54,20 @@ def message(text: str) -> str:
     return cause(text, MAX_MESSAGE)
 
 
+def hides(text: str) -> bool:
+    """Tell whether :func:`cause` leaves something of a text out, so that the log must have it."""
+    return cause(text) != text
+
+
 def named(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
     """Return the first names, and how many there are more: ``a, b and 3 more``."""
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def comparable(text: str) -> str:
+    """Return a cause without the IDs that differ between servers, for comparing only."""
+    return _IDS.sub("…", text)
 
 
 def grouped(causes: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -66,7 +78,7 @@ def grouped(causes: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     found: dict[str, tuple[str, list[str]]] = {}
     for name, text in causes:
         short = cause(text)
-        found.setdefault(_IDS.sub("…", short), (short, []))[1].append(name)
+        found.setdefault(comparable(short), (short, []))[1].append(name)
     return {short: names for short, names in found.values()}
 
 

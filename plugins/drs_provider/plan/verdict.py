@@ -25,6 +25,7 @@ from drs_provider.plan.server_verdict import (
     in_words,
     judge_server,
 )
+from drs_provider.plan.texts import named, told_causes
 
 __all__ = ["PostLaunchStatus", "ServerVerdict", "WaveRules", "WaveVerdict", "judge_wave"]
 
@@ -184,18 +185,22 @@ def _at_deadline(verdict: ServerVerdict, rules: WaveRules) -> ServerVerdict:
 
 def _waiting_reasons(verdicts: Iterable[ServerVerdict], running: Sequence[str]) -> tuple[str, ...]:
     open_servers = sum(not verdict.final for verdict in verdicts)
-    reasons = [f"job {job_id} is running" for job_id in running]
+    verb = "jobs {} are" if len(running) > 1 else "job {} is"
+    reasons = [f"{verb.format(named(running))} running"] if running else []
     if open_servers:
         reasons.append(f"{open_servers} server{'s are' if open_servers != 1 else ' is'} not final")
     return tuple(reasons)
 
 
 def _failure_reasons(verdicts: Sequence[ServerVerdict], rules: WaveRules) -> tuple[str, ...]:
-    reasons = [
-        f"critical server {verdict.name} ({verdict.source_server_id}): {verdict.error}"
-        for verdict in verdicts
-        if verdict.critical and not verdict.recovered
-    ]
+    reasons = told_causes(
+        "critical server",
+        (
+            (f"{verdict.name} ({verdict.source_server_id})", str(verdict.error))
+            for verdict in verdicts
+            if verdict.critical and not verdict.recovered
+        ),
+    )
     recovered = sum(verdict.recovered for verdict in verdicts)
     if recovered < rules.min_launched:
         reasons.append(f"{recovered} of {len(verdicts)} servers recovered, {rules.min_launched} needed")

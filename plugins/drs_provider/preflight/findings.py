@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from drs_provider.plan.drs_time import format_time
+from drs_provider.plan.texts import cause
 
 # Kept well under Airflow's and DynamoDB's limits, which the report shares with other content.
 MAX_REPORT_BYTES = 100_000
@@ -84,7 +85,7 @@ class Finding:
     passing: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", _clip(self.message, _MAX_MESSAGE))
+        object.__setattr__(self, "message", cause(self.message, _MAX_MESSAGE))
 
     @property
     def server_ids(self) -> tuple[str, ...]:
@@ -269,13 +270,9 @@ def _merged(findings: Iterable[Finding]) -> Iterator[Finding]:
     for finding in findings:
         servers = groups.setdefault(replace(finding, servers=()), {})
         for server in finding.servers:
-            servers[replace(server, detail=_clip(server.detail, _MAX_DETAIL))] = None
+            servers[replace(server, detail=cause(server.detail, _MAX_DETAIL))] = None
     for finding, servers in groups.items():
         yield replace(finding, servers=tuple(servers))
-
-
-def _clip(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _names(servers: tuple[ServerRef, ...], shown: int) -> str:

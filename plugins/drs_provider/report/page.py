@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from drs_provider.plan.texts import NAMES_SHOWN, comparable, visible
 from drs_provider.report.timeline import timeline
 
 TEMPLATE = "report.html.j2"
@@ -74,7 +75,8 @@ def _template() -> Template:
 def report_html(report: Mapping[str, Any], *, sha256: str) -> str:
     """Return the report as an HTML page.
 
-    People's texts (names, reasons, comments, errors) are shown as they are and never as markup.
+    People's texts (names, reasons, comments, errors) are shown as they are, control characters escaped, and never as
+    markup.
 
     :param report: see :func:`drs_provider.report.build.build_report`
     :param sha256: hash of the report's JSON file
@@ -84,10 +86,29 @@ def report_html(report: Mapping[str, Any], *, sha256: str) -> str:
     for wave, figures in zip(record["waves"], report["waves"], strict=True):
         servers = list(zip(wave.get("serverStatuses", ()), figures["servers"], strict=True))
         lines.append({"wave": wave, "figures": figures, "servers": servers})
-    return _template().render(
+    page = _template().render(
         report=report,
         record=record,
         waves=lines,
+        failures=failure_groups(report["failedServers"]),
         timeline=timeline(record),
         sha256=sha256,
     )
+    # Nothing of the template itself is a control character, and HTML may hold none.
+    return visible(page)
+
+
+def failure_groups(failed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return failed servers by wave and cause: the first of each, how many there are more, and their jobs."""
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for server in failed:
+        error = server.get("error", "not launched before the wave ended")
+        key = (server["waveNumber"], server["launchStatus"], comparable(error))
+        group = groups.setdefault(key, {**server, "error": error, "servers": [], "more": 0, "jobs": {}})
+        if len(group["servers"]) < NAMES_SHOWN:
+            group["servers"].append(server)
+        else:
+            group["more"] += 1
+        if "jobId" in server:
+            group["jobs"][server["jobId"]] = None
+    return list(groups.values())

@@ -13,13 +13,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider.exceptions import TaskStoppedError
 from drs_provider.keys import FAILURE
+from drs_provider.plan.texts import message
 from drs_provider.runtime.run import RunView
 
 R = TypeVar("R")
 
 
 def tells_failure(method: Callable[..., R]) -> Callable[..., R]:
-    """Wrap ``execute`` or a resume method: an error is written to the XCom ``failure``, then raised on."""
+    """Wrap ``execute`` or a resume method: an error is written to the XCom ``failure``, cut, then raised on whole."""
 
     @wraps(method)
     def wrapper(self: Any, context: Mapping[str, Any], *args: Any, **kwargs: Any) -> R:
@@ -28,7 +29,9 @@ def tells_failure(method: Callable[..., R]) -> Callable[..., R]:
         except (AirflowSkipException, TaskStoppedError):
             raise
         except Exception as error:
-            RunView(context).push(FAILURE, {"errorType": type(error).__name__, "message": str(error)})
+            RunView(context).push(
+                FAILURE, {"errorType": type(error).__name__, "message": message(str(error))}
+            )
             raise
 
     return wrapper

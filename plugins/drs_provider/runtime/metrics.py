@@ -11,6 +11,7 @@ from drs_provider.plan.events import Event
 from drs_provider.plan.identity import role_session_name
 from drs_provider.plan.metrics import execution_metrics
 from drs_provider.plan.record import ExecutionRecord
+from drs_provider.plan.texts import cause
 from drs_provider.runtime.run import RunView
 from drs_provider.runtime.state_store import TaskState
 from drs_provider.runtime.timeline import emit
@@ -33,7 +34,7 @@ def send_metrics(record: ExecutionRecord, state: TaskState, view: RunView) -> No
         facts = _send(record)
     except FAILURES as error:
         log.exception("The metrics could not be sent")
-        view.push(keys.METRICS_FAILURE, str(error))
+        view.push(keys.METRICS_FAILURE, cause(str(error)))
         emit(record["executionId"], Event.METRICS_FAILED, attempt=record["attempt"], error=str(error))
         return
     state.set(sent, True)

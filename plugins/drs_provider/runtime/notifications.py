@@ -15,6 +15,7 @@ from drs_provider.exceptions import DrsConfigurationError, EvidenceError
 from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import NOTIFICATIONS, binding, seal
 from drs_provider.plan.model import Plan
+from drs_provider.plan.texts import cause, clipped
 from drs_provider.runtime.execution import Execution, unseal
 from drs_provider.runtime.run import RunView
 from drs_provider.runtime.timeline import emit
@@ -22,6 +23,8 @@ from drs_provider.runtime.timeline import emit
 log = logging.getLogger(__name__)
 
 FINISHED = "finished"
+#: Longest summary of a message, in characters; ticket fields and text messages hold no more
+MAX_SUMMARY = 1_000
 DEFAULT_TIMEOUT_SECONDS = 30.0
 
 
@@ -35,7 +38,7 @@ def notify(execution: Execution, event: str, summary: str, **facts: Any) -> None
     plan = execution.plan
     drs = {
         "event": event,
-        "summary": summary,
+        "summary": clipped(summary, MAX_SUMMARY),
         "executionId": plan.execution_id,
         "executionType": str(plan.execution_type),
         "planName": plan.plan_name,
@@ -85,7 +88,10 @@ def notify_refused(context: Mapping[str, Any], view: RunView, record: Mapping[st
         "planName": record["planId"],
         "planTitle": record["planName"],
         "event": FINISHED,
-        "summary": f"{record['executionType']} {record['planName']}: {record['status']}, {record['errorMessage']}",
+        "summary": clipped(
+            f"{record['executionType']} {record['planName']}: {record['status']}, {record['errorMessage']}",
+            MAX_SUMMARY,
+        ),
         "record": record,
     }
     for notifier, failure in send(told["notifications"], {**context, "drs": drs}).items():
@@ -106,7 +112,7 @@ def send(notifications: Sequence[Mapping[str, Any]], context: Mapping[str, Any])
         path = notification["notifier"]
         if error := _call(path, notification["args"], context):
             log.error("Notification through %s failed", path, exc_info=error)
-            failed[path] = f"{type(error).__name__}: {error}"
+            failed[path] = cause(f"{type(error).__name__}: {error}")
     return failed
 
 

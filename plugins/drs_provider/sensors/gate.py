@@ -10,6 +10,7 @@ from drs_provider.exceptions import GateClosedError
 from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenGate, FrozenWave
+from drs_provider.plan.texts import named
 from drs_provider.runtime import hitl
 from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
@@ -25,6 +26,8 @@ SKIP_WAVE = "Skip wave"
 
 #: Decisions as records and evidence carry them
 DECISIONS = {APPROVE: "approve", REJECT: "reject", SKIP_WAVE: "skip"}
+#: Who approves that instances are destroyed reads as many names as a dialog holds
+MAX_REPLACED_NAMED = 50
 UNARMED = "unarmed"
 PAUSE = "pause"
 
@@ -148,7 +151,7 @@ def gate_body(execution: Execution, wave: FrozenWave) -> str:
     replaceable = execution.plan.conf.get("replace_live_instances") or ()
     replaced = [server.name for server in wave.servers if server.source_server_id in replaceable]
     if replaced:
-        names = ", ".join(plain_markdown(name) for name in replaced)
+        names = named([plain_markdown(name) for name in replaced], MAX_REPLACED_NAMED)
         lines.append(f"**The live recovery instances of these servers will be destroyed: {names}.**")
     done = _done_so_far(execution)
     if done:
@@ -164,7 +167,7 @@ def _done_so_far(execution: Execution) -> Sequence[str]:
         enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
         result = pull_result(execution, ref.number, enrich)
         if result:
-            failed = ", ".join(plain_markdown(name) for name in result.get("failedServers", [])) or "none"
+            failed = named([plain_markdown(name) for name in result.get("failedServers", [])]) or "none"
             rows.append(
                 f"- wave {ref.number} **{plain_markdown(ref.name)}**: {result['status']}, "
                 f"{result['serversRecovered']} of {result['serversTotal']} servers recovered, failed: {failed}"

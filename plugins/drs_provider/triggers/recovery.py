@@ -20,6 +20,7 @@ from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.progress import latest_time, polled_rows, progress
 from drs_provider.plan.record import ServerRow
 from drs_provider.plan.states import ExecutionType
+from drs_provider.plan.texts import message
 from drs_provider.plan.watch import WaveWatch
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.run import publish_xcom, read_xcom
@@ -92,7 +93,7 @@ class DrsRecoveryTrigger(BaseTrigger):
         try:
             yield TriggerEvent({"status": await self._follow(watch), "memory": watch.memory()})
         except DrsError as error:
-            yield TriggerEvent({"status": "error", "message": str(error), "memory": watch.memory()})
+            yield TriggerEvent({"status": "error", "message": message(str(error)), "memory": watch.memory()})
 
     async def _follow(self, watch: WaveWatch) -> str:
         publisher = Publisher(self, watch)
