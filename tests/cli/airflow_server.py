@@ -198,7 +198,7 @@ class AirflowServer:
         self.requests: list[tuple[str, str, Any]] = []
         self.users: list[str] = []
         self.script: Callable[[str, str, Any], Any] = lambda _method, _path, _body: None
-        self.answered: Callable[[Run, str, dict[str, Any]], None] = _settle
+        self.answered: Callable[[Run, str, dict[str, Any]], None] = settle
         self.tokens_end = False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -331,8 +331,10 @@ class AirflowServer:
         assigned = [each["id"] for each in question["assigned_users"]]
         if assigned and user not in assigned:
             raise Refuse(403, f"User={user} (id={user}) is not a respondent for the task.")
-        self.answered(run, task_id, body)
-        return {"responded_by": {"id": user, "name": user}, "responded_at": iso(run.began + 20)}
+        at = run.began + 20
+        given = {"decision": body["chosen_options"][0], "respondedBy": user, "respondedAt": at}
+        self.answered(run, task_id, given | {"respondedById": f"id-of-{user}"})
+        return {"responded_by": {"id": f"id-of-{user}", "name": user}, "responded_at": iso(at)}
 
     def _handler(server: AirflowServer) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
@@ -368,10 +370,16 @@ class AirflowServer:
         return Handler
 
 
-def _settle(run: Run, task_id: str, body: dict[str, Any]) -> None:
+def settle(run: Run, task_id: str, given: dict[str, Any]) -> None:
     """What a gate does with an answer that counts."""
     del run.questions[task_id]
-    run.tasks[task_id] = "failed" if body["chosen_options"] == ["Reject"] else "success"
+    tell(run, task_id, given)
+    run.tasks[task_id] = "failed" if given["decision"] == "Reject" else "success"
+
+
+def tell(run: Run, task_id: str, given: dict[str, Any]) -> None:
+    """What a gate tells of the answers that it has."""
+    run.xcoms.setdefault((task_id, keys.GATE_ANSWERS), {"responses": []})["responses"].append(given)
 
 
 def _task(run: Run, task_id: str) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
+from drs_provider import keys
 from drs_provider.cli.api import Api, ApiError, path
 from drs_provider.cli.executions import Execution
 from drs_provider.cli.exit_codes import CliError, ExitCode
@@ -16,17 +18,19 @@ from drs_provider.cli.login import login_of
 from drs_provider.cli.output import Output
 from drs_provider.cli.picture import Question
 from drs_provider.cli.reader import Reader
-from drs_provider.cli.texts import command, one_line, wave_number
+from drs_provider.cli.texts import command, epoch, one_line, wave_number
 
 # The options' names are what the gates offer; a test holds them against the sensors.
 APPROVE, REJECT, SKIP_WAVE = "Approve", "Reject", "Skip wave"
 VERDICTS = {"passed": "Passed", "failed": "Failed"}
 
 # An answer in the moment in which a task begins to wait makes Airflow's scheduler take it for a task that was
-# killed, and start it again 20 s later.
+# killed: it counts, but later.
 _SETTLING_SECONDS = 2.0
-_OUTCOME_SECONDS = 30.0
+_OUTCOME_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
+# Airflow's API tells times to the microsecond, and a float keeps fewer.
+_SAME_SECONDS = 0.001
 _DECIDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
@@ -94,9 +98,9 @@ def _nothing_asked(execution: Execution, what: str) -> CliError:
 
 
 def _answer(reader: Reader, question: Question, option: str, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """Answer, and tell what became of it.
+    """Answer, and return what was decided.
 
-    :raises CliError: if the user may not, somebody was quicker, or the answer does not count
+    :raises CliError: if the user may not, somebody was quicker, the answer does not count, or that is not known yet
     """
     age = time.time() - question.opened_at
     if 0 <= age < _SETTLING_SECONDS:
@@ -107,9 +111,37 @@ def _answer(reader: Reader, question: Question, option: str, inputs: Mapping[str
         answer = execution.api.patch(place, {"chosen_options": [option], "params_input": dict(inputs)})
     except ApiError as error:
         raise _explained(error, question) from error
-    by = answer["responded_by"]["name"]
-    outcome = _outcome(reader, question, by)
-    return {"option": option, "respondedBy": by, "respondedAt": answer["responded_at"], **outcome}
+    given = Given(
+        answer["responded_by"]["id"], answer["responded_by"]["name"], epoch(answer["responded_at"]) or 0.0
+    )
+    state = _outcome(reader, question, given)
+    if state == "unknown":
+        message = (
+            f"Airflow has the answer of {given.login} to {question.label}, which has not acted on it yet"
+        )
+        raise CliError(message, f"see: {command('status', execution.name)}", ExitCode.TIMEOUT)
+    return {
+        "option": option,
+        "respondedBy": given.login,
+        "respondedAt": answer["responded_at"],
+        "state": state,
+    }
+
+
+@dataclass(frozen=True)
+class Given:
+    """An answer that Airflow took.
+
+    :param at: epoch seconds
+    """
+
+    user_id: str
+    login: str
+    at: float
+
+    def is_one_of(self, row: Mapping[str, Any]) -> bool:
+        """Whether a gate's row about an answer is about this one."""
+        return row.get("respondedById") == self.user_id and abs(row["respondedAt"] - self.at) < _SAME_SECONDS
 
 
 def _explained(error: ApiError, question: Question) -> CliError:
@@ -124,36 +156,45 @@ def _explained(error: ApiError, question: Question) -> CliError:
     return error
 
 
-def _outcome(reader: Reader, question: Question, by: str) -> dict[str, Any]:
-    """Wait until the gate has dealt with the answer: it may ask for a second person, or refuse this one."""
+def _outcome(reader: Reader, question: Question, given: Given) -> str:
+    """Wait until the gate has dealt with the answer, and return what it made of it.
+
+    Airflow accepts an answer before anybody has looked whether it counts.
+
+    :raises CliError: if it does not count
+    """
     deadline = time.monotonic() + _OUTCOME_SECONDS
-    while time.monotonic() < deadline:
+    while True:
         state = reader.execution.tasks().get(question.task_id, {}).get("state")
+        told = (reader.execution.xcom(question.task_id, keys.GATE_ANSWERS) or {}).get("responses", [])
+        own = next((row for row in told if given.is_one_of(row)), None)
+        if own is not None and "refused" in own:
+            raise _does_not_count(question, given.login, own["refused"])
         if state in _DECIDED:
-            return {"state": "decided"}
-        if state == "awaiting_input":
-            for asked in reader.read().questions:
-                if asked.task_id == question.task_id:
-                    return _asked_again(asked, question, by)
+            if own is None:
+                raise _overtaken(question, given.login, told)
+            return "decided"
+        if own is not None and keys.waits_for_people(question.task_id, state):
+            return "asked_again"
+        if time.monotonic() >= deadline:
+            return "unknown"
         time.sleep(_LOOK_SECONDS)
-    return {"state": "given"}
 
 
-def _asked_again(asked: Question, before: Question, by: str) -> dict[str, Any]:
-    news = [line for line in asked.body.split("\n\n") if line not in before.body.split("\n\n")]
-    refused = [line for line in news if line.startswith("**Refused")]
-    if refused:
-        reason = one_line(refused[-1].replace("*", "").partition(": ")[2]).rstrip(".")
-        message = f"the answer of {by} to {asked.label} does not count: {reason}"
-        raise CliError(message, f"it waits for {asked.who}", ExitCode.NOT_ALLOWED)
-    return {"state": "asked_again"}
+def _does_not_count(question: Question, login: str, reason: str) -> CliError:
+    message = f"the answer of {login} to {question.label} does not count: {one_line(reason)}"
+    return CliError(message, f"it waits for {question.who}", ExitCode.NOT_ALLOWED)
 
 
-_TEXTS = {
-    "decided": "",
-    "asked_again": "; a second person must approve as well",
-    "given": "; Airflow has not acted on it yet",
-}
+def _overtaken(question: Question, login: str, told: Sequence[Mapping[str, Any]]) -> CliError:
+    """Airflow may take two answers that come at the same moment; only one of them reaches the gate."""
+    counted = [f"{row['decision']} by {row['respondedBy']}" for row in told if "refused" not in row]
+    decided = one_line(", ".join(counted)) or "it ended without an answer"
+    message = f"the answer of {login} to {question.label} came too late: {decided}"
+    return CliError(message, "see: status", ExitCode.CONFLICT)
+
+
+_TEXTS = {"decided": "", "asked_again": "; a second person must approve as well"}
 
 
 def _tell(output: Output, execution: Execution, question: Question, told: Mapping[str, Any]) -> ExitCode:

@@ -37,7 +37,7 @@ MEANINGS: Final[dict[ExitCode, str]] = {
     ExitCode.NOT_FOUND: "no such plan, execution, wave or report",
     ExitCode.CONFLICT: "too late or twice: answered, ended or started already, or nothing to do",
     ExitCode.UNREACHABLE: "Airflow cannot be reached",
-    ExitCode.TIMEOUT: "--timeout passed; the execution goes on",
+    ExitCode.TIMEOUT: "--timeout passed, or whether an answer counts is not known yet; the execution goes on",
     ExitCode.NOT_STARTABLE: "the plan cannot start now: paused, withdrawn, stale or with import errors",
     ExitCode.WARNINGS: "preflight: warnings only",
     ExitCode.BLOCKED: "preflight: an execution would not start",

@@ -64,7 +64,8 @@ class Question:
     """What the execution asks people.
 
     :param wave_number: number of the wave behind the gate; 0 for a drill's hold
-    :param approvers: ids of the users who may answer; empty: whoever may edit the run
+    :param approvers: logins of those who may answer; empty: whoever may edit the run
+    :param notes: what became of the answers so far
     :param deadline: epoch seconds; None if unknown
     :param on_timeout: what becomes of it then
     """
@@ -79,6 +80,7 @@ class Question:
     opened_at: float
     deadline: float | None = None
     on_timeout: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def is_gate(self) -> bool:
@@ -111,6 +113,7 @@ class Question:
                 "openedAt": self.opened_at,
                 "deadline": self.deadline,
                 "onTimeout": self.on_timeout or None,
+                "notes": list(self.notes) or None,
             }
         )
 

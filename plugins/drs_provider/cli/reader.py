@@ -155,8 +155,11 @@ class Reader:
         role = role_of(task_id) or keys.TaskRole(task_id)
         opened = epoch(detail["created_at"]) or time.time()
         deadline, policy = None, ""
+        approvers = tuple(str(user["id"]) for user in detail.get("assigned_users") or ())
         if frozen := self._frozen.get(role.wave_number):
             deadline, policy = opened + frozen.gate.timeout_seconds, frozen.gate.on_timeout
+            # Airflow's own assignment is empty where its user ids are no logins.
+            approvers = frozen.gate.approvers or approvers
         elif task_id == keys.HOLD_DRILL and header:
             oldest = header["started_at"] + header["max_age_seconds"]
             deadline, policy = min(opened + header["hold"]["timeout_seconds"], oldest), "not verified"
@@ -167,7 +170,8 @@ class Reader:
             subject=str(detail["subject"]),
             body=str(detail.get("body") or ""),
             options=tuple(detail["options"]),
-            approvers=tuple(str(user["id"]) for user in detail.get("assigned_users") or ()),
+            approvers=approvers,
+            notes=_notes(self.execution.xcom(task_id, keys.GATE_ANSWERS) or {}),
             opened_at=opened,
             deadline=deadline,
             on_timeout=policy,
@@ -210,6 +214,16 @@ class Reader:
             report=str(attempts.get(record["attempt"], {}).get("reportUri", "")),
             left=(record.get("cleanup") or {}).get("left") or (),
         )
+
+
+def _notes(answers: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what became of the answers that a request has had; its text stays that of the first question."""
+    return tuple(
+        f"refused {row['decision']} by {row['respondedBy']}: {row['refused']}"
+        if "refused" in row
+        else f"{row['decision']} by {row['respondedBy']}; a second person must approve"
+        for row in answers.get("responses", ())
+    )
 
 
 def _is_stopping(states: Mapping[str, str | None], waves: Sequence[WavePicture]) -> bool:

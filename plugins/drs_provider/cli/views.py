@@ -93,7 +93,8 @@ def question_lines(picture: Picture, question: Question) -> list[str]:
         commands = [
             command("verdict", picture.name, result, "--notes", "…") for result in ("passed", "failed")
         ]
-    return [f"{question.label} waits for {question.who}{until}", *(f"  {each}" for each in commands)]
+    notes = [f"  {one_line(note)}" for note in question.notes]
+    return [f"{question.label} waits for {question.who}{until}", *notes, *(f"  {each}" for each in commands)]
 
 
 def wave_line(wave: WavePicture) -> str:
@@ -196,7 +197,7 @@ class LineView:
             if self._changed(wave.number, seen) and wave.status != "PENDING":
                 say(f"{clock} {wave_line(wave)}")
         for question in picture.questions:
-            if self._changed(question.task_id, (question.opened_at, question.body)):
+            if self._changed(question.task_id, (question.opened_at, question.body, question.notes)):
                 for line in question_lines(picture, question):
                     say(f"{clock} {_indented(line)}")
         if picture.ended:
