@@ -75,6 +75,7 @@ OPERATIONS = [
         [
             "LaunchTemplateVersions.VersionNumber",
             "LaunchTemplateVersions.LaunchTemplateData.InstanceType",
+            "LaunchTemplateVersions.LaunchTemplateData.InstanceRequirements",
             "LaunchTemplateVersions.LaunchTemplateData.SecurityGroupIds",
             "LaunchTemplateVersions.LaunchTemplateData.NetworkInterfaces.SecondaryPrivateIpAddressCount",
             "LaunchTemplateVersions.LaunchTemplateData.NetworkInterfaces.Ipv4PrefixCount",

@@ -129,6 +129,14 @@ def test_launch_template_of_the_default_version(ec2, ec2_clients):
     assert found.security_group_ids == ("sg-0d5222bb",)
     assert found.private_ips == ("10.0.0.7",)
     assert found.interfaces[0].address_count == 3
+    assert not found.by_attributes
+
+
+def test_a_template_that_names_attributes_in_place_of_a_type():
+    data = {"InstanceRequirements": {"VCpuCount": {"Min": 2}, "MemoryMiB": {"Min": 4096}}}
+    row = {"LaunchTemplateId": "lt-1", "VersionNumber": 1, "LaunchTemplateData": data}
+    found = LaunchTemplate.from_api(row)
+    assert (found.instance_type, found.by_attributes) == ("", True)
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,23 @@ def test_servers_without_an_instance_type_are_named() -> None:
     assert (finding.severity, finding.server_ids) == (Severity.WARN, (DB_1,))
 
 
+@pytest.mark.parametrize(
+    ("template", "settings", "remedy"),
+    [
+        ({"instance_type": ""}, {}, "Name an instance type"),
+        ({"instance_type": "", "by_attributes": True}, {}, "(InstanceRequirements): compare the vCPU quotas"),
+        ({"instance_type": "r99.large"}, {"targetInstanceTypeRightSizingMethod": "BASIC"}, "right-sizing"),
+    ],
+)
+def test_the_remedy_fits_why_a_server_was_not_counted(
+    template: dict[str, Any], settings: dict[str, Any], remedy: str
+) -> None:
+    aws = healthy()
+    aws.templates[TEMPLATE] = replace(networks(TEMPLATE), **template)
+    aws.settings[DB_1] = {"ec2LaunchTemplateID": TEMPLATE, **settings}
+    assert remedy in found(check(aws), "vcpus_not_counted").remedy
+
+
 def test_trap_04_a_quota_that_is_not_listed_is_a_warning() -> None:
     aws = healthy()
     del aws.ec2_quotas[STANDARD]

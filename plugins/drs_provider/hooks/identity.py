@@ -27,8 +27,7 @@ from drs_provider.hooks.identity_causes import (
     Lasts,
 )
 from drs_provider.plan.account import AwsTarget
-
-_MOST_CHARACTERS = 500
+from drs_provider.plan.texts import cause as cause_text
 
 _CLOCK_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 _CLOCK_TEXT = re.compile(r"signature (expired|not yet current)", re.IGNORECASE)
@@ -66,10 +65,10 @@ class Proof:
         target = self.target
         cause = self._refusal(error, role) if isinstance(error, ClientError) else _cause(error)
         profile = f" (profile {self.profile!r})" if self.profile else ""
-        told = " ".join(str(error).split()) or type(error).__name__
+        told = cause_text(" ".join(str(error).split())) or type(error).__name__
         message = (
             f"Connection {target.connection!r}{profile} of target {target.name!r} (account {target.account_id}, Region "
-            f"{target.region}) {cause.text}: {told[:_MOST_CHARACTERS].rstrip('.')}."
+            f"{target.region}) {cause.text}: {told.rstrip('.')}."
         )
         remedy = cause.remedy.format(profile=f" --profile {self.profile}" if self.profile else "")
         if cause.lasts is Lasts.REFUSED:

@@ -52,6 +52,7 @@ class LaunchTemplate:
     :param instance_type: empty if the template leaves it open
     :param own_security_group_ids: groups that it names beside those of its interfaces
     :param security_group_names: groups that it names by name instead of by id
+    :param by_attributes: whether it names attributes in place of a type (``InstanceRequirements``)
     """
 
     template_id: str
@@ -60,6 +61,7 @@ class LaunchTemplate:
     interfaces: tuple[LaunchInterface, ...] = ()
     own_security_group_ids: tuple[str, ...] = ()
     security_group_names: tuple[str, ...] = ()
+    by_attributes: bool = False
 
     @classmethod
     def from_api(cls, row: Mapping[str, Any]) -> LaunchTemplate:
@@ -72,6 +74,7 @@ class LaunchTemplate:
             interfaces=tuple(LaunchInterface.from_api(item) for item in data.get("NetworkInterfaces", [])),
             own_security_group_ids=_distinct(data.get("SecurityGroupIds", [])),
             security_group_names=_distinct(data.get("SecurityGroups", [])),
+            by_attributes=bool(data.get("InstanceRequirements")),
         )
 
     @property

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from drs_provider.plan.model_fields import PATTERN_HINTS
@@ -52,12 +53,12 @@ def _tell(detail: ErrorDetails, parts: Parts, model: type[BaseModel], raw: str |
     if kind == "refused":
         return context["message"], context["remedy"]
     if kind == "missing":
-        return f"`{parts[-1]}` is missing", "add it"
+        return f"`{parts[-1]}` is missing", _how_to_add(parts, model)
     if kind == "extra_forbidden":
         return _unknown_field(parts, model)
     if kind == "string_pattern_mismatch" and context["pattern"] in PATTERN_HINTS:
         what, remedy = PATTERN_HINTS[context["pattern"]]
-        return f"`{value}` is not {what}", remedy
+        return f"`{value[:80]}` is not {what}" if value else f"the text is empty, not {what}", remedy
     if kind == "literal_error":
         return _not_one_of(context["expected"], value)
     if kind in _WRONG_FORM:
@@ -69,24 +70,32 @@ def _unknown_field(parts: Parts, model: type[BaseModel]) -> Told:
     name = str(parts[-1])
     if len(parts) == 3 and parts[0] == "waves" and name in STEP_FIELDS:
         return f"steps (`{name}`) are not available in this version", "remove the field"
-    known = _fields_at(parts[:-1], model)
+    known = list(_fields_at(parts[:-1], model))
     where = f"the fields here are {quoted_list(known)}" if known else "remove it"
     return f"unknown field `{name}`", did_you_mean(name, known, where)
 
 
-def _fields_at(parts: Parts, model: type[BaseModel]) -> list[str]:
+def _how_to_add(parts: Parts, model: type[BaseModel]) -> str:
+    field = _fields_at(parts[:-1], model).get(str(parts[-1]))
+    return f"add it: {field.description.rstrip('.')}" if field and field.description else "add it"
+
+
+def _fields_at(parts: Parts, model: type[BaseModel]) -> dict[str, FieldInfo]:
     current: Any = model
     for part in parts:
         current = _plain_type(current)
         if isinstance(current, type) and issubclass(current, BaseModel):
-            fields = {field.alias or name: field for name, field in current.model_fields.items()}
-            current = fields[str(part)].annotation
+            current = _fields_of(current)[str(part)].annotation
         elif get_origin(current) in (dict, tuple):
             current = get_args(current)[1 if get_origin(current) is dict else 0]
     current = _plain_type(current)
     if not (isinstance(current, type) and issubclass(current, BaseModel)):
-        return []
-    return [field.alias or name for name, field in current.model_fields.items()]
+        return {}
+    return _fields_of(current)
+
+
+def _fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _plain_type(annotation: Any) -> Any:
@@ -163,7 +172,10 @@ def _out_of_bounds(kind: str, context: Mapping[str, Any], value: Any) -> Told | 
         case "less_than_equal":
             return f"{describe(value)} is too large", f"use at most {context['le']}"
         case "string_too_long":
-            return f"the text is longer than {context['max_length']} characters", "shorten it"
+            return (
+                f"the text is longer than {context['max_length']} characters",
+                f"use at most {context['max_length']} characters",
+            )
         case "string_too_short":
             return "the text is empty", "write something"
         case "too_short":
@@ -194,4 +206,9 @@ def empty_fields(data: Any, parts: Parts = ()) -> Iterator[Parts]:
 
 def told_empty(parts: Parts) -> Told:
     """Return message and remedy for a field without a value."""
-    return f"`{parts[-1]}` has no value", "give it one, or remove it"
+    name = parts[-1]
+    if isinstance(name, int):
+        return "the entry has no value", "write it, or remove its line"
+    if "tags" in parts[-2:-1]:
+        return f"tag `{name}` has no value", f'write `{name}: ""` for a tag with an empty value, or remove it'
+    return f"`{name}` has no value", "give it one, or remove it"

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from drs_provider.plan.identity import RESERVED_TAG_KEYS
 
@@ -31,9 +41,34 @@ def refusal(message: str, remedy: str = "") -> PydanticCustomError:
     return PydanticCustomError("refused", "{message}", {"message": message, "remedy": remedy})
 
 
-def _pattern(pattern: str, what: str, remedy: str, max_length: int) -> Any:
+@dataclass(frozen=True)
+class _Form:
+    """Text of a pattern and of a length, checked in this order: what has another form is told so, however long."""
+
+    pattern: str
+    max_length: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        text = core_schema.str_schema(strict=True, pattern=self.pattern)
+        return core_schema.no_info_after_validator_function(self._short_enough, text)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"maxLength": self.max_length, **handler(schema)}
+
+    def _short_enough(self, value: str) -> str:
+        if len(value) > self.max_length:
+            raise refusal(
+                f"the text is longer than {self.max_length} characters",
+                f"shorten it by {len(value) - self.max_length}",
+            )
+        return value
+
+
+def _pattern(pattern: str, what: str, remedy: str, max_length: int) -> _Form:
     PATTERN_HINTS[pattern] = (what, remedy)
-    return Field(strict=True, pattern=pattern, max_length=max_length)
+    return _Form(pattern, max_length)
 
 
 def _duplicates(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -55,7 +90,7 @@ Line = Annotated[
     _pattern(
         r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$",
         "one line of text that is not blank",
-        "remove line breaks and control characters",
+        "write some text on one line, without control characters",
         250,
     ),
 ]
@@ -64,7 +99,7 @@ Message = Annotated[
     _pattern(
         r"^[^\x00-\x08\x0b-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x08\x0b-\x1f\x7f]*$",
         "text that is not blank",
-        "remove control characters",
+        "write some text, without control characters",
         1000,
     ),
 ]
@@ -118,7 +153,7 @@ RoleName = Annotated[
     _pattern(
         r"^[A-Za-z0-9_+=,.@-]+(/[A-Za-z0-9_+=,.@-]+)*$",
         "the name of an IAM role, not its ARN",
-        "give the part after `:role/`; account and partition come from the target",
+        "give its name, for example DRSOrchestrationRole; of an ARN, the part after `:role/`",
         512,
     ),
 ]
@@ -181,12 +216,19 @@ _TAG_CHARACTER = r"""[^\x00-\x1f\x7f!"#$%&'()*,;<>?\[\\\]^`{|}~]"""
 _TAG_TEXT = "letters, digits, blanks and `+ - = . _ : / @`"
 PlanTagKey = Annotated[
     str,
-    _pattern(rf"^{_TAG_CHARACTER}+$", f"a tag key of {_TAG_TEXT}", "AWS refuses other characters", 128),
+    _pattern(
+        rf"^{_TAG_CHARACTER}+$",
+        f"a tag key of {_TAG_TEXT}",
+        "use one or more of these; AWS refuses others",
+        128,
+    ),
     AfterValidator(_plan_tag_key),
 ]
 PlanTagValue = Annotated[
     str,
-    _pattern(rf"^{_TAG_CHARACTER}*$", f"a tag value of {_TAG_TEXT}", "AWS refuses other characters", 256),
+    _pattern(
+        rf"^{_TAG_CHARACTER}*$", f"a tag value of {_TAG_TEXT}", "use only these; AWS refuses others", 256
+    ),
 ]
 SelectorKey = Annotated[str, Field(strict=True, min_length=1, max_length=128)]
 SelectorValue = Annotated[str, Field(strict=True, max_length=256)]

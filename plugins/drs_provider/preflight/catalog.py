@@ -263,8 +263,9 @@ KINDS: dict[str, Kind] = {
     ),
     "vcpus_not_counted": Kind(
         _CAPACITY,
-        "nothing tells which quota a server counts for",
-        "name an instance type in the template",
+        "nothing tells which quota a server counts for: the template names no type, or attributes in its place, or a "
+        "type without a quota that is known",
+        "as the message says",
         drill=(WARN,),
         recovery=(WARN,),
     ),

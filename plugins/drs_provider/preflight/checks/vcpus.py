@@ -59,11 +59,13 @@ class Planned:
 
     :param instance_type: empty if nothing tells
     :param settled: whether it stays that type: DRS does not choose another one at the launch
+    :param by_attributes: whether its template names attributes instead of a type
     """
 
     server: SourceServer
     instance_type: str
     settled: bool
+    by_attributes: bool = False
 
 
 def vcpus(scope: TargetScope) -> Iterator[Finding]:
@@ -91,7 +93,9 @@ def _planned(scope: TargetScope) -> Iterator[Planned]:
     new = {launch.server.source_server_id for launch in launches}
     for launch in launches:
         if launch.template is not None:  # without one: the check of the launch templates says so
-            yield Planned(launch.server, launch.template.instance_type, not launch.settings.right_sizing)
+            template = launch.template
+            settled = not launch.settings.right_sizing
+            yield Planned(launch.server, template.instance_type, settled, template.by_attributes)
     settings = scope.settings
     into = {
         server: settings[server.source_server_id].into_instance
@@ -192,6 +196,23 @@ def _not_counted(scope: TargetScope, item: Planned) -> Finding:
         Severity.WARN,
         scope.subject,
         "nothing tells which vCPU quota servers count for, so they were not counted",
-        "Name an instance type in the servers' launch templates.",
+        _counting(item),
         servers=(item.server.ref(item.instance_type or "no instance type"),),
     )
+
+
+def _counting(item: Planned) -> str:
+    """Return how the vCPUs of a server can be counted all the same."""
+    if item.by_attributes:
+        return (
+            "The launch templates choose types by attributes (InstanceRequirements): compare the vCPU quotas of the "
+            "types that these allow in the Service Quotas console, or put one instance type in their place."
+        )
+    if not item.instance_type:
+        return "Name an instance type in the servers' launch templates."
+    if not item.settled:
+        return (
+            "DRS chooses another type at the launch (right-sizing): compare the vCPU quotas in the Service Quotas "
+            "console, or name a type that the Region offers and switch right-sizing off."
+        )
+    return "Look up the quota of these instance types in the Service Quotas console."
