@@ -8,7 +8,7 @@ from moto.server import ThreadedMotoServer
 from drs_provider.exceptions import DrsAccessDeniedError
 from drs_provider.hooks.clients import AwsClients
 from drs_provider.hooks.ec2_api import Ec2Api
-from drs_provider.hooks.launch_templates import LaunchInterface
+from drs_provider.hooks.launch_templates import LaunchInterface, LaunchTemplate
 from drs_provider.plan.account import AwsTarget
 from tests.hooks.conftest import SESSION_NAME
 from tests.hooks.scripted_aws import Refusal
