@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from embedded import simulated_aws
 from embedded.drill import Drill, Outcome, Reply, approve_everything
 from embedded.needs import CONNECTION
 from embedded.stack import Stack
+from tests.harness.policies import install
 
 SPEED = 240.0
 
@@ -36,8 +38,15 @@ RunPlan = Callable[..., Followed]
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("stacks") / "e2e", speed=SPEED) as running:
+def policies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cluster policies of the stack; without rules, as long as no test sets some."""
+    return install(tmp_path_factory.mktemp("policies") / "config")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, policies: Path) -> Iterator[Stack]:
+    root = tmp_path_factory.mktemp("stacks") / "e2e"
+    with Stack(root, speed=SPEED, settings={"PYTHONPATH": str(policies)}) as running:
         yield running
 
 

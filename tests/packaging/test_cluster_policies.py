@@ -13,45 +13,12 @@ from typing import Any
 import pytest
 
 from tests.contract.repository import DAGS
+from tests.harness.policies import install
 from tests.packaging.support import Installation
 
 pytestmark = pytest.mark.contract
 
 OTHERS = {"drs_erp_three_tier", "drs_shop_two_regions"}
-#: The installation's policies. What `rules` names is refused; it is read at each call, as a policy's own data may be.
-POLICIES = """
-import json, pathlib
-from airflow.exceptions import AirflowClusterPolicySkipDag, AirflowClusterPolicyViolation
-
-def rules():
-    return json.loads(pathlib.Path(__file__).with_name("rules.json").read_text())
-
-def dag_policy(dag):
-    rule = rules().get(dag.dag_id)
-    if rule == "dag" or (rule == "scheduled" and dag.timetable.can_be_scheduled):
-        raise AirflowClusterPolicyViolation("no DAG of the wiki team after Friday noon")
-    if rule == "file" and (pathlib.Path(dag.fileloc).name, dag.relative_fileloc) != ("recovery_plans.py",) * 2:
-        raise AirflowClusterPolicyViolation(f"wrong place: {dag.fileloc}, {dag.relative_fileloc}")
-    if rule == "skip":
-        raise AirflowClusterPolicySkipDag("not in this environment")
-    if rule == "timetable":
-        dag.timetable = type("OfNoPlugin", (type(dag.timetable),), {"__init__": lambda self: None})()
-    if rule == "tag":
-        dag.tags.add("t" * 101)
-    if rule == "large" and len(dag.tasks) > 1:
-        raise AirflowClusterPolicyViolation("too many tasks")
-
-def task_policy(task):
-    rule = rules().get(task.dag_id)
-    if rule == "task":
-        raise AirflowClusterPolicyViolation("no DAG of the wiki team after Friday noon")
-    if rule == "bug":
-        {}["cost_center"]
-    if rule == "owner" and task.owner == "airflow":
-        raise AirflowClusterPolicyViolation("an owner that is not Airflow's default")
-    if rules().get("mutate"):
-        task.queue += "_x"
-"""
 PARSE = """
 import json, os
 from pathlib import Path
@@ -94,10 +61,7 @@ Parses = Callable[..., Any]
 def parses(mounted: Installation, tmp_path: Path) -> Parses:
     """Runs code in a process of its own over a copy of the DAG folder, under policies."""
     shutil.copytree(DAGS, tmp_path / "dags", ignore=shutil.ignore_patterns("__pycache__"))
-    policies = tmp_path / "config"
-    policies.mkdir()
-    (policies / "airflow_local_settings.py").write_text(POLICIES)
-    (policies / "rules.json").write_text("{}")
+    policies = install(tmp_path / "config")
 
     def run(code: str, **settings: str) -> Any:
         settings["AIRFLOW__DRS__STATE_PATH"] = str(tmp_path / "state")
