@@ -57,6 +57,29 @@ def test_a_plan_that_is_refused_is_told_with_the_option_that_helps(drs, export, 
 
 
 @pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ([], "found in there.json, and"),
+        ({}, "found in there.json, and"),
+        ({"statusCode": 403, "body": '{"message": "Forbidden"}'}, "found in there.json, and"),
+        ({"recoveryPlans": [], "protectionGroups": []}, "found in there.json, and"),
+        ({"protectionGroups": EXPORT["protectionGroups"]}, "it has 3 protection groups"),
+        ({"targetAccounts": EXPORT["targetAccounts"]}, "it has 1 target accounts"),
+    ],
+)
+@pytest.mark.parametrize("mode", [(), ("--dry-run",), ("-o", "json")])
+def test_an_import_that_finds_no_plan_is_an_error(drs, tmp_path, content, told, mode):
+    file = tmp_path / "there.json"
+    file.write_text(json.dumps(content))
+    done = drs("plans", "import", str(file), "--to", str(tmp_path / "p"), *WORDS, *mode)
+    assert done.code == ExitCode.REFUSED_INPUT
+    assert "no recovery plan was found" in done.err
+    assert told in done.err
+    assert "`recoveryPlans`" in done.err
+    assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize(
     ("words", "told"),
     [
         ((), "--native"),

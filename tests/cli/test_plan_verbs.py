@@ -112,3 +112,13 @@ def test_a_gate_shows_in_every_drawing():
     assert "gate)" in drawn(plan, "text")
     assert '{{"2 application' in drawn(plan, "mermaid")
     assert "octagon" in drawn(plan, "dot")
+
+
+def test_a_folder_without_plans_is_not_valid(drs, tmp_path):
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "wiki.yaml").write_text("name: wiki\n")
+    (tmp_path / "library.yaml").write_text("targets: {}\n")
+    done = drs("plans", "validate", "--plans", str(tmp_path))
+    assert done.code == ExitCode.REFUSED_INPUT
+    assert f"there is no plan in {tmp_path}" in done.err
+    assert "subfolders" in done.err

@@ -174,6 +174,13 @@ class TestRetry:
         assert done.code == ExitCode.CONFLICT
         assert airflow.sent("POST", CLEAR) == []
 
+    def test_that_airflow_clears_nothing_is_no_success(self, airflow, drs, run):
+        self.failed(run)
+        airflow.script = lambda _method, path, _body: {"task_instances": []} if CLEAR in path else None
+        done = drs("retry", "erp")
+        assert done.code == ExitCode.CONFLICT
+        assert start_of(2) in done.err
+
     def test_an_execution_that_never_started_is_started_anew_instead(self, airflow, drs, run):
         run.tasks[keys.PREPARE] = "failed"
         run.xcoms[keys.PREPARE, keys.FAILURE] = {"message": "preflight refuses the execution"}

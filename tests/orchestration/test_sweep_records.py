@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from drs_provider.exceptions import SweepIncompleteError
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.values import to_item
 from drs_provider.plan.states import ExecutionStatus
@@ -345,3 +346,18 @@ def test_an_own_record_that_cannot_be_read_is_told_and_the_others_are_swept(
     assert first["executionId"] in failure
     assert "IN_PROGRESS" in failure
     assert "IN_PROGRESS" in str(sweeps.error)
+
+
+def test_a_sweep_that_has_nothing_to_look_at_is_no_success(
+    sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No table, and no plan that names an account: told, instead of a green run that looked at nothing."""
+    monkeypatch.setenv("AIRFLOW__DRS__HISTORY_CONNECTION", "")
+    for file in sweeps.plans.iterdir():
+        file.unlink()
+    report = sweeps.sweep()
+    assert "nothing was looked at" in report["failures"][0]
+    assert isinstance(sweeps.error, SweepIncompleteError)
+    sweeps.know("wiki")
+    assert sweeps.sweep()["failures"] == []
+    assert sweeps.error is None

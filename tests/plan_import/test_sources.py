@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 
@@ -9,7 +10,7 @@ import pytest
 
 from drs_provider.plan_import import SourceError, read_sources
 from drs_provider.plan_import.sources import plain
-from tests.plan_import.exports import EXPORT, imported, typed_item
+from tests.plan_import.exports import EXPORT, export, imported, typed_item
 
 
 def test_json_lines_gzip_and_folders(tmp_path):
@@ -41,7 +42,9 @@ def test_one_object_on_one_line_and_files_of_one_name(tmp_path):
         (b"{", "line 1"),
         (b'{"a": 1}\n{"b": ', "line 2"),
         (b'{"planId": 1, "planId": 2}', "`planId` twice"),
-        (b"\xff\xfe", "UTF-8"),
+        (b"\xff\xfe", "empty"),
+        (b"\xff\xfe{", "UTF-16"),
+        (b'{"planId": "\xff"}', "UTF-8"),
         (b"[" * 200_000, "nested"),
     ],
 )
@@ -51,6 +54,67 @@ def test_bad_files_are_refused_by_name(content, words, tmp_path):
     with pytest.raises(SourceError, match=words) as caught:
         read_sources([file])
     assert "bad.json" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"], ids=str
+)
+def test_files_are_read_in_the_encodings_that_shells_write(tmp_path, encoding):
+    """Windows PowerShell's `>` writes UTF-16 with a byte order mark and CRLF."""
+    data = export(note="Grüße")
+    text = json.dumps(data, indent=1, ensure_ascii=False).replace("\n", "\r\n") + "\r\n"
+    (tmp_path / "a.json").write_bytes(text.encode(encoding))
+    (source,) = read_sources([tmp_path / "a.json"])
+    assert source.data == data
+
+
+def as_text(data):
+    return json.dumps(data)
+
+
+def as_base64(data):
+    return base64.b64encode(json.dumps(data).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        {"statusCode": 200, "body": as_text(EXPORT)},
+        {"statusCode": 200, "headers": {"x": "y"}, "body": EXPORT},
+        {"statusCode": 200, "isBase64Encoded": True, "body": as_base64(EXPORT)},
+        [{"statusCode": 200, "body": as_text({name: value})} for name, value in EXPORT.items()],
+        {"Payload": {"statusCode": 200, "body": as_text({"data": EXPORT})}},
+        {"status": "SUCCEEDED", "output": as_text({"Payload": {"body": as_text(EXPORT)}})},
+        {"data": {"data": {"result": EXPORT}}},
+        {"items": [record for records in EXPORT.values() for record in records]},
+        {
+            "body": as_text(
+                {"Items": [typed_item(record) for records in EXPORT.values() for record in records]}
+            )
+        },
+        {
+            "Responses": {
+                "dr-orchestration-tables": [
+                    typed_item(record) for records in EXPORT.values() for record in records
+                ]
+            }
+        },
+        {name: as_text(value) for name, value in EXPORT.items()},
+        as_text(EXPORT),
+        as_text({"body": as_text(EXPORT)}),
+    ],
+)
+def test_exports_are_found_in_their_envelopes(envelope):
+    assert imported(envelope).plans == imported(EXPORT).plans == ("erp_three_tiers",)
+
+
+def test_what_is_wrong_inside_of_an_envelope_is_told_with_its_place():
+    with pytest.raises(SourceError, match=r"body.*`planId` twice"):
+        imported({"body": '{"planId": 1, "planId": 2}'})
+    with pytest.raises(SourceError, match="nested"):
+        imported(json.loads("[" * 600 + "]" * 600))
+    (entry,) = imported({"body": "Forbidden"}).report.entries
+    assert (entry.path, entry.value) == ("body", "Forbidden")
 
 
 def test_missing_files_broken_archives_and_empty_folders(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.cli.output import Output
 from drs_provider.plan_import import (
+    LOOKED_FOR,
     ImportOptions,
     ImportResult,
     ImportSource,
@@ -26,7 +27,7 @@ _COLUMNS = {"outcome": "outcome", "field": "field", "value": "value", "why": "wh
 def import_files(arguments: argparse.Namespace) -> ExitCode:
     """Read the sources, write the plan files, and report what is not the same.
 
-    Exit code 2 if nothing was written, 3 if some plans were refused.
+    Exit code 2 if nothing was written, also because the sources have no plan; 3 if some plans were refused.
     """
     output = Output(arguments.output)
     try:
@@ -37,14 +38,29 @@ def import_files(arguments: argparse.Namespace) -> ExitCode:
             region=arguments.region,
             only=tuple(arguments.only or ()),
         )
-        result = import_plans(_sources(arguments, options), options)
-        paths = () if arguments.dry_run else write(result, Path(arguments.to), overwrite=arguments.overwrite)
+        sources = _sources(arguments, options)
+        result = import_plans(sources, options)
+        writes = result.found["plans"] and not arguments.dry_run
+        paths = write(result, Path(arguments.to), overwrite=arguments.overwrite) if writes else ()
     except (OptionError, SourceError, WriteError) as error:
         raise CliError(str(error), "", ExitCode.REFUSED_INPUT) from error
     _tell(result, [str(path) for path in paths], output, notes=arguments.notes)
+    if not result.found["plans"]:
+        raise _nothing(sources, result)
     if not result.refused:
         return ExitCode.OK
     return ExitCode.PARTIAL if result.plans else ExitCode.REFUSED_INPUT
+
+
+def _nothing(sources: tuple[ImportSource, ...], result: ImportResult) -> CliError:
+    names = ", ".join(source.name for source in sources)
+    there = [f"{count} {kind}" for kind, count in result.found.items() if count]
+    also = f"; it has {' and '.join(there)}" if there else ""
+    return CliError(
+        f"no recovery plan was found in {names}{also}, and nothing was written; looked for {LOOKED_FOR}",
+        "export the plans, and import them together with their protection groups and target accounts",
+        ExitCode.REFUSED_INPUT,
+    )
 
 
 def _sources(arguments: argparse.Namespace, options: ImportOptions) -> tuple[ImportSource, ...]:

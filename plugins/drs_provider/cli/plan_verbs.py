@@ -96,6 +96,11 @@ def validate(arguments: argparse.Namespace) -> ExitCode:
     """Tell everything that is wrong."""
     catalog, output = load_catalog(plans_folder(arguments.plans)), Output(arguments.output)
     problems = _problems_of(catalog, arguments.names)
+    if not catalog.plans and not problems:
+        remedy = (
+            "plan files end in .yaml or .yml, and subfolders are not looked at; name another folder: --plans"
+        )
+        raise CliError(f"there is no plan in {catalog.folder}", remedy, ExitCode.REFUSED_INPUT)
     good = [name for name in catalog.plans if not arguments.names or name in arguments.names]
     if output.for_people:
         for problem in problems:

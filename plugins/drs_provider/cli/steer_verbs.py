@@ -141,6 +141,9 @@ def _clear(execution: Execution, task_ids: Sequence[str]) -> list[str]:
         "reset_dag_runs": True,
     }
     cleared = execution.api.post(f"/dags/{execution.dag_id}/clearTaskInstances", body)
+    if not cleared["task_instances"]:
+        message = f"Airflow found none of these tasks to run again: {', '.join(task_ids)}"
+        raise CliError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
     return sorted(each["task_id"] for each in cleared["task_instances"])
 
 

@@ -78,6 +78,11 @@ class Sweep:
         if history is not None:
             report.history = True
             RecordSweep(history, self._scope, RunView(self._context), report, now=now).run()
+        elif not report.history and not any(self._scope.places()):
+            report.failures.append(
+                "nothing was looked at: no plan names an account, and there is no history table. Set [drs] "
+                "plans_folder or the history_* options, or switch the sweeper off: [drs] sweep_schedule = off"
+            )
         executions = Executions(self._context, self._scope, history)
         judged = InstanceSweep(self._scope, self._conf, executions, report, now=now).run()
         doomed = to_terminate(judged, wish)

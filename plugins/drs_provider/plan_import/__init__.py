@@ -26,6 +26,7 @@ from drs_provider.plan_import.options import (
     account_option,
     parse_account,
 )
+from drs_provider.plan_import.records import LOOKED_FOR
 from drs_provider.plan_import.result import (
     ImportReport,
     ImportResult,
@@ -38,6 +39,7 @@ from drs_provider.plan_import.sources import ImportSource, SourceError, read_sou
 from drs_provider.plan_import.writing import WriteError, write
 
 __all__ = [
+    "LOOKED_FOR",
     "AccountOption",
     "ImportOptions",
     "ImportReport",

@@ -40,6 +40,7 @@ def import_plans(sources: Sequence[ImportSource], options: ImportOptions) -> Imp
     keeps no other plan from being imported.
 
     :raises OptionError: if ``options.only`` names a plan that the sources do not have
+    :raises SourceError: if a source is nested too deeply
     """
     return _Import(collect(sources), options).result()
 
@@ -50,6 +51,7 @@ class _Import:
     def __init__(self, records: Records, options: ImportOptions) -> None:
         self._options = options
         self._records = records
+        self._found = records.counts()
         self._journal = Journal()
         self._journal.add(records.entries)
         self._targets = Targets(records.accounts, options, self._journal)
@@ -68,7 +70,7 @@ class _Import:
         drafts, files = self._proven(drafts, library)
         self._targets.report_unused()
         self._journal.add(leftover_entries(self._read_records(drafts)))
-        return ImportResult(files, tuple(self._refused), sorted_report(self._journal.entries))
+        return ImportResult(files, tuple(self._refused), sorted_report(self._journal.entries), self._found)
 
     def _read_records(self, drafts: list[PlanDraft]) -> Iterator[tuple[Fields, str | None]]:
         """Yield the records that were read to their end, each with its plan; of the others the fault is told."""

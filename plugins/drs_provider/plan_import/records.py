@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from drs_provider.plan_import.fields import Fields, folded, is_empty, leaves, shown
 from drs_provider.plan_import.result import Outcome, ReportEntry
-from drs_provider.plan_import.sources import ImportSource, plain
+from drs_provider.plan_import.sources import ImportSource, SourceError, opened, plain
 
 # Names of the lists that hold records, in exports, API answers, scans and table exports.
 _LISTS: Final = {
@@ -19,10 +19,14 @@ _LISTS: Final = {
     "targetaccounts": "account",
     "accounts": "account",
 }
-_WRAPPERS: Final = frozenset({"items", "item", "data", "body", "results", "putrequest", "configuration"})
+_WRAPPERS: Final = frozenset(
+    {"items", "item", "data", "body", "results", "putrequest", "configuration"}
+    | {"result", "response", "responses", "output", "payload"}
+)
 _CUT_OFF: Final = frozenset({"lastevaluatedkey", "nexttoken"})
 _ENVELOPE: Final = frozenset(
     {"count", "scannedcount", "consumedcapacity", "responsemetadata", "metadata", "success", "statuscode"}
+    | {"headers", "multivalueheaders", "isbase64encoded"}
     | {"schemaversion", "version", "exportedat", "sourceregion", "exportedby", "totalcount", "message"}
 )
 _NATIVE: Final = "recoveryplanarn"
@@ -45,12 +49,33 @@ class Records:
     accounts: list[Fields] = field(default_factory=list)
     entries: list[ReportEntry] = field(default_factory=list)
 
+    def counts(self) -> dict[str, int]:
+        """Return how many records of each kind there are."""
+        return {
+            "plans": len(self.plans) + len(self.native),
+            "protection groups": len(self.groups),
+            "target accounts": len(self.accounts),
+        }
+
+
+LOOKED_FOR: Final = (
+    "objects with `waves`, `planId` or `planName`, lists called `recoveryPlans` or `plans`, and native plans with "
+    "`recoveryPlanArn`, also inside `Items`, `data`, `body` and other envelopes, as objects or as JSON text"
+)
+"""What makes a record a plan, for a message."""
+
 
 def collect(sources: Sequence[ImportSource]) -> Records:
-    """Return the records of all sources; what is none is reported."""
+    """Return the records of all sources; what is none is reported.
+
+    :raises SourceError: if a source is nested too deeply
+    """
     records = Records()
     for source in sources:
-        _Walk(source.name, records).visit("", plain(source.data), None)
+        try:
+            _Walk(source.name, records).visit("", plain(source.data), None)
+        except RecursionError as error:
+            raise SourceError(f"{source.name}: it is nested too deeply") from error
     return records
 
 
@@ -63,7 +88,9 @@ class _Walk:
 
     def visit(self, path: str, data: Any, kind: str | None) -> None:
         """Take what the data hold; ``kind`` is what the list around it says they are."""
-        if isinstance(data, list):
+        if isinstance(data, str) and (carried := opened(self._source, data, is_base64=False)) is not None:
+            self.visit(path, plain(carried), kind)
+        elif isinstance(data, list):
             for position, item in enumerate(data):
                 self.visit(f"{path}[{position}]", item, kind)
         elif not isinstance(data, Mapping):
@@ -87,8 +114,12 @@ class _Walk:
         kept[kind].append(record)
 
     def _open(self, path: str, data: Mapping[str, Any]) -> None:
-        for name, value in data.items():
-            key, place = folded(name), f"{path}.{name}" if path else name
+        is_base64 = any(folded(name) == "isbase64encoded" and value is True for name, value in data.items())
+        for name, given in data.items():
+            key, place, value = folded(name), f"{path}.{name}" if path else name, given
+            if isinstance(given, str) and (key in _LISTS or key in _WRAPPERS):
+                carried = opened(f"{self._source}, {place}", given, is_base64=is_base64)
+                value = given if carried is None else plain(carried)
             if key in _LISTS and isinstance(value, list | Mapping):
                 self.visit(place, value, _LISTS[key])
             elif key in _WRAPPERS and isinstance(value, list | Mapping):

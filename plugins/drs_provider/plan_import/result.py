@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -120,11 +120,13 @@ class ImportResult:
     :param files: plan files and libraries, valid together
     :param refused: plans without a file
     :param report: everything that is not the same as in the sources
+    :param found: how many records of each kind the sources have, those that were not asked for included
     """
 
     files: tuple[PlanFile, ...]
     refused: tuple[RefusedPlan, ...]
     report: ImportReport
+    found: Mapping[str, int]
 
     @property
     def plans(self) -> tuple[str, ...]:
@@ -132,11 +134,12 @@ class ImportResult:
         return tuple(file.plan for file in self.files if file.plan is not None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data for programs: ``plans``, ``files``, ``refused``, ``report``."""
+        """Return plain data for programs: ``plans``, ``files``, ``refused``, ``found``, ``report``."""
         return {
             "plans": list(self.plans),
             "files": [{"name": file.name, "plan": file.plan} for file in self.files],
             "refused": [asdict(plan) for plan in self.refused],
+            "found": dict(self.found),
             "report": self.report.to_dict(),
         }
 

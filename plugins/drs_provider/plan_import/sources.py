@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import zlib
@@ -69,10 +70,25 @@ def _read(file: Path) -> Any:
     if len(content) > MAX_BYTES:
         raise SourceError(f"{file}: larger than {MAX_BYTES // 1024 // 1024} MiB; split it")
     try:
-        text = content.decode("utf-8-sig")
+        # UTF-8, or UTF-16 and UTF-32 with or without a byte order mark: Windows PowerShell's > writes UTF-16.
+        text = content.decode(json.detect_encoding(content))
     except UnicodeDecodeError as error:
-        raise SourceError(f"{file}: it is not UTF-8 text: {error}; export it as JSON") from error
+        raise SourceError(f"{file}: it is not UTF-8 or UTF-16 text: {error}; export it as JSON") from error
     return _parse(file, text)
+
+
+def opened(place: str, text: str, *, is_base64: bool) -> Any:
+    """Return the JSON that an envelope carries as text, or None if the text is not a JSON object or list.
+
+    The proxy answer of an AWS Lambda function and the output of a Step Functions execution carry one.
+
+    :raises SourceError: if an object in it names a key twice, or it is nested too deeply
+    """
+    try:
+        data = _json(place, base64.b64decode(text, validate=True).decode() if is_base64 else text)
+    except ValueError:
+        return None
+    return data if isinstance(data, dict | list) else None
 
 
 def _parse(file: Path, text: str) -> Any:
@@ -94,7 +110,7 @@ def _json_line(file: Path, number: int, line: str) -> Any:
         raise SourceError(f"{file}, line {number}: it is not JSON: {error.msg}") from error
 
 
-def _json(file: Path, text: str) -> Any:
+def _json(file: Path | str, text: str) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         members = dict(pairs)
         if len(members) < len(pairs):
