@@ -6,6 +6,7 @@ import boto3
 import httpx
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from drs_provider.simulator.adapter.current import SimulatorError
 from drs_provider.simulator.adapter.simulation import Simulation
@@ -27,7 +28,11 @@ BRANCH = "222233334444"
 CENTRAL = "eu-central-1"
 ROLE = f"arn:aws:iam::{BRANCH}:role/DRSOrchestrationRole"
 EXTERNAL_ID = "erp-dr-7f3a"
-SHOP_3 = "s-7777777777777777a"
+SHOP_1, SHOP_3 = "s-5555555555555555a", "s-7777777777777777a"
+UNKNOWN_KEY = {
+    "AuthFailure": "not able to validate the provided access credentials",
+    "InvalidAccessKeyId": "does not exist in our records",
+}
 TWO_ACCOUNTS = pytest.mark.drs_scenario("shop_two_regions")
 DENIED = pytest.mark.drs_scenario("denied_rights")
 
@@ -98,15 +103,19 @@ def test_an_account_that_is_not_trusted_cannot_assume(drs_simulator):
         ("dynamodb", "list_tables", "UnrecognizedClientException", 400),
         ("sns", "list_topics", "InvalidClientTokenId", 403),
         ("cloudwatch", "list_metrics", None, None),
+        ("s3", "list_buckets", "InvalidAccessKeyId", 403),
     ],
 )
+@pytest.mark.parametrize("key", ["ASIAUNKNOWN000000000", "AKIAIOSFODNN7EXAMPLE", "testing", "my-key_1.local"])
 @pytest.mark.parametrize("maker", [simulator, in_process], ids=["http", "in_process"])
-def test_unknown_keys_are_refused_by_every_service(maker, service, call, code, status):
-    with maker() as sim, pytest.raises(Exception, match=r"is invalid|not able to validate") as caught:
-        getattr(client(sim, service, "ASIAUNKNOWN000000000", token="t"), call)()
-    if code is not None:
-        assert caught.value.response["Error"]["Code"] == code
-        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+def test_unknown_keys_are_refused_by_every_service(maker, key, service, call, code, status):
+    with maker() as sim, pytest.raises(ClientError) as caught:
+        getattr(client(sim, service, key, token="t"), call)()
+    answer = caught.value.response
+    assert UNKNOWN_KEY.get(code, "is invalid") in answer["Error"]["Message"]
+    if code is not None:  # CloudWatch's depends on the protocol that botocore speaks with it
+        assert answer["Error"]["Code"] == code
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == status
 
 
 @TWO_ACCOUNTS
@@ -227,3 +236,28 @@ def test_open_sessions_can_be_ended(drs_simulator):
     second = drs_simulator.client_in_role("drs", ROLE, CENTRAL, external_id=EXTERNAL_ID)
     assert second.describe_jobs()["items"] == []
     drs_simulator.client("sts").get_caller_identity()  # a user's key is no session
+
+
+@pytest.mark.parametrize("key", ["testing", "AKIAIOSFODNN7EXAMPLE", "my-key_1.local"])
+@pytest.mark.parametrize("maker", [simulator, in_process], ids=["http", "in_process"])
+def test_any_key_can_be_the_first_account_s(maker, key):
+    with maker("shop_two_regions", any_key=True) as sim:
+        for seed in range(2):
+            identity = client(sim, "sts", key).get_caller_identity()
+            assert (identity["Account"], identity["Arn"]) == (
+                ACCOUNT,
+                f"arn:aws:iam::{ACCOUNT}:user/simulator",
+            )
+            drs, ec2 = client(sim, "drs", key), client(sim, "ec2", key)
+            job = start(drs, SHOP_1)
+            sim.finish()
+            assert [row["jobID"] for row in sim.client().describe_jobs()["items"]] == [job["jobID"]]
+            (instance,) = drs.describe_recovery_instances()["items"]
+            (row,) = ec2.describe_instances(InstanceIds=[instance["ec2InstanceID"]])["Reservations"]
+            assert row["OwnerId"] == ACCOUNT
+            # The choice outlives a reset, and keys of roles that are gone stay unknown.
+            role = sim.client_in_role("drs", ROLE, CENTRAL, external_id=EXTERNAL_ID)
+            sim.reset(seed=seed)
+            with refused("UnrecognizedClientException", 403):
+                role.describe_jobs()
+        assert client(sim, "sts", f"AKIA{BRANCH}DRSS").get_caller_identity()["Account"] == BRANCH

@@ -25,7 +25,7 @@ def environment(**more):
 @pytest.mark.integration
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_where_it_is_serves_and_ends_cleanly(number):
-    options = ("--speed", "60", "--scenario", "shop_two_regions", "--seed", "7", "--profile", "quick")
+    options = ("--speed=60", "--scenario=shop_two_regions", "--seed=7", "--profile=quick", "--any-key")
     with subprocess.Popen(command(*options), env=environment(), stdout=subprocess.PIPE, text=True) as program:
         try:
             line = program.stdout.readline()
@@ -38,6 +38,9 @@ def test_it_says_where_it_is_serves_and_ends_cleanly(number):
                 aws_secret_access_key="x",
             )
             assert len(drs.describe_source_servers()["items"]) == 2
+            keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+            sts = boto3.session.Session().client("sts", endpoint_url=url, region_name="eu-west-1", **keys)
+            assert sts.get_caller_identity()["Account"] == "111122223333"
         finally:
             program.send_signal(number)
         rest, _ = program.communicate(timeout=20)

@@ -36,6 +36,11 @@ def _parser() -> argparse.ArgumentParser:
         help=f"a YAML file, or one of: {', '.join(shipped_scenarios())} (default: %(default)s)",
     )
     parser.add_argument("--profile", help="durations: a shipped profile instead of the scenario's")
+    parser.add_argument(
+        "--any-key",
+        action="store_true",
+        help="accept any access key as the first account's own, e.g. AWS_ACCESS_KEY_ID=testing",
+    )
     return parser
 
 
@@ -66,7 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         simulation = Simulation(
-            scenario, speed=options.speed, seed=options.seed, idle_speed=options.idle_speed
+            scenario,
+            speed=options.speed,
+            seed=options.seed,
+            idle_speed=options.idle_speed,
+            any_key=options.any_key,
         )
         activate(simulation)
         server = SimulatorServer(simulation, options.host, options.port)

@@ -206,10 +206,11 @@ def simulator(
     speed: float = 0.0,
     seed: int | None = None,
     start: float | None = None,
+    any_key: bool = False,
     port: int = 0,
 ) -> Iterator[Simulator]:
     """A simulator over HTTP on a free port, in a thread of this process."""
-    with _simulation(scenario, speed=speed, seed=seed, start=start) as simulation:
+    with _simulation(scenario, speed=speed, seed=seed, start=start, any_key=any_key) as simulation:
         server = SimulatorServer(simulation, port=port)
         server.start()
         try:
@@ -225,9 +226,11 @@ def in_process(
     speed: float = 0.0,
     seed: int | None = None,
     start: float | None = None,
+    any_key: bool = False,
 ) -> Iterator[Simulator]:
     """A simulator under moto's ``mock_aws``: boto3 in this process, no server, no aiobotocore."""
-    with _simulation(scenario, speed=speed, seed=seed, start=start) as simulation, gated(simulation):
+    options = {"speed": speed, "seed": seed, "start": start, "any_key": any_key}
+    with _simulation(scenario, **options) as simulation, gated(simulation):
         result = Simulator(simulation, None)
         keys = result.credentials()
         environment = {
@@ -271,7 +274,8 @@ def _marked(request: pytest.FixtureRequest) -> tuple[Any, dict[str, Any]]:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known."""
     config.addinivalue_line(
-        "markers", "drs_scenario(scenario, speed=0, seed=None, start=None): the world of drs_simulator"
+        "markers",
+        "drs_scenario(scenario, speed=0, seed=None, start=None, any_key=False): the world of drs_simulator",
     )
 
 

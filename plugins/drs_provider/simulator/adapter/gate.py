@@ -17,9 +17,10 @@ from drs_provider.simulator.adapter.simulation import Simulation
 from drs_provider.simulator.adapter.wire import (
     WireRequest,
     WireResponse,
+    denied_code,
     expired_code,
-    refusal_codes,
     render_error,
+    unknown_key,
 )
 from drs_provider.simulator.engine.entities import Caller
 from drs_provider.simulator.engine.errors import DrsError, unauthorized_text
@@ -73,19 +74,19 @@ class Gate:
         return _spoil(request, fault, response) if fault is not None else response
 
     def _refuse(self, request: WireRequest, caller: Caller | None) -> WireResponse | None:
-        unknown, denied = refusal_codes(request)
         if caller is None:
             if request.access_key is None:
                 error = DrsError("MissingAuthenticationToken", "Missing Authentication Token")
-            else:
-                error = DrsError(unknown, "The security token included in the request is invalid.")
-            return render_error(request, error)
+                return render_error(request, error)
+            return render_error(request, unknown_key(request))
         if caller.expires_at is not None and caller.expires_at <= time.time():
             text = "The security token included in the request is expired"
             return render_error(request, DrsError(expired_code(request), text))
         action = f"{request.service}:{request.operation}"
         if request.service != "drs" and caller.lacks(action):
-            return render_error(request, DrsError(denied, unauthorized_text(caller.arn, action)))
+            return render_error(
+                request, DrsError(denied_code(request), unauthorized_text(caller.arn, action))
+            )
         return self._refuse_assume_role(request, caller)
 
     def _refuse_assume_role(self, request: WireRequest, caller: Caller) -> WireResponse | None:

@@ -1,6 +1,7 @@
 """Access keys and roles of the scenario's accounts, in moto's IAM and STS.
 
 Every account has one user, ``simulator``, whose access key id is ``AKIA<account id>DRSS``; any secret does.
+Another key is unknown, or with ``any_key`` one more key of the first account's user.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from moto.iam.models import AccessKey, iam_backends
+from moto.iam.models import AccessKey, IAMBackend, iam_backends
 from moto.sts.models import sts_backends
 
 from drs_provider.simulator.engine.entities import Caller
@@ -19,6 +20,9 @@ UNKNOWN_TOKEN = "The security token included in the request is invalid."
 USER = "simulator"
 SECRET_KEY = "simulator-does-not-check-secrets"
 _PARTITION = "aws"
+_TEMPORARY = "ASIA"
+_KEY_UNREAD_BY_MOTO = "AKIAEXAMPLE"
+"""What moto takes for the key of a request whose key does not look like one of AWS's."""
 _CHAINED_SECONDS = 3600
 
 
@@ -30,13 +34,16 @@ def access_key_id(account_id: str) -> str:
 class Identities:
     """Who calls: by access key."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, *, any_key: bool = False) -> None:
         self._scenario = scenario
+        self._any_key = any_key
         self._callers: dict[str, Caller] = {}
         for account_id in scenario.accounts:
             _add_user(account_id)
             for name, role in scenario.accounts[account_id].roles.items():
                 _add_role(account_id, name, role)
+        if any_key:
+            self._adopt(_KEY_UNREAD_BY_MOTO)
 
     def find(self, key: str | None) -> Caller | None:
         """The caller of an access key, None for a key that was never given out."""
@@ -44,6 +51,9 @@ class Identities:
             return None
         if key not in self._callers:
             caller = self._look_up(key)
+            if caller is None and self._any_key and not key.startswith(_TEMPORARY):
+                self._adopt(key)
+                caller = self._look_up(key)
             if caller is None:
                 return None
             self._callers[key] = caller
@@ -99,6 +109,10 @@ class Identities:
             )
         return None
 
+    def _adopt(self, key: str) -> None:
+        backend = iam_backends[next(iter(self._scenario.accounts))][_PARTITION]
+        _add_key(backend, backend.get_user(USER).create_access_key(prefix="AKIA"), key)
+
     def _look_up(self, key: str) -> Caller | None:
         for account_id, backends in list(iam_backends.items()):
             known: AccessKey | None = backends[_PARTITION].access_keys.get(key)
@@ -132,12 +146,14 @@ def _session(account_id: str, key: str) -> tuple[str, float | None]:
 
 def _add_user(account_id: str) -> None:
     backend = iam_backends[account_id][_PARTITION]
-    backend.create_user("us-east-1", USER)
-    key = backend.create_access_key(USER)
-    del backend.access_keys[key.access_key_id]
-    key.access_key_id = access_key_id(account_id)
+    user = backend.create_user("us-east-1", USER)
+    _add_key(backend, user.create_access_key(prefix="AKIA"), access_key_id(account_id))
+
+
+def _add_key(backend: IAMBackend, key: AccessKey, key_id: str) -> None:
+    key.access_key_id = key_id
     key.secret_access_key = SECRET_KEY
-    backend.access_keys[key.access_key_id] = key
+    backend.access_keys[key_id] = key
 
 
 def _add_role(account_id: str, name: str, role: RoleSpec) -> None:

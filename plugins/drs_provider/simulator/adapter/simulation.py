@@ -19,7 +19,10 @@ from drs_provider.simulator.validation.messages import validate_request
 
 
 class Simulation:
-    """A world in moto's backends, with the lock that everything around it takes."""
+    """A world in moto's backends, with the lock that everything around it takes.
+
+    :param any_key: an unknown access key, but a temporary one (ASIA…), is one more of the first account's user
+    """
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class Simulation:
         seed: int | None = None,
         start: float | None = None,
         idle_speed: float | None = None,
+        any_key: bool = False,
     ) -> None:
         _require_usable_environment()
         require_none_running()
@@ -38,6 +42,7 @@ class Simulation:
         self._seed = seed
         self._start = start
         self._idle_speed = idle_speed
+        self._any_key = any_key
         self.scenario = _scenario(scenario)
         self.reset()
 
@@ -60,7 +65,7 @@ class Simulation:
                 idle_speed=self._idle_speed,
             )
             machines.now = lambda: self.world.now
-            self.identities = Identities(self.scenario)
+            self.identities = Identities(self.scenario, any_key=self._any_key)
 
     def check_request(self, operation: str, params: dict[str, Any]) -> None:
         """ValidationException if the parameters break the service model."""

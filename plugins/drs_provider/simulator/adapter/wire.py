@@ -9,9 +9,10 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from drs_provider.simulator.adapter.drs_wire import drs_operation, error_status
+from drs_provider.simulator.adapter.identities import UNKNOWN_TOKEN
 from drs_provider.simulator.engine.errors import DrsError
 
-_CREDENTIAL = re.compile(r"Credential=([A-Z0-9]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _SERVICE_NAMES = {"monitoring": "cloudwatch"}
 _QUERY_SERVICES = frozenset({"ec2", "sts", "iam", "sns", "cloudwatch", "autoscaling", "cloudformation"})
 _STATUS = {
@@ -22,6 +23,7 @@ _STATUS = {
     "MissingAuthenticationToken": 403,
     "UnauthorizedOperation": 403,
     "AuthFailure": 401,
+    "InvalidAccessKeyId": 403,
     "InternalError": 500,
     "InternalFailure": 500,
     "InternalServerError": 500,
@@ -158,10 +160,20 @@ def expired_code(request: WireRequest) -> str:
     return "ExpiredToken" if request.protocol in {"query", "rest-xml"} else "ExpiredTokenException"
 
 
-def refusal_codes(request: WireRequest) -> tuple[str, str]:
-    """The service family's error codes for unknown credentials and for a denied action."""
+def unknown_key(request: WireRequest) -> DrsError:
+    """The service family's answer to an access key that does not exist."""
     if request.service == "ec2":
-        return "AuthFailure", "UnauthorizedOperation"
-    if request.protocol in {"query", "rest-xml"}:
-        return "InvalidClientTokenId", "AccessDenied"
-    return "UnrecognizedClientException", "AccessDeniedException"
+        return DrsError("AuthFailure", "AWS was not able to validate the provided access credentials")
+    if request.protocol == "rest-xml":
+        return DrsError(
+            "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."
+        )
+    code = "InvalidClientTokenId" if request.protocol == "query" else "UnrecognizedClientException"
+    return DrsError(code, UNKNOWN_TOKEN)
+
+
+def denied_code(request: WireRequest) -> str:
+    """The service family's error code for a denied action."""
+    if request.service == "ec2":
+        return "UnauthorizedOperation"
+    return "AccessDenied" if request.protocol in {"query", "rest-xml"} else "AccessDeniedException"
