@@ -65,6 +65,45 @@ def test_trap_36_a_missing_right_to_read_logs_hides_no_missing_instance(play: St
     assert "EC2 has no instance" in run.stored["errorMessage"]
 
 
+def no_log(play: Stage, job_id: str = "") -> None:
+    message = f"Job with Id: '{job_id}' was not found"
+    play.simulator.inject(
+        "DescribeJobLogItems",
+        code="ResourceNotFoundException",
+        message=message,
+        containing=job_id,
+    )
+
+
+def test_logs_that_do_not_exist_end_no_run(play: Stage) -> None:
+    no_log(play)
+    run = play.plan_run(plan()).approve_everything()
+    assert run.go() == "success"
+    assert run.stored["status"] == "COMPLETED"
+    assert set(play.instances().values()) == {"terminated"}
+
+
+@pytest.mark.drs_scenario(
+    world(
+        {WIKI[1]: {"fail": {"at": "LAUNCH_FAILED", "error": "no capacity"}}},
+        quotas={"servers_per_job": 1},
+        visibility_delay_seconds=0,
+    )
+)
+def test_a_log_that_does_not_exist_hides_no_other_one(play: Stage) -> None:
+    run = play.plan_run(plan()).approve_everything()
+
+    def lose_the_log_of_what_went_well() -> None:
+        (job,) = [job for job in play.jobs() if job.servers[0].server_id == WIKI[0]]
+        no_log(play, job.job_id)
+
+    run.when(START, "success", lose_the_log_of_what_went_well)
+    assert run.go() == "failed"
+    rows = {row["sourceServerId"]: row for row in run.wave("everything", run.stored)["serverStatuses"]}
+    assert "no capacity" in rows[WIKI[1]]["error"]
+    assert "error" not in rows[WIKI[0]]
+
+
 @pytest.mark.drs_scenario(world(quotas={"servers_per_job": 1}, visibility_delay_seconds=0))
 def test_trap_15_a_start_that_fails_half_way_names_what_runs(
     play: Stage, monkeypatch: pytest.MonkeyPatch

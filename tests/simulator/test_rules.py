@@ -129,6 +129,8 @@ def test_unknown_ids(drs_in_process):
         drs.list_tags_for_resource(resourceArn=f"arn:aws:drs:{REGION}:{ACCOUNT}:job/drsjob-0")
     with refused("ResourceNotFoundException", 404):
         drs.disconnect_recovery_instance(recoveryInstanceID="i-00000000000000000")
+    with refused("ResourceNotFoundException", 404, "Job with Id: 'drsjob-00000000000000000' was not found"):
+        drs.describe_job_log_items(jobID="drsjob-00000000000000000")
     assert drs.describe_jobs(filters={"jobIDs": ["drsjob-00000000000000000"]})["items"] == []
     assert drs.describe_source_servers(filters={"sourceServerIDs": ["s-9999999999999999z"]})["items"] == []
 
@@ -216,7 +218,8 @@ def test_jobs_and_their_tags_appear_late(drs_in_process):
     job = start(drs, DB_1, tags={"ExecutionId": "e"})
     assert job["tags"] == {"ExecutionId": "e"}
     assert drs.describe_jobs()["items"] == []
-    assert drs.describe_job_log_items(jobID=job["jobID"])["items"] == []
+    with refused("ResourceNotFoundException", 404):
+        drs.describe_job_log_items(jobID=job["jobID"])
     drs_in_process.advance(31)
     assert job_of(drs, job["jobID"])["tags"] == {}
     drs_in_process.advance(60)

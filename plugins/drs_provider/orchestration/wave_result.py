@@ -47,11 +47,12 @@ def gather(execution: Execution, watch: WaveWatch) -> Evidence:
     drs = execution.drs(watch.wave.target)
     jobs = parse_jobs(drs.jobs(watch.job_ids))
     evidence = Evidence(jobs=tuple(job for job in jobs if job.job_id in watch.job_ids))
-    with _noting(evidence, watch):
-        evidence.logs = {job.job_id: parse_log(drs.job_log(job.job_id)) for job in evidence.jobs}
-        evidence.jobs = tuple(
-            job.with_instances(launched_instances(evidence.logs[job.job_id])) for job in evidence.jobs
-        )
+    for job in evidence.jobs:
+        with _noting(evidence, watch):
+            evidence.logs[job.job_id] = parse_log(drs.job_log(job.job_id))
+    evidence.jobs = tuple(
+        job.with_instances(launched_instances(evidence.logs.get(job.job_id, ()))) for job in evidence.jobs
+    )
     _log_whole_texts(evidence)
     with _noting(evidence, watch):
         rows = drs.recovery_instances(source_server_ids=watch.wave.server_ids)

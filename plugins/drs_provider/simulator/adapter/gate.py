@@ -61,7 +61,7 @@ class Gate:
     def _strike(self, request: WireRequest, caller: Caller | None) -> FaultSpec | None:
         account = caller.account_id if caller else ""
         faults = self._simulation.world.faults
-        return faults.pick(request.service, request.operation, account, request.region)
+        return faults.pick(request.service, request.operation, account, request.region, request.body)
 
     def _respond(
         self, request: WireRequest, caller: Caller | None, fault: FaultSpec | None, forward: Forward

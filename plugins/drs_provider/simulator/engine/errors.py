@@ -45,6 +45,15 @@ def not_found(resource_type: str, resource_id: str) -> DrsError:
     )
 
 
+def job_log_not_found(job_id: str) -> DrsError:
+    """404: the log of a job that does not exist. The operation does not declare it.
+
+    Source: github.com/johnjcousens/aws-elasticdrs-orchestrator at e962c1e6, lambda-response.json.
+    """
+    text = f"Job with Id: '{job_id}' was not found"
+    return DrsError("ResourceNotFoundException", text, resourceId=job_id, resourceType="Job")
+
+
 def uninitialized() -> DrsError:
     """400: DRS was never initialised in this account and Region."""
     return DrsError("UninitializedAccountException", "Account not initialized")

@@ -26,6 +26,7 @@ class FaultSpec(Strict):
     service: str = Field("drs", description="glob over service names: drs, ec2, dynamodb, sts, ...")
     account: str = "*"
     region: str = "*"
+    containing: str = Field("", description="only calls whose body has this text, e.g. a job's id")
     kind: FaultKind = "error"
     code: str = "InternalServerException"
     message: str = "Simulated fault"
@@ -44,8 +45,10 @@ class FaultSpec(Strict):
             raise ValueError(msg)
         return self
 
-    def matches(self, service: str, operation: str, account: str, region: str) -> bool:
+    def matches(self, service: str, operation: str, account: str, region: str, body: bytes = b"") -> bool:
         """Whether the rule is about such a call."""
+        if self.containing.encode() not in body:
+            return False
         pairs = (
             (service, self.service),
             (operation, self.operation),
@@ -99,10 +102,12 @@ class FaultBook:
         self._rules = [r for r in self._rules if fault_id is not None and r.fault_id != fault_id]
         return before - len(self._rules)
 
-    def pick(self, service: str, operation: str, account: str, region: str) -> FaultSpec | None:
+    def pick(
+        self, service: str, operation: str, account: str, region: str, body: bytes = b""
+    ) -> FaultSpec | None:
         """The rule that strikes this call, counted as fired; None if the call is spared."""
         for rule in self._rules:
-            if rule.spent or not rule.spec.matches(service, operation, account, region):
+            if rule.spent or not rule.spec.matches(service, operation, account, region, body):
                 continue
             if rule.spec.probability < 1 and self._rng.random() >= rule.spec.probability:
                 continue

@@ -6,7 +6,7 @@ from typing import Any
 
 from drs_provider.simulator.engine.context import Call
 from drs_provider.simulator.engine.entities import Job
-from drs_provider.simulator.engine.errors import conflict, invalid, not_found
+from drs_provider.simulator.engine.errors import conflict, invalid, job_log_not_found, not_found
 from drs_provider.simulator.engine.pages import answer, page
 from drs_provider.simulator.engine.times import parse_stamp
 from drs_provider.simulator.engine.views import job_view, log_view
@@ -38,11 +38,16 @@ def _by_ids(call: Call, ids: list[str] | None) -> list[Job]:
 
 
 def describe_job_log_items(call: Call, params: dict[str, Any]) -> dict[str, Any]:
-    """A job's log, oldest first. An unknown job (assumed) has an empty log: no 404 is declared."""
+    """A job's log, oldest first. A job that is unknown, or (assumed) not visible yet, is a 404."""
     job = call.state.jobs.get(params["jobID"])
-    items = list(enumerate(job.log)) if job is not None and job.visible_at <= call.now else []
+    if job is None or job.visible_at > call.now:
+        raise job_log_not_found(params["jobID"])
     chosen, token = page(
-        items, lambda pair: pair[0], params, default_size=call.state.page_size, name=params["jobID"]
+        list(enumerate(job.log)),
+        lambda pair: pair[0],
+        params,
+        default_size=call.state.page_size,
+        name=params["jobID"],
     )
     return answer("items", [log_view(item) for _, item in chosen], token)
 

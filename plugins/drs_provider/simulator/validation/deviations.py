@@ -24,11 +24,12 @@ class ValueDeviation:
 
 @dataclass(frozen=True)
 class ErrorDeviation:
-    """An error that any operation may answer although it does not declare it."""
+    """An error that operations may answer although they do not declare it: those named, or any."""
 
     code: str
     http_statuses: frozenset[int]
     reason: str
+    operations: frozenset[str] = frozenset()
 
 
 VALUE_DEVIATIONS: tuple[ValueDeviation, ...] = (
@@ -64,6 +65,12 @@ ERROR_DEVIATIONS: dict[str, ErrorDeviation] = {
             frozenset({403}),
             "IAM refuses a caller before the operation runs, declared or not.",
         ),
+        ErrorDeviation(
+            "ResourceNotFoundException",
+            frozenset({404}),
+            "The log of an unknown job was answered so.",
+            operations=frozenset({"DescribeJobLogItems"}),
+        ),
         ErrorDeviation("UnrecognizedClientException", frozenset({403}), _BAD_CREDENTIALS),
         ErrorDeviation("ExpiredTokenException", frozenset({403}), _BAD_CREDENTIALS),
         ErrorDeviation("InvalidSignatureException", frozenset({403}), _BAD_CREDENTIALS),
@@ -84,6 +91,12 @@ ERROR_DEVIATIONS: dict[str, ErrorDeviation] = {
 ERROR_ENVELOPE_MEMBERS = frozenset({"__type"})
 # Errors without a shape of their own carry a text under either spelling.
 GENERIC_ERROR_MEMBERS = ERROR_ENVELOPE_MEMBERS | {"message", "Message"}
+
+
+def is_known_error(operation: str, code: str) -> bool:
+    """Whether an operation is known to answer an error that it does not declare."""
+    deviation = ERROR_DEVIATIONS.get(code)
+    return deviation is not None and (not deviation.operations or operation in deviation.operations)
 
 
 def is_known_deviation(member: str, check: Check, value: object) -> bool:

@@ -11,6 +11,7 @@ from drs_provider.simulator.validation.deviations import (
     ERROR_DEVIATIONS,
     ERROR_ENVELOPE_MEMBERS,
     GENERIC_ERROR_MEMBERS,
+    is_known_error,
 )
 from drs_provider.simulator.validation.model import error_shape, located_members, operation
 from drs_provider.simulator.validation.violations import Check, Violation, shown
@@ -63,7 +64,7 @@ def _error(
 ) -> Iterator[Violation]:
     shape = error_shape(code)
     declared = {declared.error_code for declared in model.error_shapes}
-    if code not in declared and code not in ERROR_DEVIATIONS:
+    if code not in declared and not is_known_error(model.name, code):
         yield Violation(Check.ERROR, model.name, "", f"does not declare {code}")
     else:
         yield from _status(model.name, http_status, _error_statuses(code, shape))
