@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
 from drs_provider.exceptions import DrsIncompleteAnswerError, DrsNotInitializedError
 from drs_provider.hooks.async_drs_api import async_drs_api
@@ -35,6 +36,15 @@ async def test_job_log_and_recovery_instances(aws, connect, own):
     async with async_drs_api(own, session_name=SESSION_NAME) as api:
         assert await api.job_log(JOB_ID) == [{"event": "JOB_START"}]
         assert await api.recovery_instances(["s-00000000000000001"]) == [{"recoveryInstanceID": "i-1"}]
+
+
+async def test_a_job_that_drs_does_not_know_has_an_empty_log(aws, connect, own):
+    connect()
+    aws.answer("DescribeJobLogItems", Refusal("ResourceNotFoundException", status=404), Refusal("Throttled"))
+    async with async_drs_api(own, session_name=SESSION_NAME) as api:
+        assert await api.job_log(JOB_ID) == []
+        with pytest.raises(ClientError, match="Throttled"):
+            await api.job_log(JOB_ID)
 
 
 async def test_errors_are_those_of_the_synchronous_api(aws, connect, own):

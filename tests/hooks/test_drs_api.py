@@ -108,6 +108,13 @@ def test_job_log(aws, api):
     assert [item["event"] for item in api.job_log("drsjob-11111111111111111")] == ["JOB_START", "JOB_END"]
 
 
+def test_a_job_that_drs_does_not_know_has_an_empty_log(aws, api):
+    aws.answer("DescribeJobLogItems", Refusal("ResourceNotFoundException", status=404), Refusal("Throttled"))
+    assert api.job_log("drsjob-11111111111111111") == []
+    with pytest.raises(ClientError, match="Throttled"):
+        api.job_log("drsjob-11111111111111111")
+
+
 def test_recovery_instances_by_either_id(aws, api):
     aws.answer("DescribeRecoveryInstances", {"items": []})
     api.recovery_instances(source_server_ids=["s-00000000000000001"])

@@ -65,14 +65,9 @@ def test_trap_36_a_missing_right_to_read_logs_hides_no_missing_instance(play: St
     assert "EC2 has no instance" in run.stored["errorMessage"]
 
 
-def no_log(play: Stage, job_id: str = "") -> None:
+def no_log(play: Stage, job_id: str = "", code: str = "ResourceNotFoundException") -> None:
     message = f"Job with Id: '{job_id}' was not found"
-    play.simulator.inject(
-        "DescribeJobLogItems",
-        code="ResourceNotFoundException",
-        message=message,
-        containing=job_id,
-    )
+    play.simulator.inject("DescribeJobLogItems", code=code, message=message, containing=job_id)
 
 
 def test_logs_that_do_not_exist_end_no_run(play: Stage) -> None:
@@ -83,6 +78,7 @@ def test_logs_that_do_not_exist_end_no_run(play: Stage) -> None:
     assert set(play.instances().values()) == {"terminated"}
 
 
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException"])
 @pytest.mark.drs_scenario(
     world(
         {WIKI[1]: {"fail": {"at": "LAUNCH_FAILED", "error": "no capacity"}}},
@@ -90,12 +86,12 @@ def test_logs_that_do_not_exist_end_no_run(play: Stage) -> None:
         visibility_delay_seconds=0,
     )
 )
-def test_a_log_that_does_not_exist_hides_no_other_one(play: Stage) -> None:
+def test_a_log_that_cannot_be_read_hides_no_other_one(play: Stage, code: str) -> None:
     run = play.plan_run(plan()).approve_everything()
 
     def lose_the_log_of_what_went_well() -> None:
         (job,) = [job for job in play.jobs() if job.servers[0].server_id == WIKI[0]]
-        no_log(play, job.job_id)
+        no_log(play, job.job_id, code)
 
     run.when(START, "success", lose_the_log_of_what_went_well)
     assert run.go() == "failed"

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from drs_provider.hooks.clients import AwsClients
 from drs_provider.hooks.drs_requests import jobs_by_id, recovery_instances_by
-from drs_provider.hooks.errors import explained, required_member
+from drs_provider.hooks.errors import explained, is_not_found, required_member
 from drs_provider.plan.account import AwsTarget
 
 Row = dict[str, Any]
@@ -37,8 +38,16 @@ class AsyncDrsApi:
         return await self._all("describe_jobs", jobs_by_id(job_ids))
 
     async def job_log(self, job_id: str) -> list[Row]:
-        """Return the events of a job's log."""
-        return await self._all("describe_job_log_items", [{"jobID": job_id}])
+        """Return the events of a job's log; none if DRS does not know the job, or not yet.
+
+        DRS answers ResourceNotFoundException then, which its model does not declare (docs/simulator.md has the source).
+        """
+        try:
+            return await self._all("describe_job_log_items", [{"jobID": job_id}])
+        except ClientError as error:
+            if not is_not_found(error):
+                raise
+            return []
 
     async def recovery_instances(
         self, source_server_ids: Iterable[str] | None = None, instance_ids: Iterable[str] | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from drs_provider.exceptions import (
     DrsFailError,
     DrsIncompleteAnswerError,
@@ -20,7 +22,7 @@ from drs_provider.hooks.drs_requests import (
     recovery_instances_by,
     servers_by_id,
 )
-from drs_provider.hooks.errors import AWS_ERRORS, explained, required_member
+from drs_provider.hooks.errors import AWS_ERRORS, explained, is_not_found, required_member
 from drs_provider.hooks.quotas import DrsQuotas, read_quotas
 from drs_provider.plan.account import AwsTarget
 
@@ -70,8 +72,16 @@ class DrsApi:
         return [job for job in self._all("describe_jobs", [{}]) if job.get("status") != "COMPLETED"]
 
     def job_log(self, job_id: str) -> list[Row]:
-        """Return the events of a job's log."""
-        return self._all("describe_job_log_items", [{"jobID": job_id}])
+        """Return the events of a job's log; none if DRS does not know the job, or not yet.
+
+        DRS answers ResourceNotFoundException then, which its model does not declare (docs/simulator.md has the source).
+        """
+        try:
+            return self._all("describe_job_log_items", [{"jobID": job_id}])
+        except ClientError as error:
+            if not is_not_found(error):
+                raise
+            return []
 
     def recovery_instances(
         self, source_server_ids: Iterable[str] | None = None, instance_ids: Iterable[str] | None = None

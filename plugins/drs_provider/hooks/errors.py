@@ -105,6 +105,11 @@ def is_quota_exceeded(error: BaseException) -> bool:
     return error_code(error) == "ServiceQuotaExceededException"
 
 
+def is_not_found(error: BaseException) -> bool:
+    """True if DRS does not know what was asked for."""
+    return error_code(error) == "ResourceNotFoundException"
+
+
 def is_throttle(error: BaseException) -> bool:
     """True if AWS refused before doing anything, because there were too many requests."""
     return error_code(error) in _THROTTLES or http_status(error) == 429

@@ -178,7 +178,8 @@ class Publisher:
                 continue
             items = await subscription.job_log(job.job_id)
             if items is not None:
-                self._logs[job.job_id] = parse_log(items)
+                # A log that is not there any more takes nothing back.
+                self._logs[job.job_id] = parse_log(items) or self._logs.get(job.job_id, ())
                 if job.completed:
                     self._closed_logs.add(job.job_id)
         return self._logs
