@@ -17,12 +17,13 @@ from embedded.airflow_api import AirflowApi
 from embedded.drill import Drill, Outcome
 from embedded.environment import DAGS, REPOSITORY, SCENARIOS, Paths
 from embedded.needs import CONNECTION, Needs, dag_id_of
-from embedded.processes import Interrupted, Interrupts, StackError
+from embedded.processes import Interrupted, Interrupts, StackError, tail_of
 from embedded.stack import Running, Stack, clear_leftovers, stop_running
 from embedded.view import View, clock, console, result_table, view_for
 
 BUILD = REPOSITORY / "build"
 PLANS = DAGS / "plans"
+RESTARTS = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +50,7 @@ def drill(options: argparse.Namespace) -> int:
         options.build / "drill",
         speed=options.speed,
         scenario=_scenario(options.plan),
+        restarts=RESTARTS,
         report=view.say,
         interrupts=interrupts,
     )
@@ -132,15 +134,21 @@ def status(options: argparse.Namespace) -> int:
         return 1
     with AirflowApi(running.api_url, "", "") as api:
         health = api.health()
+    # One whose own process has ended does not work, whatever it left behind.
+    ended = [process for process in running.processes if not process.is_alive()]
     for process in running.processes:
-        print(f"{process.name:<14} {'running' if process in living else 'ENDED':<8} {process.log}")
+        print(f"{process.name:<14} {'ENDED' if process in ended else 'running':<8} {process.log}")
+    for process in ended:
+        print(tail_of(Path(process.log), 10))
     components = ", ".join(f"{name} {state}" for name, state in health.items())
     print(f"Airflow        {running.api_url}   ({components})")
     print(f"simulated AWS  {running.simulator_url}")
     roles = Needs.of(PLANS).roles
     for user, password in running.passwords().items():
         print(f"login          {user} / {password}   (Airflow role {roles.get(user, 'unknown')})")
-    return 0 if len(living) == len(running.processes) else 1
+    if ended:
+        print(f"ended: {', '.join(process.name for process in ended)}. Start the stack anew: make down up")
+    return 1 if ended else 0
 
 
 def down(options: argparse.Namespace) -> int:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+
 from drs_provider import keys
-from embedded.airflow_api import AirflowApi
+from embedded.airflow_api import AirflowApi, ApiError
 from embedded.needs import OPERATOR
 from embedded.processes import StackError
 from embedded.stack import Stack
@@ -87,7 +89,7 @@ class Drill:
         """Trigger the DAG as the operator and return when the run has ended.
 
         :param conf: run configuration over that of a plain drill
-        :raises StackError: if the run does not end in time, or a process of the stack dies
+        :raises StackError: if the run does not end in time, or a process of the stack has ended for good
         """
         self.stack.wait_for_dag(self.dag_id)
         try:
@@ -101,19 +103,32 @@ class Drill:
             self._users.clear()
 
     def _follow(self, run_id: str, started: float, timeout_seconds: float) -> Outcome:
-        api = self._as(OPERATOR)
         while True:
-            state = api.run(self.dag_id, run_id)["state"]
             elapsed = time.monotonic() - started
-            self.show(self._snapshot(run_id, state, elapsed))
-            if state in ENDED:
-                record = api.xcom(self.dag_id, run_id, keys.FINALIZE, keys.EXECUTION_RECORD)
-                return Outcome(run_id, state, record, elapsed)
-            self.stack.processes.check()
+            try:
+                outcome = self._look(run_id, elapsed)
+            except (httpx.TransportError, ApiError) as error:
+                # A server that has ended, or waits for the database's lock; what it refuses is ours to tell.
+                if isinstance(error, ApiError) and error.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+                    raise
+                outcome = None
+            if outcome is not None:
+                return outcome
+            self.stack.revive()
             if elapsed > timeout_seconds:
                 raise StackError(f"The run did not end in {timeout_seconds:g} s: {self.stack.api_url}")
-            self._answer_questions(run_id)
             time.sleep(POLL_SECONDS)
+
+    def _look(self, run_id: str, elapsed: float) -> Outcome | None:
+        """Show where the run stands and answer what it asks; return its outcome when it has ended."""
+        api = self._as(OPERATOR)
+        state = api.run(self.dag_id, run_id)["state"]
+        self.show(self._snapshot(run_id, state, elapsed))
+        if state in ENDED:
+            record = api.xcom(self.dag_id, run_id, keys.FINALIZE, keys.EXECUTION_RECORD)
+            return Outcome(run_id, state, record, elapsed)
+        self._answer_questions(run_id)
+        return None
 
     def _as(self, user: str) -> AirflowApi:
         if user not in self._users:

@@ -214,9 +214,7 @@ class ProcessSet:
 
     def tail(self, name: str, lines: int = 25) -> str:
         """Return the end of a process's log, with the log's name."""
-        log = self.logs / f"{name}.log"
-        text = log.read_text(errors="replace").splitlines() if log.exists() else []
-        return "\n".join([f"The end of {log}:", *(f"  {line}" for line in text[-lines:])])
+        return tail_of(self.logs / f"{name}.log", lines)
 
     def stop(self) -> None:
         """Stop everything, also what processes left behind, and prove that it is gone.
@@ -229,6 +227,12 @@ class ProcessSet:
                 process.wait()
         self._popen.clear()
         self.started.clear()
+
+
+def tail_of(log: Path, lines: int = 25) -> str:
+    """Return the end of a log, with its name."""
+    text = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return "\n".join([f"The end of {log}:", *(f"  {line}" for line in text[-lines:])])
 
 
 def _created(pid: int) -> float:

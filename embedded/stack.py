@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,6 +60,7 @@ class Stack:
     :param dags: Airflow's DAGs folder
     :param report: told of each step
     :param settings: further environment variables for Airflow, over the stack's own
+    :param restarts: how often :meth:`revive` starts each component of Airflow again
     """
 
     root: Path
@@ -68,6 +70,7 @@ class Stack:
     report: Callable[[str], None] = _silent
     interrupts: Interrupts = field(default_factory=Interrupts)
     settings: Mapping[str, str] = field(default_factory=dict)
+    restarts: int = 0
     paths: Paths = field(init=False)
     needs: Needs = field(init=False)
     ports: Ports = field(init=False)
@@ -75,6 +78,7 @@ class Stack:
     processes: ProcessSet = field(init=False)
     # The state file of a stack that was refused is another stack's.
     _has_state: bool = field(init=False, default=False, repr=False)
+    _revived: Counter[str] = field(init=False, default_factory=Counter, repr=False)
 
     def __post_init__(self) -> None:
         self.root = self.root.resolve()
@@ -164,6 +168,25 @@ class Stack:
         :param whole_session: what it started dies too, such as the scheduler's workers and their tasks
         """
         self.processes.kill(name, whole_session=whole_session)
+
+    def revive(self) -> None:
+        """Start again what has ended of Airflow, with a line that says so and the end of its log.
+
+        :raises StackError: if it was started again often enough, or the simulator has ended, whose world is lost
+        """
+        for name, code in self.processes.ended().items():
+            if name not in COMPONENTS or self._revived[name] >= self.restarts:
+                again = f" after {self._revived[name]} restarts" if self._revived[name] else ""
+                raise StackError(f"{name} ended with exit code {code}{again}.\n{self.processes.tail(name)}")
+            self._revived[name] += 1
+            self.report(
+                f"{name} ended with exit code {code}; starting it again ({self._revived[name]} of {self.restarts}). "
+                f"{self.processes.tail(name, 5)}"
+            )
+            if name == "api-server":
+                # What it left behind would keep its port. Tasks that a scheduler leaves behind end by themselves.
+                stop_sessions([each for each in self.processes.started if each.name == name])
+            self.start_component(name)
 
     def leave_running(self) -> None:
         """Note that the stack goes on without its launcher; :func:`stop_running` ends it."""

@@ -60,7 +60,8 @@ def test_airflow_runs_the_mounted_folders_in_a_home_of_its_own(paths: Paths) -> 
     assert given["AIRFLOW__CORE__DAGS_FOLDER"] == str(DAGS)
     assert given["AIRFLOW__CORE__PLUGINS_FOLDER"] == str(PLUGINS)
     assert given["AIRFLOW_HOME"] == str(paths.airflow_home)
-    assert given["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == f"sqlite:///{paths.airflow_home}/airflow.db"
+    database = f"sqlite:///{paths.airflow_home}/airflow.db?timeout=60"
+    assert given["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == database
     assert given["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8081/execution/"
 
 

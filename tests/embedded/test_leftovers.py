@@ -14,7 +14,7 @@ from embedded.__main__ import main
 from embedded.environment import Paths, inherited
 from embedded.processes import ProcessSet, StackError, Started
 from embedded.stack import Stack, clear_leftovers, stop_running
-from tests.embedded.conftest import lives
+from tests.embedded.conftest import lives, wait_until
 
 
 @pytest.fixture
@@ -117,3 +117,59 @@ def test_a_senseless_speed_is_refused(speed: str, capsys: pytest.CaptureFixture[
         main(["drill", f"--speed={speed}"])
 
     assert "--speed" in capsys.readouterr().err
+
+
+def ending(stack: Stack, name: str) -> None:
+    """Let a component be a process that ends at once, with something in its log."""
+    code = "print('database is locked'); raise SystemExit(3)"
+    stack.processes.start(name, [sys.executable, "-c", code], inherited(), stack.root)
+    assert wait_until(lambda: stack.processes.exit_code(name) is not None)
+
+
+def test_a_component_that_ends_is_started_again_and_named_at_last(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    stack.report, stack.restarts = said.append, 2
+    monkeypatch.setattr(stack, "start_component", lambda name: ending(stack, name))
+    stack.revive()
+    assert said == []
+
+    ending(stack, "scheduler")
+    stack.revive()
+    stack.revive()
+    with pytest.raises(
+        StackError, match=r"scheduler ended with exit code 3 after 2 restarts(?s:.*)database is locked"
+    ):
+        stack.revive()
+    assert [line.splitlines()[0].partition(". ")[0] for line in said] == [
+        f"scheduler ended with exit code 3; starting it again ({number} of 2)" for number in (1, 2)
+    ]
+    assert all("database is locked" in line for line in said)
+
+
+@pytest.mark.parametrize(("name", "restarts"), [("scheduler", 0), ("simulator", 3)])
+def test_what_is_not_started_again_is_named(stack: Stack, name: str, restarts: int) -> None:
+    stack.restarts = restarts
+    ending(stack, name)
+    with pytest.raises(StackError, match=f"{name} ended with exit code 3"):
+        stack.revive()
+
+
+def test_status_names_what_has_ended_with_the_end_of_its_log(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.root.rename(stack.root.with_name("up"))
+    stack.root = stack.root.with_name("up")
+    stack.paths = Paths(stack.root)
+    stack.paths.passwords.parent.mkdir()
+    stack.paths.passwords.write_text("{}")
+    ending(stack, "triggerer")
+    stack.leave_running()
+
+    assert main(["status", "--build", str(stack.root.parent)]) == 1
+
+    printed = capsys.readouterr().out
+    assert "triggerer      ENDED" in printed
+    assert "database is locked" in printed
+    assert "make down up" in printed
