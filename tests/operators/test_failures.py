@@ -99,7 +99,15 @@ def test_instances_are_found_whether_the_job_names_them_or_not(play: Stage) -> N
         assert row["instanceId"].startswith("i-")
 
 
-@pytest.mark.drs_scenario(world({WIKI[0]: {"fail": {"at": "SERVER_SKIPPED"}}}))
+@pytest.mark.drs_scenario(world({WIKI[0]: {"fail": {"at": "SERVER_SKIPPED", "error": "not ready"}}}))
+def test_a_server_that_drs_skipped_is_told_so(play: Stage) -> None:
+    run = play.plan_run(plan()).approve_everything()
+    assert run.go() == "failed"
+    assert rows(run)[WIKI[0]]["launchStatus"] == "FAILED"
+    assert rows(run)[WIKI[0]]["error"] == "DRS skipped it (SERVER_SKIPPED: not ready)"
+
+
+@pytest.mark.drs_scenario(world({WIKI[0]: {"fail": {"at": "SERVER_SKIPPED"}}}, skipped_servers_end="PENDING"))
 def test_trap_11_a_server_that_stays_pending_in_a_completed_job_has_failed(play: Stage) -> None:
     run = play.plan_run(plan()).approve_everything()
     assert run.go() == "failed"

@@ -100,7 +100,7 @@ async def test_recovery_failure_conflict_quota_and_cleanup(drs_simulator, drs_re
             JOB_1: "FAILED",
             WEB_1: "LAUNCHED",
             WEB_2: "LAUNCHED",
-            WEB_3: "PENDING",
+            WEB_3: "FAILED",
         }
         for job in trace[-1].jobs:
             log = (await drs.call("describe_job_log_items", jobID=job["jobID"]))["items"]

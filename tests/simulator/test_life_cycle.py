@@ -2,6 +2,7 @@
 
 import pytest
 
+from drs_provider.simulator.scenario import load_scenario
 from drs_provider.simulator.validation import check_job_log
 from tests.simulator.support import (
     ACCOUNT,
@@ -117,11 +118,15 @@ def test_trap_36_an_instance_may_fail_its_status_checks(drs_in_process):
 
 
 @FAILING
-def test_trap_11_a_skipped_server_stays_pending_in_a_completed_job(drs_in_process):
+@pytest.mark.parametrize("end", ["FAILED", "PENDING"])
+def test_trap_11_a_skipped_server_may_stay_pending_in_a_completed_job(drs_in_process, end):
+    scenario = load_scenario("failing_servers").model_copy(update={"skipped_servers_end": end})
+    drs_in_process.reset(scenario)
     drs = drs_in_process.client()
     job = finished(drs_in_process, drs, WEB_3, WEB_1)
-    assert part_of(job, WEB_3)["launchStatus"] == "PENDING"
+    assert part_of(job, WEB_3)["launchStatus"] == end
     assert events_of(drs, job["jobID"], WEB_3) == ["SERVER_SKIPPED"]
+    assert server_of(drs, WEB_3)["lastLaunchResult"] == end
 
 
 @FAILING
@@ -277,13 +282,44 @@ def test_launch_configuration_can_be_changed_and_counts_at_the_next_launch(drs_i
     assert drs.describe_recovery_instances()["items"][0]["ec2InstanceState"] == "STOPPED"
 
 
+def totals(row):
+    return [disk["totalStorageBytes"] for disk in row["dataReplicationInfo"]["replicatedDisks"]]
+
+
+def test_a_source_server_is_disconnected_at_once(drs_in_process):
+    drs = drs_in_process.client()
+    start(drs, DB_1)
+    with refused("ConflictException", 409, "processed by a job"):
+        drs.disconnect_source_server(sourceServerID=DB_1)
+    drs_in_process.finish()
+    with refused("ConflictException", 409, "has a recovery instance"):
+        drs.disconnect_source_server(sourceServerID=DB_1)
+    with refused("ResourceNotFoundException", 404):
+        drs.disconnect_source_server(sourceServerID="s-9999999999999999z")
+    before = server_of(drs, DB_2)
+    answer = drs.disconnect_source_server(sourceServerID=DB_2)
+    after = server_of(drs, DB_2)
+    assert answer["sourceServerID"] == DB_2
+    assert answer["dataReplicationInfo"] == after["dataReplicationInfo"]
+    assert after["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED"
+    assert "lagDuration" in before["dataReplicationInfo"]
+    assert "lagDuration" not in after["dataReplicationInfo"]
+    assert all(totals(before))
+    assert totals(after) == [0] * len(totals(before))
+
+
 def test_a_recovery_instance_is_disconnected_before_it_is_deleted(drs_in_process):
     drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
     job = finished(drs_in_process, drs, DB_1)
     instance_id = instance_of(drs, job, DB_1)
     with refused("ConflictException", 409):
         drs.delete_recovery_instance(recoveryInstanceID=instance_id)
+    (before,) = drs.describe_recovery_instances()["items"]
     drs.disconnect_recovery_instance(recoveryInstanceID=instance_id)
+    (after,) = drs.describe_recovery_instances()["items"]
+    assert [totals(row) for row in (before, after)] == [[30 * 1024**3, 200 * 1024**3], [0, 0]]
+    assert after["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED"
+    assert "lagDuration" not in after["dataReplicationInfo"]
     drs.delete_recovery_instance(recoveryInstanceID=instance_id)
     assert drs.describe_recovery_instances()["items"] == []
     assert instances_of(ec2, instance_id)[0]["State"]["Name"] == "running"
@@ -371,8 +407,49 @@ def test_launching_into_an_instance_that_is_gone_fails(drs_in_process):
     drs.update_launch_configuration(sourceServerID=DB_1, launchIntoInstanceProperties=into)
     job = finished(drs_in_process, drs, DB_1)
     assert part_of(job, DB_1)["launchStatus"] == "FAILED"
+    assert "InvalidInstanceID.NotFound" in raw_errors(drs, job)[0]
     drs.update_launch_configuration(sourceServerID=DB_1, launchIntoInstanceProperties={})
     assert "launchIntoInstanceProperties" not in drs.get_launch_configuration(sourceServerID=DB_1)
+
+
+def raw_errors(drs, job):
+    log = everything(drs, "describe_job_log_items", jobID=job["jobID"])
+    return [item["eventData"]["rawError"] for item in log if "rawError" in item["eventData"]]
+
+
+@pytest.mark.drs_scenario("wrong_network")
+def test_an_instance_without_the_tag_is_not_launched_into(drs_in_process):
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    into = drs.get_launch_configuration(sourceServerID=DB_2)["launchIntoInstanceProperties"]
+    prepared = into["launchIntoEC2InstanceID"]
+    ec2.delete_tags(Resources=[prepared], Tags=[{"Key": "AWSDRS"}])
+    job = finished(drs_in_process, drs, DB_2)
+    assert part_of(job, DB_2)["launchStatus"] == "FAILED"
+    assert "lacks the tag AWSDRS=AllowLaunchingIntoThisInstance" in raw_errors(drs, job)[0]
+    assert instances_of(ec2, prepared)[0]["State"]["Name"] == "stopped"
+
+
+def test_an_instance_to_launch_into_can_be_checked_when_it_is_set(drs_in_process):
+    scenario = load_scenario("wrong_network").model_copy(update={"launch_into_checked": "update"})
+    drs_in_process.reset(scenario)
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    into = drs.get_launch_configuration(sourceServerID=DB_2)["launchIntoInstanceProperties"]
+    prepared = into["launchIntoEC2InstanceID"]
+
+    def set_into(instance_id):
+        properties = {"launchIntoEC2InstanceID": instance_id}
+        drs.update_launch_configuration(sourceServerID=DB_1, launchIntoInstanceProperties=properties)
+
+    set_into(prepared)
+    ec2.delete_tags(Resources=[prepared], Tags=[{"Key": "AWSDRS"}])
+    with refused("ValidationException", 400, "lacks the tag"):
+        set_into(prepared)
+    with refused("ValidationException", 400, "does not exist"):
+        set_into("i-00000000000000000")
+    kept = drs.get_launch_configuration(sourceServerID=DB_1)["launchIntoInstanceProperties"]
+    assert kept == {"launchIntoEC2InstanceID": prepared}
+    # Nothing of the launch settings needs a check.
+    drs.update_launch_configuration(sourceServerID=DB_1, copyTags=False)
 
 
 def one_server(**server):

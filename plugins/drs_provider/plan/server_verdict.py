@@ -231,12 +231,12 @@ def _failed_actions(row: JobServerView) -> str:
 def _judge_not_launched(verdict: ServerVerdict, job: JobView, facts: WaveFacts) -> ServerVerdict:
     found = failure_cause(facts.log_events, job, verdict.source_server_id)
     because = f" ({found})" if found else ""
+    if found is not None and found.startswith("SERVER_SKIPPED"):
+        return failed(verdict, f"DRS skipped it{because}")
     if verdict.launch_status == LaunchStatus.FAILED:
         return failed(verdict, f"DRS did not launch it{because or ': the job log gives no cause'}")
     if verdict.launch_status == LaunchStatus.TERMINATED:
         return failed(verdict, f"its instance was terminated{because}")
-    if found is not None and found.startswith("SERVER_SKIPPED"):
-        return failed(verdict, f"DRS skipped it{because}")
     if facts.grace_over(job):
         return failed(
             verdict,

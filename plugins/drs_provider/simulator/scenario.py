@@ -132,6 +132,13 @@ class Scenario(Strict):
         True, description="false: terminate jobs complete with an empty participatingServers"
     )
     post_launch_in_job: bool = Field(False, description="true: a job completes after its post-launch actions")
+    skipped_servers_end: Literal["FAILED", "PENDING"] = Field(
+        "FAILED", description="launchStatus of a skipped server; PENDING: it never leaves its first one"
+    )
+    launch_into_checked: Literal["launch", "update"] = Field(
+        "launch",
+        description="when DRS looks at an instance to launch into; update: UpdateLaunchConfiguration as well",
+    )
     denied_effects: dict[str, Effect] = Field(
         default_factory=dict, description="what a denied action does to a launch, instead of the table's"
     )

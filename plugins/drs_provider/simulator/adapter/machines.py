@@ -111,9 +111,12 @@ class MotoMachines:
             instance.stop()
         return str(instance.id)
 
-    def launch_into(self, order: LaunchOrder, instance_id: str) -> None:
-        """Start the prepared instance. MachineError if it is not there or not tagged for it."""
-        instance = self._find(order.place, instance_id)
+    def require_launch_into(self, place: Place, instance_id: str) -> None:
+        """MachineError if the instance is not there or not tagged for it."""
+        self._prepared(place, instance_id)
+
+    def _prepared(self, place: Place, instance_id: str) -> Instance:
+        instance = self._find(place, instance_id)
         if instance is None or instance.state == "terminated":
             msg = f"InvalidInstanceID.NotFound: the instance {instance_id} does not exist"
             raise MachineError(msg)
@@ -121,6 +124,11 @@ class MotoMachines:
         if not any(tag["key"] == key and tag["value"] == value for tag in instance.get_tags()):
             msg = f"The instance {instance_id} lacks the tag {key}={value}"
             raise MachineError(msg)
+        return instance
+
+    def launch_into(self, order: LaunchOrder, instance_id: str) -> None:
+        """Start the prepared instance. MachineError if it is not there or not tagged for it."""
+        instance = self._prepared(order.place, instance_id)
         instance.add_tags(_instance_tags(order))
         self._configure(instance, order)
         if not order.stopped:

@@ -153,8 +153,11 @@ class ServerLaunch:
         self.job.note(at, event, sourceServerID=self.server.server_id, conversionServerID=conversion)
 
     def _skipped(self, at: float) -> None:
-        # Assumed: a skipped server keeps its PENDING to the end of the job.
-        self._log("SERVER_SKIPPED", at)
+        # Assumed, for no record tells its last status; a scenario can let it stay PENDING.
+        if self.world.scenario.skipped_servers_end == "FAILED":
+            self._failed("SERVER_SKIPPED", self.error, at)
+        else:
+            self._log("SERVER_SKIPPED", at)
 
     def _cleaned_up(self, at: float) -> None:
         del at

@@ -47,6 +47,9 @@ class Machines(Protocol):
         """Launch and return the instance id. MachineError if EC2 refuses."""
         ...
 
+    def require_launch_into(self, place: Place, instance_id: str) -> None:
+        """MachineError if DRS may not launch into the instance: it does not exist or lacks the required tag."""
+
     def launch_into(self, order: LaunchOrder, instance_id: str) -> None:
         """Start an existing instance. MachineError if it does not exist or lacks the required tag."""
 

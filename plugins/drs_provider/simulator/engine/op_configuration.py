@@ -6,7 +6,8 @@ from typing import Any
 
 from drs_provider.simulator.engine.context import Call
 from drs_provider.simulator.engine.entities import LaunchConfiguration
-from drs_provider.simulator.engine.errors import access_denied, conflict, not_found
+from drs_provider.simulator.engine.errors import access_denied, conflict, invalid, not_found
+from drs_provider.simulator.engine.machines import MachineError
 from drs_provider.simulator.engine.op_servers import find_server
 from drs_provider.simulator.engine.pages import answer, page
 from drs_provider.simulator.engine.rights import UPDATE_LAUNCH_CONFIGURATION, lacking
@@ -36,8 +37,20 @@ def update_launch_configuration(call: Call, params: dict[str, Any]) -> dict[str,
         raise access_denied(call.caller.arn, lack[0].action, "*")
     if server.busy_with:
         raise conflict("The source server is being processed by a job.", server.server_id, "SourceServer")
+    _check_launch_into(call, params)
     _update(server.launch, params)
     return launch_configuration_view(server)
+
+
+def _check_launch_into(call: Call, params: dict[str, Any]) -> None:
+    into = (params.get("launchIntoInstanceProperties") or {}).get("launchIntoEC2InstanceID")
+    if not into or call.world.scenario.launch_into_checked == "launch":
+        return
+    try:
+        call.world.machines.require_launch_into(call.state.place, into)
+    except MachineError as error:
+        field = ("launchIntoInstanceProperties.launchIntoEC2InstanceID", str(error))
+        raise invalid(str(error), field) from error
 
 
 def _update(config: LaunchConfiguration, params: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from drs_provider.simulator.engine.context import Call
 from drs_provider.simulator.engine.entities import SourceServer
-from drs_provider.simulator.engine.errors import invalid, not_found
+from drs_provider.simulator.engine.errors import conflict, invalid, not_found
 from drs_provider.simulator.engine.ids import digest_uuid
 from drs_provider.simulator.engine.pages import answer, page
 from drs_provider.simulator.engine.snapshots import Snapshot, snapshots_of
@@ -60,6 +60,16 @@ def describe_recovery_snapshots(call: Call, params: dict[str, Any]) -> dict[str,
     name = "snapshots-desc" if sign < 0 else "snapshots-asc"
     chosen, token = page(found, sort_key, params, default_size=call.state.page_size, name=name)
     return answer("items", [snapshot_view(s) for s in chosen], token)
+
+
+def disconnect_source_server(call: Call, params: dict[str, Any]) -> dict[str, Any]:
+    """End the replication of a server, which is DISCONNECTED at once; refused while it has a recovery instance."""
+    server = find_server(call, params["sourceServerID"])
+    if server.busy_with or server.recovery_instance_id:
+        why = "is being processed by a job" if server.busy_with else "has a recovery instance"
+        raise conflict(f"The source server {why}.", server.server_id, "SourceServer")
+    server.spec = server.spec.model_copy(update={"replication": "DISCONNECTED", "replication_error": None})
+    return source_server_view(call.state, server, call.now)
 
 
 def list_staging_accounts(call: Call, params: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ Operation = Callable[[Call, dict[str, Any]], dict[str, Any]]
 OPERATIONS: Mapping[str, Operation] = {
     "InitializeService": op_servers.initialize_service,
     "DescribeSourceServers": op_servers.describe_source_servers,
+    "DisconnectSourceServer": op_servers.disconnect_source_server,
     "DescribeRecoverySnapshots": op_servers.describe_recovery_snapshots,
     "ListStagingAccounts": op_servers.list_staging_accounts,
     "StartRecovery": op_starting.start_recovery,

@@ -17,6 +17,7 @@ from drs_provider.simulator.engine.ids import digest_id
 from drs_provider.simulator.engine.machines import Machines
 from drs_provider.simulator.engine.post_launch import action_id
 from drs_provider.simulator.engine.snapshots import BROKEN, Snapshot, consistent_at, lag_seconds
+from drs_provider.simulator.engine.storage_view import instance_disks, release_storage
 from drs_provider.simulator.engine.times import duration_text, log_stamp, stamp
 from drs_provider.simulator.server_spec import LaunchActionSpec
 
@@ -141,6 +142,8 @@ def source_server_view(state: RegionState, server: SourceServer, now: float) -> 
         "replicationDirection": "FAILOVER",
         "agentVersion": _AGENT_VERSION,
     }
+    if server.spec.replication == "DISCONNECTED":
+        release_storage(view["dataReplicationInfo"])
     if server.recovery_instance_id is not None:
         view["recoveryInstanceId"] = server.recovery_instance_id
     if server.spec.origin_region is not None:
@@ -263,7 +266,7 @@ def recovery_instance_view(
         "failback": {"state": "FAILBACK_NOT_STARTED"},
         "dataReplicationInfo": {
             "dataReplicationState": "NOT_STARTED" if instance.connected else "DISCONNECTED",
-            "replicatedDisks": [],
+            "replicatedDisks": instance_disks(server),
         },
         "recoveryInstanceProperties": {
             "lastUpdatedDateTime": stamp(now),
@@ -276,6 +279,8 @@ def recovery_instance_view(
         "originEnvironment": "AWS" if server and server.spec.origin_region else "ON_PREMISES",
         "agentVersion": _AGENT_VERSION,
     }
+    if not instance.connected:
+        release_storage(view["dataReplicationInfo"])
     if server and server.spec.origin_region:
         view["originAvailabilityZone"] = f"{server.spec.origin_region}a"
     return view
