@@ -119,6 +119,13 @@ def test_trap_09_credentials_that_cannot_be_had_for_half_an_hour_use_up_no_retri
     assert set(play.instances().values()) == {"terminated"}
 
 
+def test_the_end_of_an_execution_does_not_wait_for_credentials(play: Stage, identity: Metadata) -> None:
+    run = play.plan_run(plan()).approve_everything()
+    run.when("cleanup_drill", "success", lambda: setattr(identity, "works", False))
+    run.go()
+    assert (run.ran("finalize"), run.record["status"]) == (1, "COMPLETED")
+
+
 def test_prepare_tells_at_once_that_there_are_no_credentials(
     play: Stage, identity: Metadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from airflow.sdk import ObjectStoragePath
 
 from drs_provider.history.values import from_item, to_item
 from drs_provider.plan.record import new_attempt, with_report
@@ -95,6 +96,21 @@ def test_a_place_that_cannot_be_written_is_an_oserror(tmp_path: Path) -> None:
     assert isinstance(caught.value, OSError)
     with pytest.raises(ReportNotWrittenError, match="no folder of an object storage"):
         write_report(finished_drill(), "nowhere://bucket/reports")
+
+
+@pytest.mark.parametrize(
+    "error", [EOFError("EOF when reading a line"), ValueError("no JSON"), RuntimeError("still expired")]
+)
+def test_whatever_a_storages_credentials_end_in_is_an_oserror(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(path: ObjectStoragePath) -> bool:
+        raise error
+
+    monkeypatch.setattr(ObjectStoragePath, "exists", fails)
+    with pytest.raises(ReportNotWrittenError, match="no report below") as caught:
+        write_report(finished_drill(), tmp_path.as_uri())
+    assert caught.value.__cause__ is error
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", "", ".hidden"])
