@@ -89,6 +89,8 @@ def test_nothing_to_launch_from_blocks_every_kind(kind: str, info: dict[str, Any
     report = check(aws, preflight="warn", **options).report
     (finding,) = report.blocking
     assert (finding.code, finding.server_ids) == ("no_point_in_time", (DB_1,))
+    syncing = (info.get("dataReplicationState") or "").startswith("INIT")
+    assert finding.remedy.startswith("Wait until" if syncing else "Start or repair replication")
     aws.points[DB_1] = [point("pit-0", None), point("pit-1", 3600)]
     assert check(aws, preflight="warn", **options).report.ok
 

@@ -142,7 +142,9 @@ KINDS: dict[str, Kind] = {
         recovery=(WARN,),
     ),
     "no_point_in_time": Kind(
-        _POINTS, "there is nothing to launch from", "wait for the first replication, or leave the server out"
+        _POINTS,
+        "there is nothing to launch from",
+        "start or repair replication, wait until it is complete once, or leave the server out",
     ),
     "no_snapshot_before": Kind(
         _POINTS, "no point in time at or before the asked time", "ask for a later time, or for `latest`"
@@ -272,7 +274,7 @@ KINDS: dict[str, Kind] = {
     "quotas_assumed": Kind(
         _CAPACITY,
         "the quotas of DRS could not be read; AWS's published ones are assumed",
-        "grant `servicequotas:ListServiceQuotas`, or set `[drs] quotas`",
+        "grant `servicequotas:ListServiceQuotas` if it is denied, or set `[drs] quotas`",
         drill=(WARN,),
         recovery=(WARN,),
     ),

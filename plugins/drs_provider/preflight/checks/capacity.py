@@ -45,7 +45,7 @@ def quotas(scope: TargetScope) -> Iterator[Finding]:
             Severity.WARN,
             scope.subject,
             f"DRS quotas of {scope.place} could not be read, AWS's published ones are assumed: {limits.problem}",
-            "Grant servicequotas:ListServiceQuotas, or set the account's quotas in [drs] quotas.",
+            "Grant servicequotas:ListServiceQuotas if it is denied, or set the account's quotas in [drs] quotas.",
         )
     usage = quota_usage(scope.reads.active_jobs)
     if usage.active_jobs >= limits.concurrent_jobs:

@@ -116,6 +116,13 @@ def _late(scope: TargetScope, server: SourceServer, code: str, message: str, det
     )
 
 
+_WAIT = "Wait until the first replication is complete, or leave these servers out of the plan."
+_REPAIR = (
+    "Start or repair replication in DRS (stopping it deleted the points in time; a disconnected server needs its "
+    "agent anew) and wait for a full replication, or leave these servers out of the plan."
+)
+
+
 def point_in_time_exists(scope: TargetScope) -> Iterator[Finding]:
     """Yield a finding for servers that have nothing to launch from, in every kind of execution.
 
@@ -131,7 +138,7 @@ def point_in_time_exists(scope: TargetScope) -> Iterator[Finding]:
                 Severity.BLOCK,
                 scope.subject,
                 "servers have no point in time: there is nothing to launch from",
-                "Wait until the first replication is complete, or leave these servers out of the plan.",
+                _WAIT if server.replication_state in NEVER_SYNCED else _REPAIR,
                 servers=(server.ref(server.replication_state or "replication state unknown"),),
             )
 
