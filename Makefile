@@ -22,7 +22,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install drill up down status test chaos scale bench lint format docs lock clean distclean
+.PHONY: help install drill up down status test chaos scale gates bench lint format docs lock clean distclean
 
 help:
 	@sed -n '1,9s/^# \{0,1\}//p' Makefile
@@ -58,6 +58,9 @@ chaos: $(READY)
 
 scale: $(READY)
 	DRS_TEST_SERVERS_PER_WAVE=400 $(PY) -m pytest -q tests/scale/test_estate.py
+
+gates: $(READY)
+	DRS_TEST_GATES=50 $(PY) -m pytest -q -s tests/e2e/test_slow_scheduler.py
 
 bench: $(READY)
 	@AIRFLOW_HOME="$(CURDIR)/build/bench" PYTHONPATH=plugins:. $(PY) -W ignore -m benchmarks

@@ -12,6 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from embedded.environment import REPOSITORY
+from embedded.needs import STANDARD_ROLES, Needs
 
 COMPOSE = REPOSITORY / "docker-compose.yaml"
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer", "worker")
@@ -74,6 +75,13 @@ def test_no_secret_has_a_default_and_the_generator_makes_all_of_them() -> None:
     assert all(first[name] != second[name] for name in required)
     assert all(re.fullmatch(r"[\w=-]+", value) for value in first.values())
     assert not [name for name in optional if re.search("PASSWORD|SECRET|KEY", name)]
+
+
+def test_everybody_whom_the_sample_plans_name_can_log_in(compose: dict[str, Any]) -> None:
+    (script,) = compose["services"]["init"]["command"]
+    named = set(Needs.of(REPOSITORY / "dags" / "plans").roles) - set(STANDARD_ROLES)
+    assert named
+    assert set(re.findall(r"^person (\S+)", script, re.M)) == named
 
 
 def test_settings_are_known_to_the_package(compose: dict[str, Any]) -> None:

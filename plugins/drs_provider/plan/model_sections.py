@@ -125,15 +125,15 @@ class Objectives(PlanModel):
 
 
 class RecoveryRules(PlanModel):
-    """Who may start and approve a RECOVERY, by user id of Airflow's auth manager."""
+    """Who may start and approve a RECOVERY, by the login that Airflow shows."""
 
     initiators: Annotated[tuple[Line, ...], Unique] = Field(
         default=(),
-        description="Users who may start a RECOVERY; empty: whoever may trigger the DAG.",
+        description="Logins of those who may start a RECOVERY; empty: whoever may trigger the DAG.",
         json_schema_extra=UNIQUE_ITEMS,
     )
     approvers: Annotated[tuple[Line, ...], Unique] = Field(
-        default=(), description="Users who may approve a RECOVERY's gates.", json_schema_extra=UNIQUE_ITEMS
+        default=(), description="Logins of those who may approve a RECOVERY's gates.", json_schema_extra=UNIQUE_ITEMS
     )
 
 

@@ -33,7 +33,7 @@ class Gate(PlanModel):
     message: Message | None = Field(default=None, description="What the approver should look at first.")
     approvers: Annotated[tuple[Line, ...], Unique] = Field(
         default=(),
-        description="Users who may answer; empty: whoever may act on the run.",
+        description="Logins of those who may answer; empty: whoever may act on the run.",
         json_schema_extra=UNIQUE_ITEMS,
     )
     two_people: Literal["never", "drill", "recovery", "always"] = Field(
