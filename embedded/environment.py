@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from drs_provider import keys
 from embedded.needs import CONNECTION, Needs
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -201,7 +202,11 @@ def _airflow_settings(
         "api": {"base_url": ports.api_url, "secret_key": generated.session, "workers": 1},
         "api_auth": {"jwt_secret": generated.jwt},
         # 1.1 s per task at the default of one second, 0.2 s here.
-        "scheduler": {"scheduler_idle_sleep_time": 0.1},
+        "scheduler": {
+            "scheduler_idle_sleep_time": 0.1,
+            # The default without a bound; see keys.MOST_RUN_ID.
+            "allowed_run_id_pattern": f"^[A-Za-z0-9_.~:+-]{{1,{keys.MOST_RUN_ID}}}$",
+        },
         "dag_processor": {"refresh_interval": 10, "min_file_process_interval": 10, "parsing_processes": 1},
         "logging": {"base_log_folder": paths.airflow_home / "logs"},
         "usage_data_collection": {"enabled": False},

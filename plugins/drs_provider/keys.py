@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 # Task ids
 PREPARE = "prepare"
@@ -92,6 +93,11 @@ def server_rows_key(chunk: int) -> str:
 def pause_key(wave_number: int) -> str:
     """Return the XCom key on `prepare` with which people pause a running execution before a wave."""
     return f"pause_{wave_number}"
+
+
+#: Airflow's task logs have a folder ``run_id=…``, and file systems bound a name to 255 bytes: of a longer id no task
+#: starts, not even the one that could say why, nor the ones that end the run after it is stopped.
+MOST_RUN_ID: Final = 255 - len("run_id=")
 
 
 def waits_for_people(task_id: str, state: str | None) -> bool:

@@ -63,6 +63,14 @@ def test_programs_get_the_run(plans, drs):
     assert (data["dagRunId"], data["started"], data["initiatedBy"]) == ("CHG1", True, "dr-operator")
 
 
+def test_a_run_id_that_airflow_could_write_no_logs_for_is_refused(plans, drs):
+    done = drs("drill", "erp", "--run-id", "x" * 251)
+    assert done.code == ExitCode.REFUSED_INPUT
+    assert "use at most 248" in done.err
+    assert triggered(plans) == []
+    assert drs("drill", "erp", "--run-id", "x" * 248).code == ExitCode.OK
+
+
 def test_the_same_start_again_starts_nothing(plans, drs):
     words = ("drill", "erp", "--run-id", "CHG1", "--ticket", "CHG1")
     assert drs(*words).code == ExitCode.OK

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
 import pytest
+import yaml
 
+from drs_provider import keys
 from drs_provider.options import OPTIONS
 from embedded.environment import (
     DAGS,
     PLUGINS,
+    REPOSITORY,
     Paths,
     Ports,
     Secrets,
@@ -92,6 +96,18 @@ def test_every_setting_of_the_package_is_known_and_valid(paths: Paths, speed: fl
     for name, value in given.items():
         if OPTIONS[name].type in ("float", "integer"):
             assert float(value) > 0, name
+
+
+def test_airflow_refuses_run_ids_that_no_log_folder_can_be_called_by(paths: Paths, tmp_path: Path) -> None:
+    pattern = environment(paths)["AIRFLOW__SCHEDULER__ALLOWED_RUN_ID_PATTERN"]
+    longest = "x" * keys.MOST_RUN_ID
+    assert re.match(pattern, longest)
+    assert not re.match(pattern, longest + "x")
+    (tmp_path / f"run_id={longest}").mkdir()
+    with pytest.raises(OSError, match="too long"):
+        (tmp_path / f"run_id={longest}x").mkdir()
+    compose = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text())["x-airflow"]["environment"]
+    assert compose["AIRFLOW__SCHEDULER__ALLOWED_RUN_ID_PATTERN"].replace("$$", "$") == pattern
 
 
 def test_secrets_are_new_each_time_and_hidden() -> None:

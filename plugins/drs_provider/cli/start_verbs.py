@@ -114,6 +114,9 @@ def trigger(api: Api, plan: str, conf: Mapping[str, Any], run_id: str | None) ->
     """
     body: dict[str, Any] = {"logical_date": None, "conf": dict(conf)}
     if run_id is not None:
+        if len(run_id) > keys.MOST_RUN_ID:
+            message = f"--run-id has {len(run_id)} characters: Airflow could not write its tasks' logs"
+            raise CliError(message, f"use at most {keys.MOST_RUN_ID}", ExitCode.REFUSED_INPUT)
         body["dag_run_id"] = run_id
     runs = f"/dags{path(dag_id_of(plan), 'dagRuns')}"
     try:

@@ -133,7 +133,9 @@ class RecoveryRules(PlanModel):
         json_schema_extra=UNIQUE_ITEMS,
     )
     approvers: Annotated[tuple[Line, ...], Unique] = Field(
-        default=(), description="Logins of those who may approve a RECOVERY's gates.", json_schema_extra=UNIQUE_ITEMS
+        default=(),
+        description="Logins of those who may approve a RECOVERY's gates.",
+        json_schema_extra=UNIQUE_ITEMS,
     )
 
 
