@@ -67,12 +67,19 @@ class JobRow(TypedDict, total=False):
 
 
 class GateResponse(TypedDict, total=False):
-    """A person's answer to a gate."""
+    """A person's answer to a gate.
+
+    ``respondedBy`` is the login, ``respondedById`` what Airflow's auth manager knows the person by; ``refused`` says
+    why the answer does not count.
+    """
 
     decision: Required[str]
     respondedBy: Required[str]
+    respondedById: str
     respondedAt: Required[float]
     comment: str
+    ticket: str
+    refused: str
 
 
 class GateRow(TypedDict, total=False):
