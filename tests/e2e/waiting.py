@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from drs_provider import keys
 from embedded.stack import Stack
 
 
@@ -23,6 +24,9 @@ def until_asked(stack: Stack, dag_id: str, run_id: str, task_id: str) -> None:
 
         def asks() -> bool:
             waiting = [question["task_instance"] for question in api.waiting_questions(dag_id, run_id)]
-            return (task_id, "awaiting_input") in [(each["task_id"], each["state"]) for each in waiting]
+            return any(
+                each["task_id"] == task_id and keys.waits_for_people(task_id, each["state"])
+                for each in waiting
+            )
 
         until(stack, asks, f"{task_id} of {run_id} asks")
