@@ -271,17 +271,55 @@ class TestWatch:
 
 
 class TestReport:
-    def test_it_is_the_stored_one_byte_for_byte(self, drs, run):
+    def test_it_is_the_stored_one_byte_for_byte(self, drs, run, tmp_path):
         record = end(run, "COMPLETED")
         findings = [{"severity": "WARN", "message": "late"}]
         run.xcoms[keys.PREPARE, keys.PREFLIGHT] = {"findings": findings}
         stored = report_json(build_report(record, findings=findings))
         sha256 = hashlib.sha256(stored.encode()).hexdigest()
-        record["attempts"][0] |= {"reportUri": "file:///r/report-1.json", "reportSha256": sha256}
+        file = tmp_path / "report-1.json"
+        file.write_text(stored)
+        record["attempts"][0] |= {"reportUri": file.as_uri(), "reportSha256": sha256}
         done = drs("report", "erp")
         assert done.code == ExitCode.OK
         assert done.out == stored
-        assert f"the same as file:///r/report-1.json (sha256 {sha256})" in done.err
+        assert f"the same as the stored report {file.as_uri()}, which was read (sha256 {sha256})" in done.err
+
+    @pytest.mark.parametrize(
+        ("found", "told"),
+        [
+            (None, "there is no file"),
+            ("changed", "was changed"),
+            ("folder", "cannot be read from here"),
+            ("another", "not the same as the stored report"),
+        ],
+    )
+    def test_what_is_said_of_the_stored_file_was_looked_at(self, drs, run, tmp_path, found, told):
+        record = end(run, "COMPLETED")
+        file = tmp_path / "report-1.json"
+        if found == "folder":
+            file.mkdir()
+        elif found is not None:
+            file.write_text(found)
+        made = report_json(build_report(record))
+        written = "another" if found == "another" else made
+        sha256 = hashlib.sha256(written.encode()).hexdigest()
+        record["attempts"][0] |= {"reportUri": file.as_uri(), "reportSha256": sha256}
+        done = drs("report", "erp")
+        assert (done.code, done.out) == (ExitCode.OK, made)
+        assert told in done.err
+        assert file.as_uri() in done.err
+        assert "the same as the stored report" not in done.err.replace("not the same as", "")
+
+    @pytest.mark.parametrize(
+        "uri", ["s3://r/report-1.json", "s3://no_such_connection@r/report-1.json", "x:/y"]
+    )
+    def test_a_place_that_cannot_be_reached_from_here_is_no_claim(self, drs, run, uri):
+        record = end(run, "COMPLETED")
+        record["attempts"][0] |= {"reportUri": uri, "reportSha256": "0" * 64}
+        done = drs("report", "erp")
+        assert done.code == ExitCode.OK
+        assert f"{uri} cannot be read from here" in done.err
 
     def test_it_can_be_saved_as_a_page(self, drs, run, tmp_path):
         end(run, "COMPLETED")
@@ -291,11 +329,6 @@ class TestReport:
         assert "id-CHG1" in file.read_text()
         assert "<html" in file.read_text()
         assert drs("report", "CHG1", "-o", str(tmp_path / "no" / "r.json")).code == ExitCode.ERROR
-
-    def test_a_record_without_its_servers_says_where_the_whole_report_is(self, drs, run):
-        record = end(run, "COMPLETED")
-        record["attempts"][0] |= {"reportUri": "s3://r/report-1.json", "reportSha256": "0" * 64}
-        assert "which holds every server: s3://r/report-1.json" in drs("report", "erp").err
 
     def test_before_the_end_and_for_dry_runs_there_is_none(self, drs, run):
         assert drs("report", "CHG1").code == ExitCode.CONFLICT

@@ -47,6 +47,18 @@ class TestPause:
         assert drs("pause", "erp", "2", "--undo").code == ExitCode.OK
         assert run.xcoms[keys.PREPARE, keys.pause_key(2)] is False
 
+    def test_of_a_gate_that_the_plan_armed_the_pause_is_taken_back_only(self, drs, run):
+        run.xcoms[keys.PREPARE, keys.frozen_wave_key(2)]["payload"]["gate"]["armed_by"] = "plan"
+        done = drs("pause", "erp", "2", "--undo")
+        assert "still waits for an approval (the gate is armed by plan)" in done.out
+        assert "no longer" not in done.out
+
+    def test_a_wave_that_is_not_selected_cannot_wait(self, drs, run):
+        run.xcoms[keys.PREPARE, keys.FROZEN_PLAN]["payload"]["waves"][1]["selected"] = False
+        done = drs("pause", "erp", "2")
+        assert done.code == ExitCode.CONFLICT
+        assert "not selected" in done.err
+
     @pytest.mark.parametrize("state", ["success", "running", "awaiting_input", "failed"])
     def test_a_gate_that_is_reached_is_too_late(self, airflow, drs, run, state):
         run.tasks[keys.gate_task_id(2)] = state
@@ -71,7 +83,11 @@ class TestCancel:
         done = drs("cancel", "erp", "--reason", "wrong day")
         assert done.code == ExitCode.OK
         assert airflow.sent("PATCH", "dagRuns") == [{"state": "failed", "note": "wrong day"}]
-        assert "its instances are terminated" in done.out
+        assert "its cleanup terminates what it launched" in done.out
+
+    def test_of_a_drill_that_keeps_its_instances_they_stay(self, drs, run):
+        run.xcoms[keys.PREPARE, keys.FROZEN_PLAN]["payload"]["cleanup"] = "keep"
+        assert "its instances stay" in drs("cancel", "erp").out
 
     def test_of_a_recovery_the_instances_stay(self, drs, run):
         run.xcoms[keys.PREPARE, keys.FROZEN_PLAN]["payload"]["execution_type"] = "RECOVERY"
@@ -159,6 +175,16 @@ class TestRetry:
         end(run, "COMPLETED")
         assert drs("retry", "erp", "--waves", "application").code == ExitCode.OK
         assert self.cleared(airflow) == [start_of(2)]
+
+    def test_a_cleanup_that_was_marked_as_success_although_instances_are_left(self, airflow, drs, run):
+        complete(run, 1)
+        complete(run, 2)
+        record = end(run, "PARTIAL")
+        run.tasks[keys.CLEANUP_DRILL] = "success"
+        record["cleanup"] = {"action": "incomplete", "left": [{"instances": ["i-0aaa"]}]}
+        assert drs("retry", "erp").code == ExitCode.OK
+        (body,) = airflow.sent("POST", CLEAR)
+        assert body["task_ids"] == [keys.CLEANUP_DRILL]
 
     def test_a_failed_cleanup_alone(self, airflow, drs, run):
         complete(run, 1, 2)

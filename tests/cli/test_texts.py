@@ -40,7 +40,7 @@ def test_other_lengths_of_time_are_refused(text):
 
 
 def test_other_peoples_text_cannot_move_the_cursor_or_break_the_line():
-    assert one_line("a\x1b[31mred\x9b2J\nb\tc\u202e") == "a�[31mred�2J b c�"
+    assert one_line("a\x1b[31mred\x9b2J\nb\tc\u202e") == r"a\x1b[31mred\x9b2J b c�"
     assert one_line("Zürich 東京 [red]x[/red]") == "Zürich 東京 [red]x[/red]"
 
 

@@ -257,3 +257,11 @@ def test_hash_ignores_key_order_and_stated_defaults_but_not_content():
     assert make_plan({**data, "priority": 100}).content_hash == plan.content_hash
     assert make_plan({**data, "priority": 101}).content_hash != plan.content_hash
     assert len(plan.content_hash) == 64
+
+
+def test_texts_of_a_plan_are_cleaned():
+    plan = make_plan(
+        small_plan() | {"title": "Wiki\r\n", "owner": " ops\t", "recovery": {"approvers": ["jane\n"]}}
+    )
+    assert (plan.title, plan.owner, plan.recovery.approvers) == ("Wiki", "ops", ("jane",))
+    assert Gate.model_validate({"message": "a\r\nb\n"}).message == "a\nb"

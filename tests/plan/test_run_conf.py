@@ -264,3 +264,37 @@ def test_any_configuration_is_read_or_refused_by_key(conf):
         return
     assert found
     assert all(problem.path and problem.remedy for problem in found)
+
+
+@pytest.mark.parametrize("key", ["reason", "ticket", "initiated_by"])
+def test_peoples_texts_are_cleaned_and_not_refused(key):
+    assert getattr(parse({key: " \tCHG1\r\n"}), key) == "CHG1"
+    assert getattr(parse({key: "\n"}), key) is None
+
+
+def test_line_ends_are_normalized():
+    assert parse({"reason": "a\r\nb\rc"}).reason == "a\nb\nc"
+    assert parse({"waves": ["database\n"], "incident_time": None}).waves == ("database",)
+
+
+@pytest.mark.parametrize("text", ["CHG1\nCHG2", "a\x1b[31mb", "a\x00b", "a\x07b"])
+def test_control_characters_are_shown_escaped_where_they_are_refused(text):
+    problem = problems({"ticket": text})["ticket"]
+    assert str(problem).isprintable()
+    assert repr(text)[1:-1] in str(problem)
+
+
+def test_trap_31_what_confirms_a_recovery_is_not_cleaned():
+    for near in ("erp ", "erp\n", " erp"):
+        assert "confirm_plan" in problems({**RECOVERY, "confirm_plan": near})
+    assert "execution_type" in problems({**RECOVERY, "execution_type": "RECOVERY\n"})
+
+
+@given(st.text())
+def test_every_refusal_is_one_visible_line(text):
+    for conf in ({"ticket": text}, {"snapshots": text}, {text: 1}, {"waves": [text]}, {"preflight": text}):
+        try:
+            parse(conf)
+        except RunConfError as error:
+            for problem in error.problems:
+                assert not any(each in str(problem) for each in "\x00\x07\x1b\n\r\x9b\u2028")

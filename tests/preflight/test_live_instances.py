@@ -20,6 +20,8 @@ def test_trap_20_a_live_instance_stops_every_kind_of_execution(kind: str, prefli
     assert finding.server_ids == (DB_2,)
     assert "i-1111111111111111b" in finding.servers[0].detail
     assert "replace_live_instances" in finding.remedy
+    assert "airflow drs retry" in finding.remedy
+    assert "clear its failed wave's task group" in finding.remedy
 
 
 @pytest.mark.parametrize("state", ["STOPPED", "PENDING", "STOPPING", "", "NEW_STATE"])

@@ -12,6 +12,7 @@ from typing import Any, Final
 from airflow.cli.cli_config import Arg
 
 from drs_provider.plan.model import Plan
+from drs_provider.plan.run_conf import clean_conf
 from drs_provider.plan.run_conf_params import params_schema
 from drs_provider.plan.sweep_conf import sweep_params
 
@@ -69,7 +70,7 @@ def given_conf(arguments: argparse.Namespace, parameters: Schema | None = None) 
     :param parameters: those of an execution if left out
     """
     values = {name: getattr(arguments, _DEST + name, None) for name in parameters or schema()}
-    return {name: value for name, value in values.items() if value is not None}
+    return clean_conf({name: value for name, value in values.items() if value is not None})
 
 
 def _arg(name: str, spec: Mapping[str, Any]) -> Arg:

@@ -14,14 +14,14 @@ from drs_provider.cli.api import Api
 from drs_provider.cli.executions import Execution
 from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.cli.login import login_of
-from drs_provider.cli.texts import command
+from drs_provider.cli.texts import command, one_line
 
 
 def report(arguments: argparse.Namespace) -> ExitCode:
     """Print or save the report of the newest attempt that has ended.
 
-    It is made from the record that Airflow holds, so it needs no access to the place where reports are kept; its
-    SHA-256 tells whether it is the very report that was written there.
+    It is made from the record that Airflow holds, so it needs no access to the place where reports are kept. The stored
+    file is read if it can be, and what was seen of it is said: the same, another one, changed, missing, unreadable.
     """
     with Api(login_of(arguments)) as api:
         execution = Execution.find(api, arguments.run)
@@ -39,7 +39,7 @@ def report(arguments: argparse.Namespace) -> ExitCode:
     else:
         sys.stdout.write(text)
         sys.stdout.flush()
-    print(_origin(record, stored, sha256), file=sys.stderr)
+    print(one_line(_origin(record, stored, sha256)), file=sys.stderr)
     return ExitCode.OK
 
 
@@ -59,12 +59,27 @@ def _stored(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _origin(record: Mapping[str, Any], stored: Mapping[str, Any], sha256: str) -> str:
-    uri = stored.get("reportUri")
+    attempt, uri = f"attempt {record['attempt']}", stored.get("reportUri")
     if uri is None:
-        return f"attempt {record['attempt']}; no report was stored when it ended"
-    if stored.get("reportSha256") == sha256:
-        return f"attempt {record['attempt']}; the same as {uri} (sha256 {sha256})"
-    return f"attempt {record['attempt']}; not the same as the stored report, which holds every server: {uri}"
+        return f"{attempt}; no report was stored when it ended"
+    from drs_provider.report.files import look_at
+
+    recorded, found = stored.get("reportSha256"), look_at(uri)
+    if found.problem is not None:
+        return f"{attempt}; the stored report {uri} cannot be read from here: {found.problem}"
+    if found.sha256 is None:
+        return f"{attempt}; there is no file {uri}, as seen from here; it was written with sha256 {recorded}"
+    if found.sha256 != recorded:
+        return (
+            f"{attempt}; WARNING: the stored report {uri} was changed: it was written with sha256 {recorded}, "
+            f"its file has {found.sha256}"
+        )
+    if recorded == sha256:
+        return f"{attempt}; the same as the stored report {uri}, which was read (sha256 {sha256})"
+    return (
+        f"{attempt}; not the same as the stored report {uri}, which was read and is as it was written: it holds "
+        f"every server (sha256 {recorded})"
+    )
 
 
 def _save(file: Path, text: str) -> None:

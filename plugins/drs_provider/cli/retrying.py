@@ -39,7 +39,7 @@ def plan_retry(execution: Execution, picture: Picture, chosen: Sequence[int] = (
     tasks = execution.tasks()
     if tasks.get(keys.PREPARE, {}).get("state") != "success":
         message = f"{execution.name} never started: {picture.message or picture.status}"
-        raise CliError(message, "mend the cause and start a new execution", ExitCode.CONFLICT)
+        raise CliError(message, "fix the cause and start a new execution", ExitCode.CONFLICT)
     states = {task_id: task["state"] for task_id, task in tasks.items()}
     waves = {wave.number: wave for wave in picture.waves}
     numbers = list(chosen) or [
@@ -66,7 +66,7 @@ def plan_retry(execution: Execution, picture: Picture, chosen: Sequence[int] = (
 
 
 def _without_waves(execution: Execution, picture: Picture, states: Mapping[str, Any]) -> Retry:
-    if states.get(keys.CLEANUP_DRILL) == "failed":
+    if states.get(keys.CLEANUP_DRILL) == "failed" or picture.left:
         return Retry((keys.CLEANUP_DRILL,), ("the drill's cleanup",))
     if not picture.ended:
         message, remedy = f"{execution.name} runs, and no wave of it has failed", "name waves: --waves"

@@ -16,9 +16,11 @@ from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.cli.following import watch_to_end
 from drs_provider.cli.login import login_of
 from drs_provider.cli.output import Output
+from drs_provider.cli.picture import Picture
 from drs_provider.cli.reader import Reader
 from drs_provider.cli.retrying import plan_retry
 from drs_provider.cli.texts import command, one_line, wave_number
+from drs_provider.plan.texts import clean
 
 #: States of a gate that has not looked yet whether somebody wants it to stop the run
 _NOT_REACHED = (None, "scheduled", "queued")
@@ -34,7 +36,13 @@ def pause(arguments: argparse.Namespace) -> ExitCode:
         tasks = execution.tasks()
         _check_pausable(execution, tasks, number, name)
         _write_pause(execution, number, not arguments.undo)
-    text = "no longer pauses" if arguments.undo else "will wait for an approval"
+        armed_by = _armed_by(execution, number)
+    if not arguments.undo:
+        text = "will wait for an approval"
+    elif armed_by:
+        text = f"still waits for an approval (the gate is armed by {armed_by})"
+    else:
+        text = "no longer pauses"
     if output.for_people:
         output.say(f"{execution.name} {text} before {name}")
     else:
@@ -43,10 +51,17 @@ def pause(arguments: argparse.Namespace) -> ExitCode:
                 "planId": execution.plan,
                 "dagRunId": execution.run_id,
                 "waveNumber": number,
-                "paused": not arguments.undo,
+                "paused": not arguments.undo or armed_by is not None,
             }
         )
     return ExitCode.OK
+
+
+def _armed_by(execution: Execution, number: int) -> str | None:
+    """Return what else armed the gate, and cannot be taken back: the plan, the run configuration, or a default."""
+    sealed = execution.xcom(keys.PREPARE, keys.frozen_wave_key(number)) or {}
+    gate = sealed.get("payload", {}).get("gate", {})
+    return str(gate["armed_by"]) if gate.get("armed_by") else None
 
 
 def _check_pausable(
@@ -63,6 +78,11 @@ def _check_pausable(
         # Airflow deletes what was written to a task when that task begins.
         message = f"{execution.name} is still being prepared"
         raise CliError(message, "try again in a moment, or start with --pause-before", ExitCode.CONFLICT)
+    if any(
+        ref["number"] == number and not ref["selected"] for ref in (execution.header or {}).get("waves", ())
+    ):
+        message = f"{execution.name} cannot pause before {name}: the wave is not selected for it"
+        raise CliError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
 
 
 def _write_pause(execution: Execution, number: int, value: bool) -> None:
@@ -90,9 +110,9 @@ def cancel(arguments: argparse.Namespace) -> ExitCode:
         _confirm(arguments, f"Cancel the {picture.execution_type} {picture.title} ({execution.name})?")
         body = {"state": "failed"}
         if arguments.reason:
-            body["note"] = arguments.reason
+            body["note"] = clean(arguments.reason)
         execution.api.patch(execution.path, body)
-        ends = "its instances are terminated" if picture.execution_type == "DRILL" else "its instances stay"
+        ends = _instances_after(execution, picture)
         if arguments.wait or arguments.watch:
             output.note(f"cancelling {execution.name}: {ends}")
             code = watch_to_end(arguments, execution, output)
@@ -100,6 +120,15 @@ def cancel(arguments: argparse.Namespace) -> ExitCode:
     said = f"cancelling {execution.name}: {ends}; jobs in DRS go on to their end"
     _leave(output, execution, said, cancelling=True)
     return ExitCode.OK
+
+
+def _instances_after(execution: Execution, picture: Picture) -> str:
+    """Return what becomes of the instances of an execution that is cancelled."""
+    if picture.execution_type != "DRILL":
+        return "its instances stay"
+    if (execution.header or {}).get("cleanup") == "keep":
+        return "its instances stay, as plan or run configuration say"
+    return "its cleanup terminates what it launched"
 
 
 def retry(arguments: argparse.Namespace) -> ExitCode:

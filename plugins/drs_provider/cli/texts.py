@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from drs_provider.cli.exit_codes import CliError, ExitCode
+from drs_provider.plan.texts import clean, visible
 
 #: How this program was called; the mounted form sets its own
 program = "airflow drs"
@@ -59,7 +60,7 @@ def seconds_of(text: str) -> float:
 
 def one_line(value: Any) -> str:
     """Return other people's text on one line, without what could move a terminal's cursor or colour it."""
-    text = " ".join(str(value).split())
+    text = " ".join(visible(clean(str(value))).split())
     return "".join(each if each.isprintable() else "�" for each in text)
 
 

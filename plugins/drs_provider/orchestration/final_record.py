@@ -167,7 +167,7 @@ def refused_record(run: RunFacts, view: RunView, *, evidence: str | None = None)
         "executionId": execution_id_of(run),
         "planId": plan_name_of(run.dag_id) or run.dag_id,
         "planName": plan_name_of(run.dag_id) or run.dag_id,
-        "executionType": str(run.conf.get("execution_type", "DRILL")),
+        "executionType": cause(str(run.conf.get("execution_type", "DRILL")), 40),
         "status": ExecutionStatus.PENDING.value,
         "attempt": run.attempt,
         "attempts": [{"attempt": run.attempt, "status": ExecutionStatus.PENDING.value, "startTime": now}],

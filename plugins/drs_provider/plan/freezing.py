@@ -15,7 +15,7 @@ from drs_provider.plan.frozen import (
     FrozenWaveRef,
 )
 from drs_provider.plan.model import Gate, Plan, Wave
-from drs_provider.plan.run_conf import RunConf
+from drs_provider.plan.run_conf import RunConf, clean_conf
 from drs_provider.plan.states import ExecutionType
 
 SECONDS_PER_MINUTE = 60
@@ -162,7 +162,7 @@ def freeze_header(
 ) -> FrozenPlan:
     """Return the header of the frozen plan.
 
-    :param given_conf: the run configuration as the caller gave it
+    :param given_conf: the run configuration as the caller gave it; its texts are cleaned
     :param preflight: summary of the preflight report
     :param overrides: what the run configuration loosened, and findings that were overridden: what, who, why
     """
@@ -177,7 +177,7 @@ def freeze_header(
         dag_id=identity.dag_id,
         dag_run_id=identity.dag_run_id,
         run_after=identity.run_after,
-        conf=dict(given_conf),
+        conf=clean_conf(given_conf),
         initiated_by=identity.initiated_by,
         requested_by=conf.initiated_by,
         reason=conf.reason,

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from drs_provider.plan.model_fields import PATTERN_HINTS
 from drs_provider.plan.model_references import REFERENCES_ERROR
 from drs_provider.plan.problems import Parts, did_you_mean, quoted_list
+from drs_provider.plan.texts import shown
 
 Told = tuple[str, str]
 """Message and remedy."""
@@ -58,12 +59,15 @@ def _tell(detail: ErrorDetails, parts: Parts, model: type[BaseModel], raw: str |
         return _unknown_field(parts, model)
     if kind == "string_pattern_mismatch" and context["pattern"] in PATTERN_HINTS:
         what, remedy = PATTERN_HINTS[context["pattern"]]
-        return f"`{value[:80]}` is not {what}" if value else f"the text is empty, not {what}", remedy
+        return f"`{shown(value, 80)}` is not {what}" if value else f"the text is empty, not {what}", remedy
     if kind == "literal_error":
         return _not_one_of(context["expected"], value)
     if kind in _WRONG_FORM:
         return _wrong_form(kind, value, raw)
-    return _out_of_bounds(kind, context, value) or (f"{detail['msg']}: `{value}`", "correct the value")
+    return _out_of_bounds(kind, context, value) or (
+        f"{detail['msg']}: `{shown(value)}`",
+        "correct the value",
+    )
 
 
 def _unknown_field(parts: Parts, model: type[BaseModel]) -> Told:
@@ -157,7 +161,7 @@ def describe(value: Any) -> str:
     if isinstance(value, int | float):
         return f"the number {value}" if abs(value) < 1e20 else "a huge number"
     if isinstance(value, str):
-        return f"the text `{value[:80]}`"
+        return f"the text `{shown(value, 80)}`"
     if isinstance(value, date):
         return f"the date {value}"
     if isinstance(value, Mapping):

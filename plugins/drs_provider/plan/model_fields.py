@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from drs_provider.plan.identity import RESERVED_TAG_KEYS
+from drs_provider.plan.texts import clean
 
 MAX_TIMEOUT_MINUTES: Final = 7 * 24 * 60
 """Longest timeout a plan may ask for: a week."""
@@ -84,8 +85,16 @@ Unique = AfterValidator(_duplicates)
 
 UNIQUE_ITEMS: Final[dict[str, Any]] = {"uniqueItems": True}
 
+
+def _cleaned(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) else value
+
+
+CLEANED = BeforeValidator(_cleaned)
+"""Normalizes line ends and trims edges: what people paste often ends in a line end."""
+
 # Control characters are refused everywhere: neither PostgreSQL's JSON nor a terminal takes them well.
-Line = Annotated[
+ExactLine = Annotated[
     str,
     _pattern(
         r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$",
@@ -94,6 +103,7 @@ Line = Annotated[
         250,
     ),
 ]
+Line = Annotated[ExactLine, CLEANED]
 Message = Annotated[
     str,
     _pattern(
@@ -102,6 +112,7 @@ Message = Annotated[
         "write some text, without control characters",
         1000,
     ),
+    CLEANED,
 ]
 Slug = Annotated[
     str,

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from drs_provider.plan.texts import one_line_escaped
+
 Parts = tuple[str | int, ...]
 """A field path in pieces: names, and positions in lists from 0."""
 
@@ -27,6 +29,11 @@ class PlanProblem:
     message: str
     remedy: str = ""
     line: int | None = None
+
+    def __post_init__(self) -> None:
+        # They quote what people typed, and a problem is one line in every list of problems.
+        for name in ("path", "message", "remedy"):
+            object.__setattr__(self, name, one_line_escaped(getattr(self, name)))
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"

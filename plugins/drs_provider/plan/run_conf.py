@@ -20,11 +20,15 @@ from drs_provider.plan.problems import Parts, PlanProblem, RunConfError, format_
 from drs_provider.plan.run_conf_model import RunConf, SnapshotRule
 from drs_provider.plan.run_conf_params import params_schema
 from drs_provider.plan.run_conf_rules import broken_rules
+from drs_provider.plan.texts import clean_data, shown
 
 __all__ = ["CONF_FILE", "RunConf", "RunConfError", "SnapshotRule", "params_schema", "parse_run_conf"]
 
 CONF_FILE: Final = "conf"
 """What problems of a run configuration give as their file."""
+
+_EXACT: Final = ("execution_type", "confirm_plan")
+"""A RECOVERY is never guessed from what is nearly right."""
 
 _OPTIONAL_TEXTS: Final = ("confirm_plan", "reason", "ticket", "initiated_by", "incident_time", "snapshots")
 
@@ -35,10 +39,10 @@ def _instant(value: Any) -> float:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
-        message = f"`{value[:80]}` is not an ISO 8601 time"
+        message = f"`{shown(value, 80)}` is not an ISO 8601 time"
         raise refusal(message, "write it like 2026-03-01T14:30:00Z") from error
     if moment.tzinfo is None:
-        raise refusal(f"`{value}` has no time zone", "add Z for UTC, or an offset such as +01:00")
+        raise refusal(f"`{shown(value, 80)}` has no time zone", "add Z for UTC, or an offset such as +01:00")
     return (moment - datetime.fromtimestamp(0, UTC)).total_seconds()
 
 
@@ -70,8 +74,8 @@ class _ConfForm(RunConf):
 def parse_run_conf(conf: Mapping[str, Any], plan: Plan, *, now: float | None = None) -> RunConf:
     """Check a run configuration against the plan and complete it.
 
-    Empty values (null, and empty text where text is optional) count as not given, because the form in
-    the UI sends every parameter.
+    Line ends are normalized and edges trimmed. Empty values (null, and empty text where text is optional) count as not
+    given, because the form in the UI sends every parameter.
 
     :param now: epoch seconds, for times that must not lie in the future; the clock if left out
     :raises RunConfError: with every unknown key, wrong value and impossible combination
@@ -80,7 +84,7 @@ def parse_run_conf(conf: Mapping[str, Any], plan: Plan, *, now: float | None = N
     if not isinstance(form_data, Mapping):
         problem = PlanProblem(CONF_FILE, "", "it must be a map of parameters", 'write {"reason": "…"}')
         raise RunConfError([problem])
-    given = {key: value for key, value in form_data.items() if not _is_empty(key, value)}
+    given = {key: value for key, value in clean_conf(form_data).items() if not _is_empty(key, value)}
     given.setdefault("cleanup", plan.drill.cleanup)
     form, told = _read_form(given)
     problems = [PlanProblem(CONF_FILE, _path(parts), message, remedy) for parts, message, remedy in told]
@@ -90,6 +94,11 @@ def parse_run_conf(conf: Mapping[str, Any], plan: Plan, *, now: float | None = N
     if problems:
         raise RunConfError(problems)
     return _completed(form, plan)
+
+
+def clean_conf(conf: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run configuration with line ends normalized and edges trimmed, except where the exact text counts."""
+    return {key: value if key in _EXACT else clean_data(value) for key, value in conf.items()}
 
 
 def _is_empty(key: Any, value: Any) -> bool:

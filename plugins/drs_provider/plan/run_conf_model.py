@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from drs_provider.plan.model import Plan, Wave
-from drs_provider.plan.model_fields import Flag, Line, Message, PlanModel, ServerId, SnapshotId, Unique
+from drs_provider.plan.model_fields import (
+    ExactLine,
+    Flag,
+    Line,
+    Message,
+    PlanModel,
+    ServerId,
+    SnapshotId,
+    Unique,
+)
 
 
 class SnapshotRule(PlanModel):
@@ -25,6 +34,7 @@ class SnapshotRule(PlanModel):
 class RunConf(PlanModel):
     """A checked run configuration, complete with the defaults of plan and system.
 
+    :param confirm_plan: the plan's name, exactly
     :param initiated_by: a name given by the caller; stored as ``requestedBy``, it proves nothing
     :param incident_time: when the disaster began, epoch seconds UTC; RTO counts from it
     :param waves: names of the waves to run, in the plan's order; empty: all
@@ -33,7 +43,7 @@ class RunConf(PlanModel):
     """
 
     execution_type: Literal["DRILL", "RECOVERY"] = "DRILL"
-    confirm_plan: Line | None = None
+    confirm_plan: ExactLine | None = None
     reason: Message | None = None
     ticket: Line | None = None
     initiated_by: Line | None = None

@@ -12,6 +12,7 @@ from typing import Final
 from drs_provider.plan.model import Plan
 from drs_provider.plan.problems import did_you_mean, quoted_list
 from drs_provider.plan.run_conf_model import RunConf
+from drs_provider.plan.texts import shown
 
 CLOCK_SKEW_SECONDS: Final = 60
 """A caller's clock may be ahead of ours by this much."""
@@ -48,7 +49,7 @@ def broken_rules(conf: RunConf, plan: Plan, *, now: float, wrong: set[str]) -> l
 
 def _confirmation(conf: RunConf, plan: Plan) -> Iterator[BrokenRule]:
     if conf.execution_type == "RECOVERY" and conf.confirm_plan != plan.name:
-        found = f"not `{conf.confirm_plan}`" if conf.confirm_plan else "and it is not given"
+        found = f"not `{shown(conf.confirm_plan)}`" if conf.confirm_plan else "and it is not given"
         yield BrokenRule(
             "confirm_plan",
             f"a RECOVERY needs the plan's name here, {found}",

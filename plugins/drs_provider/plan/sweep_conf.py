@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.texts import clean_data, shown
 
 _TARGET = r"^([0-9]{12}|[a-z]{2,}(-[a-z]+)+-[0-9]+|[0-9]{12}/[a-z]{2,}(-[a-z]+)+-[0-9]+)$"
 
@@ -40,8 +41,9 @@ def parse_sweep_conf(conf: Mapping[str, Any]) -> SweepConf:
 
     :raises SweepConfError: naming every unknown key and wrong value
     """
+    conf = clean_data(conf)
     problems = [
-        f"`{key}` is no parameter of a sweep; there are targets, terminate and dry_run"
+        f"`{shown(key)}` is no parameter of a sweep; there are targets, terminate and dry_run"
         for key in sorted(conf.keys() - {"targets", "terminate", "dry_run"})
     ]
     targets = conf.get("targets") or []

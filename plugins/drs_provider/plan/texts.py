@@ -6,14 +6,17 @@ The whole text of an error stands in the log of the task that met it, and nowher
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 MAX_CAUSE: Final = 500
 """Longest cause of one failure that is stored or sent, in characters."""
 
 MAX_MESSAGE: Final = 8_000
 """Longest message of a task, wave or execution that is stored or sent, in characters."""
+
+MAX_SHOWN: Final = 200
+"""Longest value that a refusal quotes, in characters."""
 
 NAMES_SHOWN: Final = 10
 """How many names a message lists before it counts the rest."""
@@ -37,6 +40,30 @@ def visible(text: str) -> str:
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def clean(text: str) -> str:
+    """Return what a person typed with its line ends normalized and its edges trimmed."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def clean_data(data: Any) -> Any:
+    """Return JSON data with all its texts cleaned, names of fields excepted."""
+    if isinstance(data, str):
+        return clean(data)
+    if isinstance(data, Mapping):
+        return {key: clean_data(item) for key, item in data.items()}
+    return [clean_data(item) for item in data] if isinstance(data, (list, tuple)) else data
+
+
+def shown(value: object, longest: int = MAX_SHOWN) -> str:
+    r"""Return a value as a refusal quotes it: on one line, control characters, tabs and line feeds escaped, cut."""
+    return clipped(one_line_escaped(str(value)), longest)
+
+
+def one_line_escaped(text: str) -> str:
+    r"""Return a text on one line, with ``\n`` and ``\t`` for line feeds and tabs."""
+    return visible(text).replace("\n", r"\n").replace("\t", r"\t")
 
 
 def clipped(text: str, longest: int) -> str:

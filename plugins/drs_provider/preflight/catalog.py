@@ -309,7 +309,7 @@ KINDS: dict[str, Kind] = {
     "live_instance": Kind(
         _INSTANCES,
         "a server has a live recovery instance of no drill, which launching would destroy",
-        "fail back or terminate it, or leave the wave out",
+        "after a partial failover: `drs retry` that execution; else fail back or terminate it, or leave the wave out",
         override="`replace_live_instances` naming the server",
     ),
     "nothing_to_replace": Kind(

@@ -12,6 +12,7 @@ from typing import Any
 from airflow.sdk import ObjectStoragePath
 
 from drs_provider.plan.record import ExecutionRecord
+from drs_provider.plan.texts import cause
 from drs_provider.report.build import build_report, previous_report, report_json
 from drs_provider.report.page import report_html
 
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _MOST_SUCCESSORS = 1000
+_STORAGE_ERRORS = (OSError, BotoCoreError, ClientError, AirflowException, ImportError, ValueError)
 
 
 class ReportNotWrittenError(OSError):
@@ -67,6 +69,29 @@ def write_report(
         raise
     except Exception as error:  # of a storage's credentials also ValueError, RuntimeError, EOFError
         raise ReportNotWrittenError(f"no report below {reports_path}: {error}") from error
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """What is seen of a stored report from here.
+
+    :param sha256: of the file's content; None if there is no file, or if it cannot be read
+    :param problem: why it cannot be read; None if it was read, or if it is not there
+    """
+
+    sha256: str | None = None
+    problem: str | None = None
+
+
+def look_at(uri: str) -> StoredFile:
+    """Read a stored report; this machine may see another place than the worker that wrote it."""
+    try:
+        content = ObjectStoragePath(uri).read_bytes()
+    except FileNotFoundError:
+        return StoredFile()
+    except _STORAGE_ERRORS as error:
+        return StoredFile(problem=cause(f"{type(error).__name__}: {error}"))
+    return StoredFile(hashlib.sha256(content).hexdigest())
 
 
 def _write(

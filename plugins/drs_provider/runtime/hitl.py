@@ -30,6 +30,8 @@ from airflow.sdk.execution_time.hitl import (
     upsert_hitl_detail,
 )
 
+from drs_provider.plan.texts import clean, visible
+
 #: The auth manager whose user ids are the logins, so that Airflow itself can refuse who is not named. Others know
 #: people by numbers or opaque ids, which no plan can name.
 SIMPLE_AUTH_MANAGER: Final = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
@@ -130,7 +132,7 @@ def read_answer(event: Mapping[str, Any]) -> Answer | None:
         user_id=str(user["id"]),
         login=str(user.get("name") or user["id"]),
         responded_at=responded_at.timestamp(),
-        inputs=dict(event.get("params_input") or {}),
+        inputs=_cleaned(event.get("params_input") or {}),
     )
 
 
@@ -175,3 +177,7 @@ def close_request(ti_id: str, closing: str) -> None:
 
 def _status(error: AirflowRuntimeError) -> Any:
     return (error.error.detail or {}).get("status_code")
+
+
+def _cleaned(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: visible(clean(text)) if isinstance(text, str) else text for name, text in inputs.items()}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from drs_provider.plan.texts import clean, visible
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def one_line(text: str) -> str:
-    """Return a text without line breaks and control characters."""
-    return _CONTROL.sub(" ", text).strip()
+    """Return a text on one line, control characters escaped."""
+    return " ".join(visible(clean(text)).split())
 
 
 def plain_markdown(text: str) -> str:

@@ -12,6 +12,11 @@ from drs_provider.preflight.source_server import SourceServer
 # Any other state, also one that DRS may add, means that people are moving the workload back.
 _NOT_FAILING_BACK = frozenset({"", "FAILBACK_NOT_STARTED", "FAILBACK_COMPLETED"})
 
+RETRY = (
+    "`airflow drs retry PLAN/RUN_ID`, or clear its failed wave's task group with downstream; it launches only what "
+    "failed and leaves live instances alone"
+)
+
 
 def live_instances(scope: TargetScope) -> Iterator[Finding]:
     """Yield a finding for every recovery instance that exists and that a launch would replace.
@@ -69,7 +74,8 @@ def _instance_finding(scope: TargetScope, server: SourceServer, view: RecoveryIn
         Severity.BLOCK,
         scope.subject,
         "servers have live recovery instances (of no drill), which launching would destroy",
-        "Fail back or terminate these instances in DRS first, or leave the waves out. To destroy them "
+        "If an execution launched them and other waves of it failed, retry that execution instead of starting another: "
+        f"{RETRY}. Else fail back or terminate these instances in DRS first, or leave the waves out. To destroy them "
         "knowingly, name the servers in replace_live_instances; preflight: warn does not cover this.",
         servers=where,
     )
