@@ -49,7 +49,9 @@ def assert_cancelled(drill: PlanRun, real: PlanRun) -> None:
     mine = [item for item in drill.record["overrides"] if item["what"].startswith("preempted")]
     assert [item["by"] for item in mine] == ["dr-lead"]
     assert drill.stored["status"] == "CANCELLED"
-    theirs = [item for item in real.record["overrides"] if item["what"].startswith("preempt_drill")]
+    theirs = [
+        item for item in real.record["overrides"] if item["what"].startswith("preempt_drill: cancelled")
+    ]
     assert len(theirs) == 1
     assert "run rehearsal" in theirs[0]["what"]
     assert real.stored["overrides"] == real.record["overrides"]
