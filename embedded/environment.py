@@ -26,8 +26,6 @@ HISTORY_REGION = "eu-west-1"
 HISTORY_TABLE = "execution-history"
 
 # Whatever starts so is ours to set: a stack must not inherit an Airflow, an AWS identity or a Python path.
-LOCK_SECONDS = 60
-"""How long a process waits for the database's lock."""
 _NOT_INHERITED = ("AIRFLOW", "AWS_", "MOTO_", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
 _LOCAL_HOSTS = "127.0.0.1,localhost"
 
@@ -195,10 +193,7 @@ def _airflow_settings(
             "simple_auth_manager_users": ",".join(f"{user}:{role}" for user, role in needs.roles.items()),
             "simple_auth_manager_passwords_file": paths.passwords,
         },
-        # SQLite takes one writer at a time. Airflow sets WAL; the driver's 5 s are too short for a burst of triggers.
-        "database": {
-            "sql_alchemy_conn": f"sqlite:///{paths.airflow_home / 'airflow.db'}?timeout={LOCK_SECONDS}"
-        },
+        "database": {"sql_alchemy_conn": f"sqlite:///{paths.airflow_home / 'airflow.db'}"},
         "api": {"base_url": ports.api_url, "secret_key": generated.session, "workers": 1},
         "api_auth": {"jwt_secret": generated.jwt},
         # 1.1 s per task at the default of one second, 0.2 s here.

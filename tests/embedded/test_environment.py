@@ -23,6 +23,7 @@ from embedded.environment import (
 )
 from embedded.needs import ACCOUNT, STANDARD_ROLES, Needs, dag_id_of
 from embedded.processes import StackError
+from embedded.stack import COMPONENTS, Stack
 
 PORTS = Ports(api=8081, simulator=5101)
 
@@ -64,8 +65,7 @@ def test_airflow_runs_the_mounted_folders_in_a_home_of_its_own(paths: Paths) -> 
     assert given["AIRFLOW__CORE__DAGS_FOLDER"] == str(DAGS)
     assert given["AIRFLOW__CORE__PLUGINS_FOLDER"] == str(PLUGINS)
     assert given["AIRFLOW_HOME"] == str(paths.airflow_home)
-    database = f"sqlite:///{paths.airflow_home}/airflow.db?timeout=60"
-    assert given["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == database
+    assert given["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == f"sqlite:///{paths.airflow_home}/airflow.db"
     assert given["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8081/execution/"
 
 
@@ -161,3 +161,14 @@ def test_a_plan_that_is_missing_or_broken_is_told(tmp_path: Path) -> None:
         dag_id_of("nope", tmp_path)
     with pytest.raises(StackError, match=r"no plan 'broken'(?s:.*)broken\.yaml(?s:.*)waves"):
         dag_id_of("broken", tmp_path)
+
+
+def test_components_wait_for_the_databases_lock_and_the_api_server_lets_go_of_it(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "drill")
+    waits = {
+        name: stack.environment_of(name)["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].endswith(
+            "airflow.db?timeout=60"
+        )
+        for name in COMPONENTS
+    }
+    assert waits == {"api-server": False, "scheduler": True, "dag-processor": True, "triggerer": True}
