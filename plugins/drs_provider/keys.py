@@ -22,6 +22,7 @@ PREFLIGHT = "preflight"
 PREPARED = "prepared"  # signed: the attempt in which `prepare` ran last
 CLAIM = "claim"  # which servers the run holds until its end
 PREEMPTION = "preemption"  # written by another run's `prepare`: a RECOVERY cancels this drill
+INSTANCES_SEEN = "instances_seen"  # written by `cleanup_drill`: what of the drill was there when it began
 NOTIFICATIONS = "notifications"  # the plan's, signed, for the end of a run that was refused
 RUN_RECORD = "run_record"  # what is known of a run that was refused before it was frozen
 

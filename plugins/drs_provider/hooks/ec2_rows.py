@@ -14,6 +14,12 @@ def instance_exists(row: Mapping[str, Any]) -> bool:
     return row.get("State", {}).get("Name") not in GONE_STATES
 
 
+def end_reason(row: Mapping[str, Any]) -> str:
+    """Return EC2's own words about why an instance is not running, or an empty text; the first has the time."""
+    words = (row.get("StateTransitionReason"), (row.get("StateReason") or {}).get("Message"))
+    return "; ".join(dict.fromkeys(word for word in words if word))
+
+
 def instance_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record's fields of an instance: ids, addresses, type and launch time (epoch seconds)."""
     launch_time = row.get("LaunchTime")

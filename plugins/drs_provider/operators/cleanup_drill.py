@@ -55,6 +55,7 @@ class DrsCleanupDrillOperator(BaseOperator):
         # boto3 stays out of DAG parsing
         from drs_provider.orchestration.drill_cleanup import DrillCleanup
         from drs_provider.orchestration.drill_end import kept_reason, left_rows, recorded_instances
+        from drs_provider.orchestration.outside import see_before_cleanup
 
         if reason := kept_reason(execution):
             return self._tell(
@@ -65,11 +66,15 @@ class DrsCleanupDrillOperator(BaseOperator):
         since = state.once(f"{keys.CLEANUP_SINCE}_{execution.attempt}", now)
         if since == now:
             execution.emit(Event.CLEANUP_STARTED)
+        patient = now - since <= settings.get_seconds("outage_minutes") * 60
+        if not see_before_cleanup(execution, patient=patient):
+            return pause(self, settings.get_seconds("poll_interval_seconds"))
         targets = DrillCleanup(execution, state, recorded=recorded_instances(execution)).step()
         unfinished = [target for target in targets if not target.done]
-        if not unfinished:
+        waves, broken = execution.intact_waves()
+        if not unfinished and not broken:
             return self._tell(execution, self._report(targets))
-        longest = MAX_SECONDS + max(wave.timeout_seconds for wave in execution.waves())
+        longest = MAX_SECONDS + max((wave.timeout_seconds for wave in waves), default=0)
         waited = execution.now() - since
         hopeless = all(target.hopeless for target in unfinished)
         if hopeless and any(target.refused for target in unfinished):
@@ -79,12 +84,20 @@ class DrsCleanupDrillOperator(BaseOperator):
         self._tell(
             execution, {**self._report(targets), "action": "incomplete", "left": left_rows(unfinished)}
         )
-        left = ". ".join(target.left() for target in unfinished)
+        left = ". ".join([*(target.left() for target in unfinished), *self._unknown(execution, broken)])
         raise CleanupIncompleteError(
             f"the drill's cleanup is not complete after {round(waited / 60)} minutes; left: {left}. Terminate "
             "these recovery instances in DRS (none that is pre-provisioned), or fix the cause; then clear this task, "
             "with downstream, to look again."
         )
+
+    @staticmethod
+    def _unknown(execution: Execution, broken: Mapping[int, Exception]) -> list[str]:
+        return [
+            f"{error} What this wave launched was not looked for: see in DRS for jobs with the tags ExecutionId "
+            f"{execution.plan.execution_id} and WaveNumber {number}"
+            for number, error in broken.items()
+        ]
 
     @staticmethod
     def _report(targets: list[TargetState]) -> dict[str, Any]:

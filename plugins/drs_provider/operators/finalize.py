@@ -58,7 +58,6 @@ class DrsFinalizeOperator(BaseOperator):
             return self._end_refused(context, view)
         try:
             execution = Execution.frozen(context)
-            execution.waves()
         except EvidenceError as error:
             # The end is recorded all the same; nothing that the frozen plan says can be believed.
             return self._end_refused(context, view, evidence=str(error))

@@ -175,16 +175,21 @@ def _frozen(pull: Any) -> Claim | None:
     try:
         execution_id = _execution_id(header)
         plan = FrozenPlan.model_validate(unseal(header, FROZEN_PLAN, binding(execution_id)))
-        waves = [_frozen_wave(pull, plan, ref.number) for ref in plan.waves]
     except (EvidenceError, ValueError) as error:
         log.warning("A frozen plan is ignored: %s", error)
         return None
-    return claim_of(plan, waves, attempt=ANY_ATTEMPT)
+    waves = [_frozen_wave(pull, plan, ref.number) for ref in plan.waves]
+    return claim_of(plan, [wave for wave in waves if wave is not None], attempt=ANY_ATTEMPT)
 
 
-def _frozen_wave(pull: Any, plan: FrozenPlan, number: int) -> FrozenWave:
+def _frozen_wave(pull: Any, plan: FrozenPlan, number: int) -> FrozenWave | None:
+    """Return a wave of another run, or None if it does not verify: what the others hold stays held."""
     bound_to = binding(plan.execution_id, wave=number, plan_hash=plan.plan_hash)
-    return FrozenWave.model_validate(unseal(pull(keys.frozen_wave_key(number)), FROZEN_WAVE, bound_to))
+    try:
+        return FrozenWave.model_validate(unseal(pull(keys.frozen_wave_key(number)), FROZEN_WAVE, bound_to))
+    except (EvidenceError, ValueError) as error:
+        log.warning("Frozen wave %s of %s is ignored: %s", number, plan.dag_run_id, error)
+        return None
 
 
 def _execution_id(sealed: Any) -> str:

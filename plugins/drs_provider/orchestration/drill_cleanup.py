@@ -11,7 +11,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from drs_provider import keys
-from drs_provider.exceptions import DrsError, DrsTerminateIncompleteError, TaskStoppedError
+from drs_provider.exceptions import (
+    DrsError,
+    DrsTerminateIncompleteError,
+    EvidenceError,
+    TaskStoppedError,
+)
 from drs_provider.hooks.ec2_rows import instance_exists
 from drs_provider.hooks.errors import AWS_ERRORS, is_conflict, is_quota_exceeded, is_transient
 from drs_provider.orchestration.launched_into import launched_into
@@ -22,10 +27,11 @@ from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.events import Event
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.launch_into import may_be_launched_into
+from drs_provider.plan.ownership import StartIntent
 from drs_provider.plan.recovery_instances import RecoveryInstanceView, instance_ids, parse_instances
 from drs_provider.plan.texts import cause, grouped, named
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, unsettled, wave_jobs
+from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, published_intents, unsettled, wave_jobs
 from drs_provider.runtime.state_store import TaskState
 
 log = logging.getLogger(__name__)
@@ -41,6 +47,7 @@ class TargetState:
     :param pre_provisioned: EC2 instances that existed before and were found to be launched into: never terminated
     :param unread: server -> why its launch configuration could not be read; its instance is not terminated
     :param held: EC2 instances of those servers
+    :param unproven: what was launched on start intents that do not verify: only its jobs' tags tell whose it is
     :param problem: what kept the last step from being taken, or from being proven
     :param recorded: EC2 instances that the waves' results name; they may exist if DRS or EC2 cannot be asked
     """
@@ -52,6 +59,7 @@ class TargetState:
     pre_provisioned: list[str] = field(default_factory=list)
     unread: Mapping[str, Exception] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
+    unproven: Sequence[str] = ()
     step: CleanupStep = field(default_factory=CleanupStep)
     problem: Exception | None = None
     recorded: frozenset[str] = frozenset()
@@ -59,7 +67,7 @@ class TargetState:
     @property
     def done(self) -> bool:
         """Whether it is proven that nothing of the drill is left."""
-        return self.problem is None and self.step.done
+        return self.problem is None and not self.unproven and self.step.done
 
     @property
     def hopeless(self) -> bool:
@@ -120,6 +128,7 @@ class TargetState:
             "terminate by hand"
             if self.unread
             else "",
+            *self.unproven,
             cause(str(self.problem)) if self.problem else "",
         ]
         return [part for part in parts if part]
@@ -152,9 +161,12 @@ class DrillCleanup:
         self._terminates = terminates
 
     def step(self) -> list[TargetState]:
-        """Take the next step in every target, and return where each stands."""
+        """Take the next step in every target, and return where each stands.
+
+        What a wave that does not verify launched is left alone: only a frozen plan says where that is.
+        """
         waves: dict[AwsTarget, list[FrozenWave]] = {}
-        for wave in self._execution.waves():
+        for wave in self._execution.intact_waves()[0]:
             if wave.selected and wave.servers:
                 waves.setdefault(wave.target, []).append(wave)
         return [self._look(target, members) for target, members in waves.items()]
@@ -175,7 +187,8 @@ class DrillCleanup:
         execution = self._execution
         drs = execution.drs(state.target)
         jobs = parse_jobs(drs.jobs_since(execution.plan.started_at - LONGEST_JOB_SECONDS))
-        owned = {wave.number: wave_jobs(execution, wave, jobs) for wave in waves}
+        intents, state.unproven = self._intents(waves)
+        owned = {wave.number: wave_jobs(execution, wave, jobs, intents[wave.number]) for wave in waves}
         launches = [own.job for of_wave in owned.values() for own in of_wave]
         own_ids = {job.job_id for job in launches}
         servers = [server for wave in waves for server in wave.server_ids]
@@ -202,7 +215,11 @@ class DrillCleanup:
             known_instance_ids=state.instance_ids,
             existing_instance_ids=existing,
             launched_servers=started,
-            unsettled={server for wave in waves for server in unsettled(execution, wave, owned[wave.number])},
+            unsettled={
+                server
+                for wave in waves
+                for server in unsettled(execution, intents[wave.number], owned[wave.number])
+            },
         )
         state.step = decide(pre_provisioned=state.pre_provisioned)
         if state.step.terminate and self._terminates:
@@ -212,6 +229,20 @@ class DrillCleanup:
             self._terminate(state)
         if problem := unproven or unread_log:
             raise problem
+
+    def _intents(self, waves: Sequence[FrozenWave]) -> tuple[dict[int, list[StartIntent]], list[str]]:
+        """Return the start intents of waves, and which do not verify: that wave's jobs are known by their tags then."""
+        intents: dict[int, list[StartIntent]] = {}
+        problems = []
+        for wave in waves:
+            try:
+                intents[wave.number] = published_intents(self._execution, wave)
+            except EvidenceError as error:
+                intents[wave.number] = []
+                problems.append(
+                    f"wave {wave.number} ({wave.name}): {error} Jobs of it that bear no tags were not looked for"
+                )
+        return intents, problems
 
     def _ask_launch_into(self, state: TargetState, views: Sequence[RecoveryInstanceView]) -> None:
         """Look whether an instance that is about to be terminated existed before: the setting may be new."""

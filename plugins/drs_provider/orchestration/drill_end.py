@@ -55,11 +55,14 @@ def recorded_instances(
 ) -> dict[str, set[str]]:
     """Return the EC2 instances that wave results name, by target name.
 
-    :param results: default: what `enrich` wrote of each wave; one that was changed is left out
+    :param results: default: what `enrich` wrote of each wave; one that was changed is left out, and so is one of a
+        wave whose frozen form was
     """
-    waves = {wave.number: wave for wave in execution.waves()}
+    waves = {wave.number: wave for wave in execution.intact_waves()[0]}
     found: dict[str, set[str]] = {}
     for result in _results(execution) if results is None else results:
+        if result["waveNumber"] not in waves:
+            continue
         target = waves[result["waveNumber"]].target.name
         for row in result.get("serverStatuses", ()):
             instance = row.get("instanceId") or row.get("recoveryInstanceId")

@@ -10,14 +10,16 @@ from typing import Any
 from drs_provider import keys
 from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.drill_end import drill_end, left_text
+from drs_provider.orchestration.outside import with_outside_changes
 from drs_provider.orchestration.preempted_end import (
     later_overrides,
     preemption_of,
     prepare_problem,
     without_repetition,
 )
-from drs_provider.orchestration.wave_end import WaveEnd, wave_end
+from drs_provider.orchestration.wave_end import WaveEnd, broken_end, wave_end
 from drs_provider.plan.identity import plan_name_of
+from drs_provider.plan.outside import without_ground
 from drs_provider.plan.record import (
     ExecutionRecord,
     apply_wave_result,
@@ -59,7 +61,7 @@ def final_record(
     :param earlier: rows of earlier attempts, which keep their own times, status and report
     """
     states = execution.view.task_states()
-    ends = [wave_end(execution, wave, states) for wave in execution.waves()]
+    ends, lost, broken = _ends(execution, states)
     outcomes = [end.outcome for end in ends]
     hold, hold_problem = _hold(execution, states)
     notice = preemption_of(execution)
@@ -69,6 +71,8 @@ def final_record(
     drill = drill_end(execution, ends)
     after = [problem for problem in (hold_problem, drill.problem) if problem]
     status = terminal_status(outcomes, stopped_by_person=stopped, started=True, ended_well=not after)
+    if broken:
+        status = ExecutionStatus.FAILED  # whatever the other waves came to: what was frozen has been touched
     problems: list[str] = []
     if not run_is_green(status, outcomes, ended_well=not after):
         problems = [end.error for end in ends if end.error]
@@ -83,6 +87,8 @@ def final_record(
         record["overrides"].append(notice.override())
     if undelivered := failures(execution.view, _telling_tasks(execution)):
         record["notificationFailures"] = undelivered
+    if "verdict" in hold:
+        hold = {**hold, "verdict": without_ground(hold["verdict"], lost)}
     if "hold" in hold:
         record["hold"] = hold["hold"]
     # Red, exactly if there is a message: whoever reads the record alone knows the run's colour.
@@ -105,6 +111,21 @@ def final_record(
     if left := (drill.report or {}).get("left"):
         summary += f"; instances of the drill are left: {cause(left_text(left))}"
     return FinalRecord(record, error or None, summary)
+
+
+def _ends(execution: Execution, states: Mapping[str, str | None]) -> tuple[list[WaveEnd], list[str], bool]:
+    """Return how the waves ended, by number, lost instances, and whether a wave's frozen form does not verify."""
+    intact, broken = execution.intact_waves()
+    waves = {wave.number: wave for wave in intact}
+    refs = sorted(execution.plan.waves, key=lambda ref: ref.number)
+    ends = [
+        wave_end(execution, waves[ref.number], states)
+        if ref.number in waves
+        else broken_end(execution, ref, broken[ref.number])
+        for ref in refs
+    ]
+    ends, lost = with_outside_changes(execution, ends, waves)
+    return ends, lost, bool(broken)
 
 
 def _telling_tasks(execution: Execution) -> list[str]:

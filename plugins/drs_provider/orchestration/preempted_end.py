@@ -11,7 +11,6 @@ from drs_provider.exceptions import EvidenceError
 from drs_provider.plan.evidence import CLAIM
 from drs_provider.plan.preemption import Preemption
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.jobs import start_task_id
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +41,8 @@ def prepare_problem(execution: Execution, states: Mapping[str, str | None]) -> s
 def later_overrides(execution: Execution) -> list[dict[str, Any]]:
     """Return what later attempts overrode; the first one's overrides are in the frozen plan."""
     told: dict[str, dict[str, Any]] = {}
-    for task_id in (keys.PREPARE, *(start_task_id(wave) for wave in execution.waves())):
+    starts = [keys.wave_task_id(ref.number, ref.name, keys.START_RECOVERY) for ref in execution.plan.waves]
+    for task_id in (keys.PREPARE, *starts):
         sealed = execution.view.pull(task_id, keys.OVERRIDES)
         try:
             told |= {} if sealed is None else _by_what(execution.unseal(sealed, CLAIM, 0)["overrides"])

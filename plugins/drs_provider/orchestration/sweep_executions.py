@@ -37,10 +37,10 @@ class SweptExecution(Execution):
     of_record: tuple[FrozenWave, ...] | None = None
     wanted: Callable[[AwsTarget], bool] = field(default=lambda target: True)
 
-    def waves(self) -> list[FrozenWave]:
-        """Return the waves in the targets that the sweep looks at."""
-        known = super().waves() if self.of_record is None else self.of_record
-        return [wave for wave in known if self.wanted(wave.target)]
+    def intact_waves(self) -> tuple[list[FrozenWave], dict[int, EvidenceError]]:
+        """Return the waves in the targets that the sweep looks at, and what is wrong with those that do not verify."""
+        known, broken = super().intact_waves() if self.of_record is None else (self.of_record, {})
+        return [wave for wave in known if self.wanted(wave.target)], broken
 
 
 @dataclass(frozen=True)

@@ -90,10 +90,11 @@ def terminate(
     except LOOK_ERRORS as error:
         return Progress(cause(str(error)), hopeless=True)
     unfinished = [target for target in targets if not target.done]
-    if not unfinished:
+    broken = execution.intact_waves()[1]
+    if not unfinished and not broken:
         jobs = sorted(job for target in targets for job in target.terminate_jobs)
         instances = sorted(item for target in targets for item in target.instance_ids)
         emit(execution_id, Event.DRILL_SWEPT, instances=instances, jobs=jobs)
         return Progress()
-    left = ". ".join(target.left() for target in unfinished)
+    left = ". ".join([*(target.left() for target in unfinished), *map(str, broken.values())])
     return Progress(left, hopeless=all(target.hopeless for target in unfinished))

@@ -14,12 +14,12 @@ from drs_provider.hooks.errors import AWS_ERRORS
 from drs_provider.orchestration.wave_result import completed_wave, gather, judge, wave_result
 from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.evidence import GATE_DECISION
-from drs_provider.plan.frozen import FrozenWave
+from drs_provider.plan.frozen import FrozenWave, FrozenWaveRef
 from drs_provider.plan.states import WaveOutcome, WaveStatus
 from drs_provider.plan.texts import message, named
 from drs_provider.runtime.cleanups import told_cleanup
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, start_task_id, wave_jobs
+from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, published_intents, start_task_id, wave_jobs
 from drs_provider.runtime.run import NOT_BEGUN
 from drs_provider.runtime.watching import jobs_to_follow, open_watch, told_jobs
 from drs_provider.runtime.wave_results import pull_result
@@ -39,12 +39,14 @@ class WaveEnd:
     :param result: the wave's record fields
     :param stopped_by_person: its gate was closed, or its tasks were stopped with the run
     :param error: why it did not complete, or None
+    :param told: whether it told its result when it ended; else it was made out now
     """
 
     result: dict[str, Any]
     outcome: WaveOutcome
     stopped_by_person: bool = False
     error: str | None = None
+    told: bool = False
 
 
 def wave_end(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> WaveEnd:
@@ -53,7 +55,7 @@ def wave_end(execution: Execution, wave: FrozenWave, states: Mapping[str, str | 
     :param states: Airflow's state of every task of the run
     """
     try:
-        result, problem = _told_result(execution, wave, states), None
+        result, problem = told_result(execution, wave, states), None
     except EvidenceError as error:
         result, problem = None, str(error)
     if problem:
@@ -63,13 +65,33 @@ def wave_end(execution: Execution, wave: FrozenWave, states: Mapping[str, str | 
     else:
         if result.get("enrichmentIncomplete"):
             result = _enriched_again(execution, wave, result)
-        end = WaveEnd(result, _outcome(wave, result), error=result.get("errorMessage"))
+        end = WaveEnd(result, outcome_of(wave, result), error=result.get("errorMessage"), told=True)
     if gate := _gate(execution, wave, states):
         end = replace(end, result={**end.result, "gate": gate})
     return end
 
 
-def _told_result(
+def broken_end(execution: Execution, ref: FrozenWaveRef, problem: EvidenceError) -> WaveEnd:
+    """Return the end of a wave whose frozen form does not verify: FAILED, with the rows that it told and that do.
+
+    :param problem: what is wrong; it names the wave
+    """
+    told: dict[str, Any] = {}
+    try:
+        enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
+        told = pull_result(execution, ref.number, enrich) or {}
+    except EvidenceError as error:
+        log.warning("What wave %s told does not verify either: %s", ref.number, error)
+    status = WaveStatus.FAILED if ref.selected else WaveStatus.SKIPPED
+    fields = {"waveNumber": ref.number, "attempt": execution.attempt, "status": status.value}
+    result = {**told, **fields, "errorMessage": str(problem)}
+    total, recovered = told.get("serversTotal", 0), told.get("serversRecovered", 0)
+    return WaveEnd(
+        result, WaveOutcome(ref.number, ref.selected, status, total, recovered), error=str(problem)
+    )
+
+
+def told_result(
     execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]
 ) -> dict[str, Any] | None:
     """Return the result that the wave's tasks told when they last ran, not one of an attempt before.
@@ -88,7 +110,8 @@ def _told_result(
     return None
 
 
-def _outcome(wave: FrozenWave, result: Mapping[str, Any]) -> WaveOutcome:
+def outcome_of(wave: FrozenWave, result: Mapping[str, Any]) -> WaveOutcome:
+    """Return what the attempt's end needs to know of a wave that told its result."""
     return WaveOutcome(
         number=wave.number,
         selected=wave.selected,
@@ -176,14 +199,19 @@ def _started(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
         )
     attempt = execution.attempt
     try:
-        found = [
-            own
-            for own in wave_jobs(execution, wave, _recent_jobs(execution, wave))
-            if own.attempt == attempt or not own.job.completed
-        ]
+        intents = published_intents(execution, wave)
     except EvidenceError as error:
-        log.warning("The start intents of wave %s do not verify: %s", wave.number, error)
-        return None
+        log.warning(
+            "The start intents of wave %s do not verify; its jobs are those that bear tags: %s",
+            wave.number,
+            error,
+        )
+        intents = []
+    found = [
+        own
+        for own in wave_jobs(execution, wave, _recent_jobs(execution, wave), intents)
+        if own.attempt == attempt or not own.job.completed
+    ]
     if not found:
         return None
     return jobs_to_follow(wave, found, attempt=attempt, started_at=execution.now())

@@ -73,6 +73,10 @@ class Event(StrEnum):
     WAVE_FAILED = "waveFailed", "a wave did not: as waveCompleted"
     HOLD_OPENED = "holdOpened", "a drill waits for its verdict: `timeoutSeconds`"
     DRILL_JUDGED = "drillJudged", "the verdict: `result`"
+    INSTANCES_LOST = (
+        "instancesLost",
+        "instances of a judged wave were replaced or terminated from outside: `instances` with what became of each",
+    )
     CLEANUP_STARTED = "cleanupStarted", "a drill's instances are about to be terminated"
     INSTANCES_TERMINATING = (
         "instancesTerminating",

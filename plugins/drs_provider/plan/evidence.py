@@ -26,6 +26,7 @@ PREPARED = "prepared"
 RECOVERY_JOBS = "recovery_jobs"
 WAVE_RESULT = "wave_result"
 CLEANUP_REPORT = "cleanup_report"
+INSTANCES_SEEN = "instances_seen"
 NOTIFICATIONS = "notifications"
 EXECUTION_END = "execution_end"
 PURPOSES = frozenset(
@@ -42,6 +43,7 @@ PURPOSES = frozenset(
         RECOVERY_JOBS,
         WAVE_RESULT,
         CLEANUP_REPORT,
+        INSTANCES_SEEN,
         NOTIFICATIONS,
         EXECUTION_END,
     }

@@ -82,11 +82,11 @@ def initial_record(
 
     Waves that the run leaves out are SKIPPED.
 
-    :param waves: frozen waves; those that the run leaves out may be missing
+    :param waves: frozen waves; of those that are missing, the record has what the header says
     :param attempt: number of the attempt, 1 for the first
     :param expected_duration_source: where the expectation comes from, ``history`` or ``profile``
     :param now: when the attempt begins
-    :raises ValueError: if the header's waves are not numbered 1, 2, 3 …, or a selected one is missing
+    :raises ValueError: if the header's waves are not numbered 1, 2, 3 …
     """
     refs = sorted(plan.waves, key=lambda ref: ref.number)
     if [ref.number for ref in refs] != list(range(1, len(refs) + 1)):
@@ -150,8 +150,6 @@ def _wave_row(plan: FrozenPlan, ref: FrozenWaveRef, wave: FrozenWave | None, att
     if not ref.selected:
         row["skipReason"] = "not selected for this run"
     if wave is None:
-        if ref.selected:
-            raise ValueError(f"wave {ref.number} ({ref.name}) is selected, but its frozen form is missing")
         return cast("WaveRow", row)
     row |= {
         "protectionGroupIds": list(wave.groups),

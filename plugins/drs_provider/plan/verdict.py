@@ -124,7 +124,7 @@ def judge_wave(
     decided = not running and all(verdict.final for verdict in verdicts)
     if not decided:
         return WaveVerdict(False, False, tuple(verdicts), _waiting_reasons(verdicts, running))
-    reasons = _failure_reasons(verdicts, rules)
+    reasons = failure_reasons(verdicts, rules)
     return WaveVerdict(True, not reasons, tuple(verdicts), reasons)
 
 
@@ -192,7 +192,8 @@ def _waiting_reasons(verdicts: Iterable[ServerVerdict], running: Sequence[str]) 
     return tuple(reasons)
 
 
-def _failure_reasons(verdicts: Sequence[ServerVerdict], rules: WaveRules) -> tuple[str, ...]:
+def failure_reasons(verdicts: Sequence[ServerVerdict], rules: WaveRules) -> tuple[str, ...]:
+    """Return why a wave whose servers are all final does not meet its criteria; nothing if it does."""
     reasons = told_causes(
         "critical server",
         (

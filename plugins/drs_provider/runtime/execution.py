@@ -129,8 +129,24 @@ class Execution:
         return FrozenWave.model_validate(unseal(sealed, FROZEN_WAVE, self.binding(number)))
 
     def waves(self) -> list[FrozenWave]:
-        """Return all frozen waves by number."""
+        """Return all frozen waves by number.
+
+        :raises EvidenceError: if one of them is missing or does not verify
+        """
         return [self.wave(ref.number) for ref in sorted(self.plan.waves, key=lambda ref: ref.number)]
+
+    def intact_waves(self) -> tuple[list[FrozenWave], dict[int, EvidenceError]]:
+        """Return the frozen waves that verify, and what is wrong with each of the others.
+
+        For tasks that only end things: one wave that was changed must not keep them from the others.
+        """
+        intact, broken = [], {}
+        for ref in sorted(self.plan.waves, key=lambda ref: ref.number):
+            try:
+                intact.append(self.wave(ref.number))
+            except EvidenceError as error:
+                broken[ref.number] = EvidenceError(f"wave {ref.number} ({ref.name}): {error}")
+        return intact, broken
 
     def preemption(self) -> Preemption | None:
         """Return the notice with which a RECOVERY ended this attempt, or None; a RECOVERY takes no notice of any.
@@ -195,12 +211,12 @@ class Execution:
         """How long the execution is expected to take, as it was frozen."""
         frozen = self.plan.expected
         if frozen is None:
-            return expectation(self.plan.execution_type, self.waves(), None)
+            return expectation(self.plan.execution_type, self.intact_waves()[0], None)
         return Expectation(frozen.seconds, frozen.source, frozen.executions)
 
     def new_record(self) -> ExecutionRecord:
-        """Return the record of this attempt as it begins."""
-        waves = self.waves()
+        """Return the record of this attempt as it begins; of a wave that does not verify it has the header's facts."""
+        waves, _ = self.intact_waves()
         return initial_record(
             self.plan,
             waves,

@@ -44,22 +44,22 @@ def published_intents(execution: Execution, wave: FrozenWave) -> list[StartInten
     return [StartIntent.from_dict(item) for item in payload["intents"]]
 
 
-def wave_jobs(execution: Execution, wave: FrozenWave, jobs: Iterable[JobView]) -> tuple[OwnedJob, ...]:
-    """Return those of the jobs that belong to a wave of this execution, by tags or by intent."""
-    return own_jobs(
-        jobs,
-        execution_id=execution.plan.execution_id,
-        wave_number=wave.number,
-        intents=published_intents(execution, wave),
-    )
+def wave_jobs(
+    execution: Execution, wave: FrozenWave, jobs: Iterable[JobView], intents: Iterable[StartIntent]
+) -> tuple[OwnedJob, ...]:
+    """Return those of the jobs that belong to a wave of this execution, by tags or by intent.
+
+    :param intents: from :func:`published_intents`
+    """
+    return own_jobs(jobs, execution_id=execution.plan.execution_id, wave_number=wave.number, intents=intents)
 
 
-def unsettled(execution: Execution, wave: FrozenWave, owned: Iterable[OwnedJob]) -> set[str]:
+def unsettled(execution: Execution, intents: Iterable[StartIntent], owned: Iterable[OwnedJob]) -> set[str]:
     """Return the servers that a job which DRS does not show yet may hold: StartRecovery was called for them.
 
     :param owned: from :func:`wave_jobs`
     """
     grace = settings.get_seconds("job_visibility_grace_seconds")
-    until = unsettled_servers(published_intents(execution, wave), owned, settle_seconds=grace)
+    until = unsettled_servers(intents, owned, settle_seconds=grace)
     now = execution.now()
     return {server for server, time in until.items() if now < time}

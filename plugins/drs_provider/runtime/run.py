@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from airflow.sdk.execution_time.xcom import XCom
 
 from drs_provider.exceptions import TaskStoppedError
 
+log = logging.getLogger(__name__)
+
 #: States of a task that has not begun since it was cleared. Airflow deletes XComs only when a task begins, so what
 #: such a task told is of an earlier attempt.
 NOT_BEGUN = frozenset({None, "scheduled", "queued", "skipped", "upstream_failed"})
@@ -19,6 +22,17 @@ NOT_BEGUN = frozenset({None, "scheduled", "queued", "skipped", "upstream_failed"
 OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 #: States of a run that does nothing more unless somebody clears it.
 RUN_OVER = frozenset({"success", "failed"})
+#: What Airflow raises for an XCom that it cannot make a value of, such as one that somebody wrote by hand. If Airflow,
+#: or a store of XComs, does not answer, other errors are raised: those are no answer.
+_NO_VALUE = (ImportError, ValueError, TypeError, LookupError, AttributeError)
+
+
+class Unreadable(dict[str, Any]):
+    """Stands for an XCom that is there and cannot be read: evidence in it does not verify, other facts are absent."""
+
+    def __init__(self, key: str, error: Exception) -> None:
+        super().__init__()
+        log.warning("XCom %s cannot be read: %s", key, error)
 
 
 @dataclass(frozen=True)
@@ -74,11 +88,17 @@ class RunView:
 
     def pull(self, task_id: str, key: str) -> Any:
         """Return another task's XCom, or None."""
-        return self._ti.xcom_pull(task_ids=task_id, key=key)
+        return self._pull(key, task_ids=task_id)
 
     def pull_from(self, dag_id: str, run_id: str, task_id: str, key: str) -> Any:
         """Return an XCom of another run, or None."""
-        return self._ti.xcom_pull(dag_id=dag_id, run_id=run_id, task_ids=task_id, key=key)
+        return self._pull(key, dag_id=dag_id, run_id=run_id, task_ids=task_id)
+
+    def _pull(self, key: str, **address: str) -> Any:
+        try:
+            return self._ti.xcom_pull(key=key, **address)
+        except _NO_VALUE as error:
+            return Unreadable(key, error)
 
     def push(self, key: str, value: Any) -> None:
         """Write an XCom of the running task."""
@@ -144,7 +164,10 @@ class RunView:
 
 async def read_xcom(key: str, *, dag_id: str, run_id: str, task_id: str) -> Any:
     """Return an XCom in the triggerer, or None."""
-    return await XCom.aget_one(key=key, dag_id=dag_id, run_id=run_id, task_id=task_id)
+    try:
+        return await XCom.aget_one(key=key, dag_id=dag_id, run_id=run_id, task_id=task_id)
+    except _NO_VALUE as error:
+        return Unreadable(key, error)
 
 
 async def publish_xcom(key: str, value: Any, *, dag_id: str, run_id: str, task_id: str) -> None:

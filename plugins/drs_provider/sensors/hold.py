@@ -100,6 +100,11 @@ class DrsHoldDrillSensor(HumanGateSensor):
             **({"notes": notes} if notes else {}),
             **{name: answer[key] for name, key in VERDICT_FIELDS.items() if key in answer},
         }
+        if result == PASSED.lower():
+            from drs_provider.orchestration.outside import checked_verdict  # boto3 stays out of DAG parsing
+
+            verdict = checked_verdict(execution, verdict)
+            result = verdict["result"]
         basis = answers.basis if answers else basis_of(execution, self.rests_on(execution))
         payload: dict[str, Any] = {"verdict": verdict, "attempt": execution.attempt, "basis": basis}
         if answers:
