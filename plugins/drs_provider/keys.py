@@ -86,6 +86,11 @@ def frozen_wave_key(wave_number: int) -> str:
     return f"frozen_wave_{wave_number}"
 
 
+def state_copy_key(task_id: str, key: str) -> str:
+    """Return the XCom key on `prepare` of the copy of a value in a task's state store."""
+    return f"state_of__{task_id}__{key}"
+
+
 def server_rows_key(chunk: int) -> str:
     """Return the XCom key of a chunk of a wave's server rows."""
     return f"server_rows_{chunk}"

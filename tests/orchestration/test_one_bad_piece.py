@@ -1,4 +1,4 @@
-"""One piece of evidence that was changed does not keep the good ones from being cleaned up, counted and seen (trap 37)."""
+"""One piece of evidence that was changed keeps no good one from being cleaned up, counted and seen (trap 37)."""
 
 from __future__ import annotations
 

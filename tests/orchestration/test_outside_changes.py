@@ -1,4 +1,4 @@
-"""Instances that are replaced or terminated from outside after enrichment are noticed before the end (traps 20, 33, 36)."""
+"""Instances that are replaced or terminated from outside after enrichment are noticed before the end (trap 33, 36)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drs_provider.history.expressions import Path, Update
@@ -174,12 +174,17 @@ def execution_update(
 
 
 def open_attempt_update(
-    ref: ExecutionRef, stored: Mapping[str, Any], opened: Mapping[str, Any], header: Mapping[str, Any]
+    ref: ExecutionRef,
+    stored: Mapping[str, Any],
+    opened: Mapping[str, Any],
+    header: Mapping[str, Any],
+    waves: Sequence[Mapping[str, Any]] = (),
 ) -> Update:
     """Return the update with which a later attempt opens an execution again.
 
     :param opened: the stored record after :func:`~drs_provider.plan.record_merge.new_attempt`
     :param header: further fields of the execution
+    :param waves: packed waves for a record that has none: what came before was refused before it had a plan
     """
     update = Update()
     update.require(("attempt",), "=", stored["attempt"])
@@ -191,6 +196,9 @@ def open_attempt_update(
     names = set(header) - OWN_EXECUTION_FIELDS - {"startTime", *RESULT_FIELDS}
     for name in sorted(names):
         update.set((name,), fit_field(name, header[name]))
+    if waves:
+        update.set(("waves",), list(waves))
+        update.set(("totalWaves",), len(waves))
     for name in RESULT_FIELDS:
         update.remove((name,))
     return update

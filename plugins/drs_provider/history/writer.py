@@ -66,7 +66,9 @@ class HistoryWriter(HistoryReader):
             elif stored["attempt"] > ref.attempt:
                 break
             elif stored["attempt"] < ref.attempt:
-                self._open_attempt(ref, stored, None)
+                self._open_attempt(
+                    ref, stored, full_record() if full_record and not stored["waves"] else None
+                )
                 stored = None
         return self._refused(ref, stored)
 
@@ -117,8 +119,12 @@ class HistoryWriter(HistoryReader):
         """Open the writer's attempt; return the status, or None if somebody else wrote meanwhile."""
         began = header["startTime"] if header else self._clock()
         opened = new_attempt(cast("ExecutionRecord", stored), ref.attempt, began)
-        failed = self._apply(ref, open_attempt_update(ref, stored, opened, header or {}))
-        return opened["status"] if failed is None else None
+        main, items = pack_record(header) if header and not stored["waves"] else ({"waves": ()}, [])
+        update = open_attempt_update(ref, stored, opened, header or {}, main["waves"])
+        if self._apply(ref, update) is not None:
+            return None
+        self._put_rows(items)
+        return opened["status"]
 
     def _refused(self, ref: ExecutionRef, stored: Item | None, wave_number: int | None = None) -> WriteResult:
         status = None

@@ -15,7 +15,7 @@ from drs_provider.runtime.execution import Execution, never_started
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.outages import pause
 from drs_provider.runtime.run import RunView
-from drs_provider.runtime.state_store import TaskState
+from drs_provider.runtime.state_store import KeptState
 
 if TYPE_CHECKING:
     from drs_provider.orchestration.drill_cleanup import TargetState
@@ -61,7 +61,7 @@ class DrsCleanupDrillOperator(BaseOperator):
             return self._tell(
                 execution, {"action": "none" if not execution.plan.is_drill else "kept", "reason": reason}
             )
-        state = TaskState(execution.context)
+        state = KeptState(execution.context)
         now = execution.now()
         since = state.once(f"{keys.CLEANUP_SINCE}_{execution.attempt}", now)
         if since == now:

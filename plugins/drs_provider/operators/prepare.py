@@ -12,7 +12,12 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider import keys, settings
-from drs_provider.exceptions import ExecutionRefusedError, PlanUnavailableError, PreflightUnansweredError
+from drs_provider.exceptions import (
+    EvidenceError,
+    ExecutionRefusedError,
+    PlanUnavailableError,
+    PreflightUnansweredError,
+)
 from drs_provider.orchestration.admission import check_initiator, exclusion_reason, read_conf
 from drs_provider.orchestration.freezer import Freezer
 from drs_provider.plan.claims import claim_of
@@ -25,7 +30,15 @@ from drs_provider.plan.run_conf import RunConf
 from drs_provider.plan.run_conf_overrides import NO_REASON, conf_overrides
 from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.decisions import tell_prepared
-from drs_provider.runtime.execution import DRY_RUN, EXCLUDED, REFUSED, STARTED, Execution, execution_id_of
+from drs_provider.runtime.execution import (
+    DRY_RUN,
+    EXCLUDED,
+    REFUSED,
+    STARTED,
+    Execution,
+    asked_for_launches,
+    execution_id_of,
+)
 from drs_provider.runtime.expected import with_expectation
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.history import history_reader
@@ -76,6 +89,12 @@ class DrsPrepareOperator(BaseOperator):
         settings.signing_key()
         if frozen:
             return self._resume(context, run, view)
+        if asked_for_launches(view):
+            raise EvidenceError(
+                "the evidence 'frozen_plan' is missing from prepare's task state, although waves of this run asked for "
+                "launches: somebody deleted it. The run starts nothing more: its plan as it is now is another plan. "
+                "See to what it launched, and start a new run."
+            )
         return self._begin(context, run, view, freezer)
 
     def _resume(self, context: Mapping[str, Any], run: RunFacts, view: RunView) -> dict[str, Any]:

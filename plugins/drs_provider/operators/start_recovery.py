@@ -22,7 +22,7 @@ from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.jobs import publish_intents
 from drs_provider.runtime.outages import pause, rides_out_outages
-from drs_provider.runtime.state_store import TaskState
+from drs_provider.runtime.state_store import KeptState, TaskState
 from drs_provider.runtime.watching import jobs_to_follow, tell_jobs
 from drs_provider.runtime.wave_results import push_result
 
@@ -76,7 +76,7 @@ class DrsStartRecoveryOperator(BaseOperator):
         from drs_provider.orchestration.quota_queue import QuotaQueue
         from drs_provider.orchestration.wave_start import WaveStart
 
-        state = TaskState(execution.context)
+        state = KeptState(execution.context)
         publish_intents(execution.view, state)
         wave = execution.wave(self.wave_number)
         check_place(execution, wave)

@@ -277,7 +277,7 @@ def merge_final(stored: ExecutionRecord, record: ExecutionRecord) -> ExecutionRe
     final = cast("dict[str, Any]", {**stored, **record, "waves": waves, "startTime": stored["startTime"]})
     if "endTime" in final:
         final["durationSeconds"] = max(0.0, final["endTime"] - final["startTime"])
-    final |= counters(waves)
+    final |= {**counters(waves), "totalWaves": len(waves)}
     final["attempts"] = _merge_attempts(stored, record, attempt_fields(final))
     return cast("ExecutionRecord", final)
 

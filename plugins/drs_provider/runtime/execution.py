@@ -72,8 +72,11 @@ def never_started(view: RunView) -> bool:
 
 def _left_traces(view: RunView) -> bool:
     """Whether there is a frozen plan, or a wave that asked for launches in whatever attempt."""
-    if view.pull(keys.PREPARE, keys.FROZEN_PLAN) is not None:
-        return True
+    return view.pull(keys.PREPARE, keys.FROZEN_PLAN) is not None or asked_for_launches(view)
+
+
+def asked_for_launches(view: RunView) -> bool:
+    """Tell whether a wave has asked for launches, in whatever attempt."""
     starts = [task_id for task_id in view.task_states() if task_id.endswith(f".{keys.START_RECOVERY}")]
     return any(view.pull(task_id, keys.START_INTENTS) is not None for task_id in starts)
 

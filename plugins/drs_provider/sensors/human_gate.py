@@ -18,7 +18,7 @@ from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.place import require_end_ahead
 from drs_provider.runtime.signed import changed, signed, verified
-from drs_provider.runtime.state_store import TaskState
+from drs_provider.runtime.state_store import KeptState
 
 #: Airflow may take this long to close a request whose time has passed; an answer that it accepted until then counts.
 CLOSING_SECONDS: Final = 60.0
@@ -233,7 +233,7 @@ class HumanGateSensor(BaseSensorOperator):
             execution.view.push(keys.GATE_ANSWERS, {"responses": answers.everybody})
 
     def _stored(self, execution: Execution, attempt: int) -> Answers:
-        stored = TaskState(execution.context).get(_answers_key(attempt))
+        stored = KeptState(execution.context).get(_answers_key(attempt))
         if stored is None:
             answers = Answers(attempt, execution.now(), basis=basis_of(execution, self.rests_on(execution)))
             self._store(execution, answers)
@@ -246,7 +246,7 @@ class HumanGateSensor(BaseSensorOperator):
 
     def _store(self, execution: Execution, answers: Answers) -> None:
         value = signed(execution, asdict(answers), GATE_ANSWERS, self.wave_number)
-        TaskState(execution.context).set(_answers_key(answers.attempt), value)
+        KeptState(execution.context).set(_answers_key(answers.attempt), value)
 
 
 def _answers_key(attempt: int) -> str:
