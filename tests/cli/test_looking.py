@@ -334,3 +334,13 @@ class TestReport:
         assert drs("report", "CHG1").code == ExitCode.CONFLICT
         run.state = "success"
         assert drs("report", "CHG1").code == ExitCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("value", ["nonsense", [1], {}, {"payload": "nonsense"}, {"payload": {"waves": 1}}])
+def test_trap_37_xcoms_that_somebody_wrote_do_not_hide_an_execution(airflow, drs, run, value):
+    begin(run, 1)
+    for address in list(run.xcoms):
+        run.xcoms[address] = value
+    shown = drs("status", "CHG1")
+    assert shown.code == ExitCode.OK, shown.err
+    assert "CHG1" in shown.out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,9 @@ WITHDRAWN_TAG = "withdrawn"
 ENDED = frozenset({"success", "failed"})
 #: A task in one of these states has told nothing in this attempt: its XComs, if any, are of an earlier one.
 _NOT_BEGUN = frozenset({None, "none", "scheduled", "queued", "skipped", "upstream_failed", "removed"})
+#: What a frozen plan's header and an ended attempt's record have for certain. Whoever may edit a run may write others.
+_HEADER = {"execution_id", "execution_type", "waves", "run_after", "started_at", "max_age_seconds", "hold"}
+_RECORD = {"executionId", "executionType", "status", "attempt", "attempts", "startTime", "waves"}
 
 
 class Plans:
@@ -168,10 +171,17 @@ class Execution:
         entry = self.api.find(self.xcom_path(task_id, key), stringify="false")
         return None if entry is None else entry["value"]
 
+    def facts(self, task_id: str, key: str, members: Collection[str] = ()) -> dict[str, Any]:
+        """Return an XCom that is an object; empty if there is none, or if somebody wrote something else there.
+
+        :param members: what it must have
+        """
+        value = self.xcom(task_id, key)
+        return dict(value) if isinstance(value, Mapping) and set(members) <= value.keys() else {}
+
     def failure(self, task_id: str) -> str:
         """Return why a task says it failed; empty if it was stopped without a word."""
-        failure = self.xcom(task_id, keys.FAILURE) or {}
-        return str(failure.get("message", ""))
+        return str(self.facts(task_id, keys.FAILURE).get("message", ""))
 
     def xcom_path(self, task_id: str, key: str) -> str:
         """Return the path of an XCom."""
@@ -180,8 +190,8 @@ class Execution:
     @cached_property
     def header(self) -> dict[str, Any] | None:
         """The frozen plan's header, or None while there is none. Its signature is for the tasks to check."""
-        sealed = self.xcom(keys.PREPARE, keys.FROZEN_PLAN)
-        return dict(sealed["payload"]) if sealed else None
+        payload = self.facts(keys.PREPARE, keys.FROZEN_PLAN).get("payload")
+        return dict(payload) if isinstance(payload, Mapping) and payload.keys() >= _HEADER else None
 
     @property
     def waves(self) -> dict[int, str]:
@@ -194,8 +204,7 @@ class Execution:
         """Return the record of the attempt that has ended, or None."""
         if not has_told(tasks.get(keys.FINALIZE)):
             return None
-        record = self.xcom(keys.FINALIZE, keys.EXECUTION_RECORD)
-        return dict(record) if record else None
+        return self.facts(keys.FINALIZE, keys.EXECUTION_RECORD, _RECORD) or None
 
 
 def role_of(task_id: str) -> keys.TaskRole | None:

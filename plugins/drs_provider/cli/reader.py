@@ -110,7 +110,7 @@ class Reader:
     def _running_attempt(self) -> int:
         if not self._attempt:
             # Until `finalize` begins again, it still shows how the attempt before ended.
-            earlier = self.execution.xcom(keys.FINALIZE, keys.EXECUTION_RECORD) or {}
+            earlier = self.execution.facts(keys.FINALIZE, keys.EXECUTION_RECORD)
             self._attempt = int(earlier.get("attempt", 0)) + 1
         return self._attempt
 

@@ -26,7 +26,7 @@ def report(arguments: argparse.Namespace) -> ExitCode:
     with Api(login_of(arguments)) as api:
         execution = Execution.find(api, arguments.run)
         record = execution.record(execution.tasks())
-        findings = (execution.xcom(keys.PREPARE, keys.PREFLIGHT) or {}).get("findings") or []
+        findings = execution.facts(keys.PREPARE, keys.PREFLIGHT).get("findings") or []
     if record is None:
         if not execution.ended:
             remedy = f"wait for its end: {command('watch', execution.name)}"

@@ -93,7 +93,7 @@ def _check_quiet(execution: Execution, states: Mapping[str, Any], numbers: Seque
 def _is_cleaned_up(execution: Execution, picture: Picture, states: Mapping[str, Any]) -> bool:
     if picture.execution_type != "DRILL" or states.get(keys.CLEANUP_DRILL) != "success":
         return False
-    cleanup = execution.xcom(keys.CLEANUP_DRILL, keys.CLEANUP) or {}
+    cleanup = execution.facts(keys.CLEANUP_DRILL, keys.CLEANUP)
     return cleanup.get("action") == _TERMINATED and bool(cleanup.get("instances"))
 
 

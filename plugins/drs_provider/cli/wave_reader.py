@@ -84,7 +84,7 @@ class WaveReader:
         if enrich is None or enrich["state"] not in ("success", "failed"):
             self._results.pop(task_id, None)
         elif task_id not in self._results:
-            result = self.execution.xcom(task_id, keys.WAVE_RESULT) or {}
+            result = self.execution.facts(task_id, keys.WAVE_RESULT)
             counts = Counter(str(row["launchStatus"]) for row in result.get("serverStatuses", ()))
             self._results[task_id] = dict(sorted(counts.items()))
         frozen = self._frozen.get(number)
@@ -100,9 +100,9 @@ class WaveReader:
 
     def _read_progress(self, task_id: str, task: Task | None) -> dict[str, Any]:
         if has_told(task):
-            value = self.execution.xcom(task_id, keys.PROGRESS)
+            value = self.execution.facts(task_id, keys.PROGRESS)
             if value:
-                self._progress[task_id] = dict(value)
+                self._progress[task_id] = value
         elif task_state(task) not in _BEFORE_A_WORKER:
             # Cleared. Between its trigger and a worker it is still what it was.
             self._progress.pop(task_id, None)
