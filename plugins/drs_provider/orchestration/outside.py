@@ -22,6 +22,7 @@ from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import INSTANCES_SEEN
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.outside import instance_of, loss, losses, with_losses, without_ground
+from drs_provider.plan.texts import cause
 from drs_provider.runtime.cleanups import told_cleanup
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.signed import signed, verified
@@ -37,13 +38,13 @@ class Seen:
 
     :param there: those that exist
     :param lost: those that do not -> what became of them
-    :param unchecked: those that could not be asked for -> why
+    :param unchecked: those that could not be asked for
     :param problem: the last error
     """
 
     there: set[str] = field(default_factory=set)
     lost: dict[str, str] = field(default_factory=dict)
-    unchecked: dict[str, str] = field(default_factory=dict)
+    unchecked: set[str] = field(default_factory=set)
     problem: Exception | None = None
 
     def covers(self, instance_id: str) -> bool:
@@ -52,7 +53,7 @@ class Seen:
 
     def told(self) -> dict[str, Any]:
         """Return plain data."""
-        return {"there": sorted(self.there), "lost": dict(self.lost), "unchecked": dict(self.unchecked)}
+        return {"there": sorted(self.there), "lost": dict(self.lost), "unchecked": sorted(self.unchecked)}
 
 
 def look(execution: Execution, judged: Iterable[Judged], *, known: Seen | None = None) -> Seen:
@@ -87,13 +88,13 @@ def _look_at(
     except (*AWS_ERRORS, DrsError) as error:
         log.warning("Whether instances still exist could not be asked: %s", error)
         seen.problem = error
-        seen.unchecked |= dict.fromkeys(by_id, str(error))
+        seen.unchecked |= by_id.keys()
         return
     gone = [key for key in by_id if key not in found or not instance_exists(found[key])]
     seen.there |= by_id.keys() - set(gone)
     if gone:
         jobs = _jobs(execution, target, since)
-        seen.lost |= {key: loss(by_id[key], jobs, end_reason(found.get(key, {}))) for key in gone}
+        seen.lost |= {key: cause(loss(by_id[key], jobs, end_reason(found.get(key, {})))) for key in gone}
 
 
 def _jobs(execution: Execution, target: AwsTarget, since: float) -> Sequence[JobView]:
@@ -125,7 +126,9 @@ def checked_verdict(execution: Execution, verdict: Mapping[str, Any]) -> dict[st
     seen = look(execution, judged)
     stands = without_ground(verdict, losses((result for _, result in judged), seen.lost))
     if seen.problem is not None:
-        stands["unchecked"] = f"whether the instances still existed could not be asked: {seen.problem}"
+        stands["unchecked"] = (
+            f"whether the instances still existed could not be asked: {cause(str(seen.problem))}"
+        )
     return stands
 
 
@@ -159,7 +162,7 @@ def told_before_cleanup(execution: Execution) -> Seen | None:
     if stored is None:
         return None
     told = verified(execution, stored, INSTANCES_SEEN, 0)
-    return Seen(set(told["there"]), told["lost"], told["unchecked"])
+    return Seen(set(told["there"]), told["lost"], set(told["unchecked"]))
 
 
 def with_outside_changes(
@@ -191,7 +194,7 @@ def _known_at_the_end(execution: Execution) -> Seen:
 def _changed(wave: FrozenWave, end: WaveEnd, seen: Seen) -> WaveEnd:
     instances = {instance_of(row) for row in end.result.get("serverStatuses", ())}
     result = end.result
-    if instances & seen.unchecked.keys():
+    if instances & seen.unchecked:
         result = {**result, "enrichmentIncomplete": True}
     if instances & seen.lost.keys():
         result = with_losses(result, wave, seen.lost)
