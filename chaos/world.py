@@ -24,6 +24,8 @@ LATE_SECONDS = 20
 # Short jobs instead of a fast clock: the simulated time stays Airflow's, so that no deadline is bent.
 PROFILE = {
     "job_start": 0.2,
+    "started": 0.3,
+    "launch_wait": 0.2,
     "cleanup": 0.5,
     "snapshot_wait": 0.1,
     "snapshot": 0.3,

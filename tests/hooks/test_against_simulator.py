@@ -31,7 +31,7 @@ pytestmark = [
 
 DATABASE = {"s-5555555555555555a": None, "s-5555555555555555b": None}
 FRONTEND_CENTRAL = {"s-7777777777777777a": None, "s-7777777777777777b": None}
-QUICK = PollSettings(interval_seconds=0.01, pending_factor=1, min_gap_seconds=0, max_backoff_seconds=0.01)
+QUICK = PollSettings(interval_seconds=0.01, waiting_factor=1, min_gap_seconds=0, max_backoff_seconds=0.01)
 
 
 @pytest.fixture

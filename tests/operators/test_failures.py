@@ -230,3 +230,17 @@ def test_a_sensor_that_does_not_defer_comes_to_the_same_end(play: Stage) -> None
     assert "deferred" not in [state for task, state in run.history if task == WAIT]
     assert rows(run)[DATABASES[1]]["launchStatus"] == "LAUNCHED"
     assert "erp-db-1" in run.stored["errorMessage"]
+
+
+@pytest.mark.drs_scenario(world({WIKI[0]: {"fail": {"at": "CONVERSION_HANGS"}}}))
+def test_a_hung_conversion_ends_with_the_waves_time_and_names_the_job(play: Stage) -> None:
+    """Nothing in DRS ends it: the job stays STARTED, its servers PENDING."""
+    made = plan({"name": "everything", "servers": WIKI, "timeout_minutes": 20})
+    run = play.plan_run(made, {"cleanup": "keep"}, step_seconds=120).approve_everything()
+    assert run.go() == "failed"
+    (job,) = play.jobs()
+    assert job.status == "STARTED"
+    assert "not finished within 20 minutes (DRS: PENDING" in run.stored["errorMessage"]
+    for row in rows(run).values():
+        (conversion,) = [phase for phase in row["phases"] if phase["name"] == "conversion"]
+        assert "end" not in conversion

@@ -71,6 +71,8 @@ def _launched(days_ago: float, kind: str = "DRILL", status: str = "LAUNCHED") ->
         (_launched(91), "DRILL"),
         (_launched(1, status="FAILED"), "FAILED"),
         ({}, "never launched"),
+        # As recorded of 12 servers that never were.
+        ({"lastLaunch": {"initiated": {}}}, "never launched"),
         ({"lastLaunch": {"status": "LAUNCHED"}}, "unknown"),
     ],
 )

@@ -218,7 +218,10 @@ def test_trap_39_launching_into_an_instance_blocks(bench: Bench) -> None:
     assert (finding.code, finding.server_ids) == ("launch_into_instance", (DB_1,))
 
 
-@in_world(scenario(db_server(DB_1), db_server(DB_2, replication="DISCONNECTED", lag="PT2H")))
+LOST = {"replication": "STALLED", "replication_error": "AGENT_NOT_SEEN", "lag": "PT2H"}
+
+
+@in_world(scenario(db_server(DB_1), db_server(DB_2, **LOST)))
 def test_trap_43_one_living_source_stops_a_recovery(bench: Bench) -> None:
     (finding,) = bench.check(execution_type="RECOVERY").report.blocking
     assert (finding.code, finding.server_ids) == ("source_alive", (DB_1,))

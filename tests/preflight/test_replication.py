@@ -36,9 +36,9 @@ def _with(**row: Any) -> FakeAws:
 
 BROKEN = [
     replication("STALLED", "P1DT2H", "AGENT_NOT_SEEN"),
-    replication("DISCONNECTED", "PT3H", "AGENT_NOT_SEEN"),
+    replication("DISCONNECTED", error="AGENT_NOT_SEEN"),
     replication("PAUSED", "PT3H"),
-    replication("STOPPED", "PT3H"),
+    replication("STOPPED"),
     replication("INITIAL_SYNC"),
     replication("A_NEW_STATE", "PT3H"),
 ]
@@ -77,7 +77,9 @@ def test_a_finding_tells_error_and_lag() -> None:
     [
         replication("INITIATING"),
         replication("INITIAL_SYNC"),
-        replication("STOPPED", "PT1H"),
+        replication("STOPPED"),
+        replication("DISCONNECTED"),
+        replication("DISCONNECTED", "PT1H"),
         replication("STALLED"),
         {},
     ],
@@ -96,7 +98,7 @@ def test_nothing_to_launch_from_blocks_every_kind(kind: str, info: dict[str, Any
 
 
 def test_points_in_time_are_asked_for_where_there_is_doubt_only() -> None:
-    aws = _with(dataReplicationInfo=replication("DISCONNECTED", "PT3H"), lifeCycle=LONG_AGO)
+    aws = _with(dataReplicationInfo=replication("STALLED", "PT3H"), lifeCycle=LONG_AGO)
     check(aws, **RECOVERY)
     assert aws.calls["recovery_snapshots"] == 0
 
@@ -149,7 +151,7 @@ def test_an_error_of_running_replication_warns() -> None:
 def test_trap_43_a_recovery_beside_a_living_source_is_stopped(preflight: str) -> None:
     aws = healthy()
     for position, row in enumerate(aws.servers[1:], start=1):
-        gone = {"dataReplicationInfo": BROKEN[1], "lifeCycle": LONG_AGO}
+        gone = {"dataReplicationInfo": BROKEN[0], "lifeCycle": LONG_AGO}
         aws.servers[position] = {**row, **gone}
     report = check(aws, execution_type="RECOVERY", preflight=preflight).report
     (finding,) = report.blocking

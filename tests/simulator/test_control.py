@@ -59,7 +59,7 @@ def test_calls_are_listed_with_who_and_when(control, drs_simulator):
     )
     assert call["caller_arn"] == f"arn:aws:iam::{ACCOUNT}:user/simulator"
     assert call["params"]["sourceServers"] == [{"sourceServerID": DB_1}]
-    assert call["time"].endswith("Z")
+    assert call["time"].endswith("+00:00")
     assert len(control.get("calls").json()["calls"]) == 2
     control.delete("calls")
     assert control.get("calls").json()["calls"] == []

@@ -1,6 +1,8 @@
 """Faults as clients see them, over HTTP and in process."""
 
 import time
+from http.client import HTTPConnection, IncompleteRead
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
@@ -73,11 +75,40 @@ def test_a_front_end_may_answer_no_json(sim, drs_responses):
 
 
 def test_a_truncated_body_is_a_success_without_items(sim, drs_responses):
+    """To botocore, which does not ask whether a body is as long as it was announced."""
     sim.inject("DescribeSourceServers", kind="truncate", times=1)
     answer = sim.client().describe_source_servers()
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
     assert "items" not in answer
     drs_responses.allow(Check.BODY, "DescribeSourceServers", reason="half a body")
+
+
+def test_a_truncated_answer_breaks_the_connection(drs_simulator):
+    """Full length is announced, half is sent, the connection is closed: for everybody who asks."""
+    drs_simulator.inject("*", kind="truncate", service="*", times=1)
+    where = urlsplit(drs_simulator.url)
+    connection = HTTPConnection(where.hostname, where.port, timeout=30)
+    key = f"AWS4-HMAC-SHA256 Credential=AKIA{ACCOUNT}DRSS/20261127/{REGION}/drs/aws4_request, Signature=none"
+    connection.request("POST", "/DescribeSourceServers", "{}", {"Authorization": key})
+    answer = connection.getresponse()
+    with pytest.raises(IncompleteRead) as caught:
+        answer.read()
+    announced = int(answer.headers["Content-Length"])
+    assert len(caught.value.partial) == announced // 2
+    assert caught.value.expected == announced - announced // 2
+    assert answer.isclosed()
+
+
+def test_every_answer_has_a_request_id_of_its_own(sim):
+    drs, seen = sim.client(), []
+    for _ in range(2):
+        answer = drs.describe_jobs()["ResponseMetadata"]
+        assert answer["HTTPHeaders"]["x-amzn-requestid"] == answer["RequestId"]
+        seen.append(answer["RequestId"])
+        with refused("ResourceNotFoundException") as caught:
+            drs.get_launch_configuration(sourceServerID="s-00000000000000000")
+        seen.append(caught.value.response["ResponseMetadata"]["RequestId"])
+    assert len(set(seen)) == 4
 
 
 def test_a_delay_holds_up_only_its_own_call(sim):

@@ -1,5 +1,8 @@
 """How launches go well and badly."""
 
+import re
+from datetime import datetime
+
 import pytest
 
 from drs_provider.simulator.scenario import load_scenario
@@ -103,8 +106,9 @@ def test_trap_36_a_launched_server_may_have_no_instance(drs_in_process):
 def test_trap_36_an_instance_may_fail_its_status_checks(drs_in_process):
     drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
     job = start(drs, WEB_1)
-    drs_in_process.advance(540)
-    (instance,) = drs.describe_recovery_instances()["items"]
+    while not (found := drs.describe_recovery_instances()["items"]):
+        drs_in_process.advance(5)
+    (instance,) = found
     ids = [instance["ec2InstanceID"]]
 
     def status():
@@ -180,10 +184,21 @@ def test_trap_33_a_live_instance_is_destroyed_by_the_next_launch(drs_in_process)
     assert instances_of(ec2, live[DB_2]["ec2InstanceID"])[0]["State"]["Name"] == "terminated"
 
 
+@pytest.mark.drs_scenario("lagging_replication")
+@pytest.mark.parametrize("server", [WEB_1, WEB_3], ids=["DISCONNECTED", "STOPPED"])
+def test_without_replication_there_is_no_point_in_time_no_lag_and_no_launch(drs_in_process, server):
+    drs = drs_in_process.client()
+    assert everything(drs, "describe_recovery_snapshots", sourceServerID=server) == []
+    assert "lagDuration" not in server_of(drs, server)["dataReplicationInfo"]
+    job = finished(drs_in_process, drs, server)
+    assert part_of(job, server)["launchStatus"] == "FAILED"
+    assert drs.describe_recovery_instances()["items"] == []
+
+
 @pytest.mark.drs_scenario("disaster")
 def test_after_a_disaster_an_older_point_in_time_is_used(drs_in_process):
     drs = drs_in_process.client()
-    assert server_of(drs, DB_1)["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED"
+    assert server_of(drs, DB_1)["dataReplicationInfo"]["dataReplicationState"] == "STALLED"
     assert server_of(drs, DB_1)["sourceCloudProperties"]["originRegion"] == "eu-north-1"
     newest = drs.describe_recovery_snapshots(sourceServerID=DB_1, order="DESC")["items"][0]
     job = finished(drs_in_process, drs, DB_1, drill=False)
@@ -218,9 +233,9 @@ def test_snapshots_grow_with_time_and_can_be_filtered(drs_in_process):
     new = {s["snapshotID"] for s in after} - {s["snapshotID"] for s in before}
     assert len(new) == 2
     since = before[-1]["expectedTimestamp"]
-    filtered = everything(
-        drs, "describe_recovery_snapshots", sourceServerID=DB_1, filters={"fromDateTime": since}
-    )
+    # What DRS answers, it does not take: its model asks for Z.
+    asked = {"fromDateTime": since.replace("+00:00", "Z")}
+    filtered = everything(drs, "describe_recovery_snapshots", sourceServerID=DB_1, filters=asked)
     assert [s["expectedTimestamp"] >= since for s in filtered] == [True] * 3
 
 
@@ -357,11 +372,10 @@ def test_a_job_of_25_servers_takes_about_as_long_as_the_recorded_one(drs_in_proc
     ids = [s["sourceServerID"] for s in drs.describe_source_servers()["items"]]
     begin = drs_in_process.now
     start(drs, *ids)
-    drs_in_process.advance(28 * 60)
-    assert drs.describe_jobs()["items"][0]["status"] == "STARTED"
-    drs_in_process.advance(90)
+    drs_in_process.finish()
     assert drs.describe_jobs()["items"][0]["status"] == "COMPLETED"
-    assert drs_in_process.now - begin == pytest.approx(29.5 * 60)
+    # Recorded: 28m46s, with EC2 launch times that lie within 47 s.
+    assert drs_in_process.now - begin == pytest.approx(28 * 60 + 46, rel=0.05)
 
 
 def test_the_default_version_of_the_launch_template_decides(drs_in_process):
@@ -534,3 +548,147 @@ def test_a_server_names_its_recovery_instance_while_there_is_one(drs_in_process)
     drs.terminate_recovery_instances(recoveryInstanceIDs=[second])
     drs_in_process.finish()
     assert "recoveryInstanceId" not in server_of(drs, DB_1)
+
+
+def at(item):
+    return datetime.fromisoformat(item["logDateTime"]).timestamp()
+
+
+def times_of(drs, job, event):
+    log = everything(drs, "describe_job_log_items", jobID=job["jobID"])
+    return [at(item) for item in log if item["event"] == event]
+
+
+def test_conversion_ends_together_and_launches_follow_together(drs_in_process):
+    """However early a server's own conversion began: one here has an earlier instance to be removed first."""
+    drs = drs_in_process.client()
+    finished(drs_in_process, drs, DB_1)
+    job = finished(drs_in_process, drs, DB_1, DB_2, APP_1)
+    began, ended = times_of(drs, job, "CONVERSION_START"), times_of(drs, job, "CONVERSION_END")
+    launched = times_of(drs, job, "LAUNCH_START")
+    assert len(began) == len(ended) == len(launched) == 3
+    assert max(began) - min(began) > 20
+    assert max(ended) - min(ended) <= 1
+    assert max(launched) == min(launched)
+    assert 0.2 <= min(launched) - max(ended) <= 5
+
+
+def test_the_instances_of_a_log_come_with_the_end_of_their_phase(drs_in_process):
+    drs = drs_in_process.client()
+    job = finished(drs_in_process, drs, DB_1)
+    log = everything(drs, "describe_job_log_items", jobID=job["jobID"])
+    told = {
+        (item["event"], member)
+        for item in log
+        for member in ("conversionServerID", "targetInstanceID")
+        if member in item["eventData"]
+    }
+    assert told == {("CONVERSION_END", "conversionServerID"), ("LAUNCH_END", "targetInstanceID")}
+    ended = datetime.fromisoformat(job["endDateTime"]).timestamp()
+    assert at(log[-1]) - ended == pytest.approx(0.026, abs=1e-5)
+
+
+@pytest.mark.drs_scenario("hung_conversion")
+def test_a_hung_conversion_holds_its_whole_job_for_ever(drs_in_process):
+    drs = drs_in_process.client()
+    job = start(drs, DB_1, DB_2, APP_1)
+    drs_in_process.advance(7 * 86_400)
+    held = job_of(drs, job["jobID"])
+    assert held["status"] == "STARTED"
+    assert {part["launchStatus"] for part in held["participatingServers"]} == {"PENDING"}
+    assert events_of(drs, job["jobID"])[-3:] == ["CONVERSION_START"] * 3
+    with refused("ConflictException", 409):
+        start(drs, DB_1)
+
+
+@pytest.mark.drs_scenario("long_conversion_wait")
+def test_a_conversion_may_begin_late(drs_in_process):
+    """Recorded: 194 s after the start, 845 s of conversion, 23m56s in all."""
+    drs = drs_in_process.client()
+    begin = drs_in_process.now
+    job = finished(drs_in_process, drs, DB_1, DB_2)
+    (first, second) = times_of(drs, job, "CONVERSION_START")
+    assert first == second == pytest.approx(begin + 194, abs=1)
+    assert drs_in_process.now - begin == pytest.approx(23 * 60 + 56, rel=0.05)
+
+
+def test_a_server_that_never_was_launched_says_so(drs_in_process):
+    server = server_of(drs_in_process.client(), DB_1)
+    assert server["lastLaunchResult"] == "NOT_STARTED"
+    assert server["lifeCycle"]["lastLaunch"] == {"initiated": {}}
+
+
+def test_replication_tells_how_it_began(drs_in_process):
+    drs = drs_in_process.client()
+    infos = [server["dataReplicationInfo"] for server in drs.describe_source_servers()["items"]]
+    steps = [[step["status"] for step in info["dataReplicationInitiation"]["steps"]] for info in infos]
+    assert {len(each) for each in steps} == {11}
+    # The first server of the Region made the replication server that the others share.
+    assert sorted(each.count("SKIPPED") for each in steps) == [0, *[5] * 9]
+    assert {status for each in steps for status in each} == {"SUCCEEDED", "SKIPPED"}
+    for info in infos:
+        for disk in info["replicatedDisks"]:
+            assert disk["rescannedStorageBytes"] == disk["totalStorageBytes"]
+        assert info["lagDuration"] == "P0D"
+
+
+def texts_of(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for item in value for text in texts_of(item)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_every_time_has_microseconds_and_an_offset(drs_in_process):
+    drs = drs_in_process.client()
+    job = finished(drs_in_process, drs, DB_1)
+    answers = [
+        drs.describe_source_servers()["items"],
+        drs.describe_jobs()["items"],
+        drs.describe_job_log_items(jobID=job["jobID"])["items"],
+        drs.describe_recovery_instances()["items"],
+        drs.describe_recovery_snapshots(sourceServerID=DB_1)["items"],
+    ]
+    for answer in answers:
+        times = [text for text in texts_of(answer) if re.match(r"\d{4}-\d\d-\d\dT", text)]
+        assert times
+        assert [text for text in times if not re.fullmatch(r".{19}\.\d{6}\+00:00", text)] == []
+
+
+def test_the_tags_of_a_launched_instance_are_as_recorded(drs_in_process):
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    drs.update_launch_configuration(sourceServerID=DB_1, copyTags=False)
+    job = start(drs, DB_1, tags={"ExecutionId": "e"})
+    drs_in_process.finish()
+    (instance,) = drs.describe_recovery_instances()["items"]
+    assert instance["tags"] == {}
+    (found,) = instances_of(ec2, instance["ec2InstanceID"])
+    assert {tag["Key"]: tag["Value"] for tag in found["Tags"]} == {
+        "Name": "erp-db-1",
+        "AWSElasticDisasterRecoveryManaged": "drs.amazonaws.com",
+        "AWSElasticDisasterRecoverySourceServerID": DB_1,
+        "drs.amazonaws.com-source-server": DB_1,
+        "drs.amazonaws.com-job": job["jobID"],
+    }
+
+
+def test_the_tags_of_the_job_may_reach_its_instances(drs_in_process):
+    drs_in_process.reset({**one_server(), "job_tags_on_instances": True})
+    drs, ec2 = drs_in_process.client(), drs_in_process.client("ec2")
+    start(drs, DB_1, tags={"ExecutionId": "e"})
+    drs_in_process.finish()
+    (instance,) = drs.describe_recovery_instances()["items"]
+    assert instance["tags"] == {"ExecutionId": "e"}
+    (found,) = instances_of(ec2, instance["ec2InstanceID"])
+    assert {"Key": "ExecutionId", "Value": "e"} in found["Tags"]
+
+
+def test_a_launch_may_pass_from_pending_to_launched(drs_in_process):
+    drs_in_process.reset({**one_server(), "launches_show_in_progress": False})
+    drs = drs_in_process.client()
+    job, seen = start(drs, DB_1), []
+    while not seen or seen[-1] != "LAUNCHED":
+        drs_in_process.advance(0.5)
+        seen.append(part_of(job_of(drs, job["jobID"]), DB_1)["launchStatus"])
+    assert set(seen) == {"PENDING", "LAUNCHED"}

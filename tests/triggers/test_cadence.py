@@ -8,28 +8,33 @@ from hypothesis import strategies as st
 
 from drs_provider.triggers.cadence import PollSettings, backoff_delay, jittered, steady_delay
 
-SETTINGS = PollSettings(interval_seconds=20, pending_factor=3, max_backoff_seconds=60)
-PENDING, STARTED, COMPLETED = {"status": "PENDING"}, {"status": "STARTED"}, {"status": "COMPLETED"}
+SETTINGS = PollSettings(interval_seconds=20, waiting_factor=3, max_backoff_seconds=60)
+
+
+def job(status, *launch_statuses):
+    servers = [{"launchStatus": launch} if launch else {} for launch in launch_statuses]
+    return {"status": status, **({"participatingServers": servers} if servers else {})}
 
 
 @pytest.mark.parametrize(
-    ("jobs", "due_at", "delay"),
+    ("jobs", "delay"),
     [
-        ([PENDING], None, 60),
-        ([PENDING, PENDING], None, 60),
-        ([PENDING, STARTED], None, 20),
-        ([STARTED], None, 20),
-        ([COMPLETED], None, 20),
-        ([], None, 20),
-        ([PENDING], 1000 + 500, 60),
-        ([PENDING], 1000 + 45, 45),
-        ([PENDING], 1000 + 5, 20),
-        ([PENDING], 1000 - 500, 20),
-        ([STARTED], 1000 + 500, 20),
+        ([job("PENDING", "PENDING")], 60),
+        # STARTED says nothing: recorded 68 s after the creation, while all 25 servers were PENDING.
+        ([job("STARTED", "PENDING", "PENDING")], 60),
+        ([job("STARTED", "PENDING"), job("PENDING", "PENDING")], 60),
+        ([job("STARTED", None), job("PENDING")], 60),
+        ([job("STARTED", "PENDING"), job("STARTED", "PENDING", "IN_PROGRESS")], 20),
+        ([job("STARTED", "PENDING", "LAUNCHED")], 20),
+        ([job("STARTED", "PENDING", "FAILED")], 20),
+        ([job("COMPLETED", "PENDING")], 20),
+        ([job("COMPLETED")], 20),
+        ([], 20),
     ],
 )
-def test_slow_while_pending_fast_when_launches_are_due(jobs, due_at, delay):
-    assert steady_delay(SETTINGS, jobs, now=1000, due_at=due_at) == delay
+def test_launch_states_decide_the_pace(jobs, delay):
+    assert steady_delay(SETTINGS, jobs, launching=False) == delay
+    assert steady_delay(SETTINGS, jobs, launching=True) == 20
 
 
 @given(st.integers(1, 5000), st.integers())
@@ -64,7 +69,7 @@ def test_jitter_stays_within_its_share(seed):
         {"renew_seconds": 0},
         {"min_gap_seconds": -1},
         {"error_budget_seconds": -1},
-        {"pending_factor": 0.5},
+        {"waiting_factor": 0.5},
         {"jitter": 1},
     ],
 )

@@ -14,7 +14,7 @@ from drs_provider.triggers.poller import JobPoller, watch_jobs
 
 QUICK = PollSettings(
     interval_seconds=0.005,
-    pending_factor=1,
+    waiting_factor=1,
     min_gap_seconds=0,
     max_backoff_seconds=0.005,
     error_budget_seconds=60,
@@ -293,7 +293,7 @@ async def test_throttled_client_is_kept_others_are_replaced(drs, opened):
 
 async def test_trap_28_client_is_renewed_before_its_session_ends(drs, opened):
     drs.put("job-a")
-    short = PollSettings(interval_seconds=0.005, pending_factor=1, renew_seconds=0.001)
+    short = PollSettings(interval_seconds=0.005, waiting_factor=1, renew_seconds=0.001)
     async with watch_jobs(TARGET, ["job-a"], settings=short) as watch:
         for _ in range(3):
             await soon(anext(watch))
@@ -360,7 +360,7 @@ async def test_trap_09_right_that_is_missing_for_a_moment_fails_no_wave(drs, ope
 
 async def test_right_that_stays_missing_is_told_as_it_is(drs, opened):
     impatient = PollSettings(
-        interval_seconds=0.005, pending_factor=1, max_backoff_seconds=0.005, error_budget_seconds=0
+        interval_seconds=0.005, waiting_factor=1, max_backoff_seconds=0.005, error_budget_seconds=0
     )
     drs.put("job-a")
     async with watch_jobs(TARGET, ["job-a"], settings=impatient) as watch:
@@ -423,7 +423,7 @@ async def test_log_that_cannot_be_read_stops_nothing(drs, opened, caplog):
 
 async def test_client_is_not_closed_under_a_call(drs):
     drs.put("job-a")
-    short = PollSettings(interval_seconds=0.005, pending_factor=1, renew_seconds=0.001)
+    short = PollSettings(interval_seconds=0.005, waiting_factor=1, renew_seconds=0.001)
     poller = JobPoller(drs.open, short, "a test")
     watch = poller.subscribe(["job-a"])
     started, finish, open_at_end = asyncio.Event(), asyncio.Event(), []
@@ -485,7 +485,7 @@ async def test_poller_used_alone(drs):
     drs.put("job-a")
     poller = JobPoller(drs.open, QUICK, "a test")
     assert poller.is_usable
-    watch = poller.subscribe(["job-a"], due_at=0.0)
+    watch = poller.subscribe(["job-a"])
     await soon(anext(watch))
     await poller.unsubscribe(watch)
     assert not poller.is_usable

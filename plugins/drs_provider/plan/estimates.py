@@ -3,8 +3,8 @@
 DRS publishes no times. The table holds the few that are known:
 
 - two drills of two servers, in an AWS-published tool's sample data: 8m53s and 8m59s;
-- drills of a few servers: 13m28s pending and 6m16s in progress, with post-launch actions about ten
-  minutes more;
+- drills of a few servers: 13m28s until the servers' launch states changed and 6m16s of launching, with post-launch
+  actions about ten minutes more;
 - a recorded execution of 25 servers: 28m46s.
 
 DRS works on the servers of a job side by side and larger jobs have not been measured, so the last value

@@ -116,10 +116,10 @@ class _Reader:
 
 
 def _last_launch(life_cycle: Mapping[str, Any], reader: _Reader) -> LastLaunch | None:
-    launch = life_cycle.get("lastLaunch")
-    if not launch:
-        return None
+    launch = life_cycle.get("lastLaunch") or {}
     initiated = launch.get("initiated") or {}
+    if not initiated and not launch.get("status"):
+        return None  # recorded of servers that never were: {"initiated": {}}
     at = reader.read(initiated, "apiCallDateTime", parse_time)
     return LastLaunch(at, initiated.get("type") or "", launch.get("status") or "")
 

@@ -52,6 +52,10 @@ class Profile(Strict):
     """Durations of the phases of launch and terminate jobs, in the order they happen."""
 
     job_start: Spread = Spread(median=0.3)
+    started: Spread = Field(
+        Spread(median=5),
+        description="from JOB_START until the job's status is STARTED (recorded: less than 68 s)",
+    )
     cleanup: Spread = Spread(median=30)
     snapshot_wait: Spread = Spread(median=0.5)
     snapshot: Spread = Spread(median=0.2)
@@ -59,8 +63,18 @@ class Profile(Strict):
     conversion_refused: Spread = Field(
         Spread(median=202), description="after the snapshot, until DRS gives up a conversion it may not begin"
     )
-    conversion: Spread = Spread(median=197, sigma=0.02)
-    launch: Spread = Spread(median=279, sigma=0.02)
+    conversion: Spread = Field(
+        Spread(median=186, sigma=0.02), description="from the last CONVERSION_START of a job"
+    )
+    conversion_apart: Spread = Field(
+        Spread(median=0.06, sigma=1.0),
+        description="by how much a server's conversion ends later than the job's",
+    )
+    launch_wait: Spread = Field(
+        Spread(median=1.1, sigma=0.5),
+        description="from the last CONVERSION_END of a job until all its LAUNCH_STARTs",
+    )
+    launch: Spread = Spread(median=288, sigma=0.04)
     instance_before_launched: Spread = Field(
         Spread(median=20), description="how long before LAUNCHED the EC2 instance can be seen"
     )
@@ -68,7 +82,7 @@ class Profile(Strict):
         Spread(median=607),
         description="a launch that may not remove its volumes: from its start to its failure",
     )
-    job_end: Spread = Spread(median=4)
+    job_end: Spread = Spread(median=2.5)
     status_checks: Spread = Field(Spread(median=90), description="EC2 status checks are initializing so long")
     post_launch: Spread = Field(Spread(median=60), description="one post-launch action")
     terminate: Spread = Spread(median=45)

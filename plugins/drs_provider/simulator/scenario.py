@@ -142,6 +142,12 @@ class Scenario(Strict):
     denied_effects: dict[str, Effect] = Field(
         default_factory=dict, description="what a denied action does to a launch, instead of the table's"
     )
+    job_tags_on_instances: bool = Field(
+        False, description="true: tags of StartRecovery are on the instances, too; no source says so"
+    )
+    launches_show_in_progress: bool = Field(
+        True, description="false: servers go from PENDING to LAUNCHED; no recording shows the state between"
+    )
     accounts: dict[AccountId, AccountSpec]
     servers: dict[str, tuple[ServerSpec, ...] | ServerGroup] = Field(default_factory=dict)
     profile: Profile = Profile()

@@ -13,7 +13,7 @@ class PollSettings:
     """How a poller paces itself.
 
     :param interval_seconds: between two polls while servers are being launched
-    :param pending_factor: how many times longer it waits while no job has been started by DRS
+    :param waiting_factor: how many times longer it waits while no launch has begun
     :param min_gap_seconds: least time between two polls when new waiters ask for an early one
     :param max_backoff_seconds: longest wait after an error, unless AWS asks for a longer one
     :param error_budget_seconds: how long polls may fail one after the other before the waiters are told
@@ -23,7 +23,7 @@ class PollSettings:
     """
 
     interval_seconds: float = 20.0
-    pending_factor: float = 3.0
+    waiting_factor: float = 3.0
     min_gap_seconds: float = 1.0
     max_backoff_seconds: float = 60.0
     error_budget_seconds: float = 900.0
@@ -35,30 +35,31 @@ class PollSettings:
             raise ValueError("interval, backoff and renewal must be positive")
         if min(self.min_gap_seconds, self.error_budget_seconds) < 0:
             raise ValueError("gap and error budget must not be negative")
-        if self.pending_factor < 1:
-            raise ValueError("pending_factor must be at least 1")
+        if self.waiting_factor < 1:
+            raise ValueError("waiting_factor must be at least 1")
         if not 0 <= self.jitter < 1:
             raise ValueError("jitter must be at least 0 and less than 1")
 
 
-def steady_delay(
-    settings: PollSettings, jobs: Collection[Mapping[str, Any]], *, now: float, due_at: float | None
-) -> float:
+def steady_delay(settings: PollSettings, jobs: Collection[Mapping[str, Any]], *, launching: bool) -> float:
     """Return how long to wait after a poll that succeeded.
 
-    Slow while nothing can have launched: every job that was found is PENDING and the launches are not due.
-    A job that was not found is looked for at the fast pace, because its grace period is running.
+    Slow while nothing launches: every server of every job that was found is PENDING, and no log tells of a launch.
+    The jobs' own status says nothing: DRS shows STARTED within a minute, long before the first launch. A job that was
+    not found is looked for at the fast pace, because its grace period is running.
 
     :param jobs: the DescribeJobs rows; none if no job was found
-    :param now: epoch seconds
-    :param due_at: epoch seconds at which the first launches are expected, or None if unknown
+    :param launching: whether a job's log tells that a launch has begun
     """
-    if not jobs or any(job.get("status") != "PENDING" for job in jobs):
-        return settings.interval_seconds
-    slow = settings.interval_seconds * settings.pending_factor
-    if due_at is None:
-        return slow
-    return min(slow, max(settings.interval_seconds, due_at - now))
+    waiting = jobs and not launching and all(_waits(job) for job in jobs)
+    return settings.interval_seconds * (settings.waiting_factor if waiting else 1)
+
+
+def _waits(job: Mapping[str, Any]) -> bool:
+    servers = job.get("participatingServers") or ()
+    return job.get("status") != "COMPLETED" and all(
+        server.get("launchStatus", "PENDING") == "PENDING" for server in servers
+    )
 
 
 def backoff_delay(settings: PollSettings, failures: int, *, asked: float | None, random: Random) -> float:

@@ -78,13 +78,12 @@ class JobPoller:
         """True if nobody else waits."""
         return self._waiters <= {subscription}
 
-    def subscribe(self, job_ids: Iterable[str], *, due_at: float | None = None) -> Subscription:
+    def subscribe(self, job_ids: Iterable[str]) -> Subscription:
         """Add a waiter; the first one starts the polling.
 
-        :param due_at: epoch seconds at which the first launches are expected, or None if unknown
         :raises ValueError: for no job ids, which DRS would take for all jobs
         """
-        subscription = Subscription(self, frozenset(job_ids), due_at)
+        subscription = Subscription(self, frozenset(job_ids))
         if not subscription.job_ids:
             raise ValueError("a waiter needs at least one job id")
         self._waiters.add(subscription)
@@ -161,9 +160,8 @@ class JobPoller:
 
     async def _pause(self, jobs: list[Row]) -> None:
         """Wait for the next poll; a new waiter shortens the wait to the least gap."""
-        due = [waiter.due_at for waiter in self._waiters if waiter.due_at is not None]
-        first_due = min(due, default=None)
-        delay = steady_delay(self._settings, jobs, now=time.time(), due_at=first_due)
+        launching = any(waiter.launching for waiter in self._waiters)
+        delay = steady_delay(self._settings, jobs, launching=launching)
         try:
             async with asyncio.timeout(jittered(self._settings, delay, self._random)):
                 await self._wake.wait()
@@ -225,7 +223,6 @@ async def watch_jobs(
     *,
     session_name: str = POLL_SESSION_NAME,
     settings: PollSettings | None = None,
-    due_at: float | None = None,
 ) -> AsyncIterator[Subscription]:
     """Watch jobs of a target, together with everybody else in this event loop who watches the same target.
 
@@ -238,7 +235,6 @@ async def watch_jobs(
     :param session_name: role session name of the poller; waiters with different names share nothing, so it
         is the same for all executions by default
     :param settings: pace and error budget; waiters with different settings share nothing
-    :param due_at: epoch seconds at which the first launches are expected, or None if unknown
     :raises ValueError: for no job ids
     """
     pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
@@ -249,7 +245,7 @@ async def watch_jobs(
     if poller is None or not poller.is_usable:
         name = f"account {target.account_id}, Region {target.region}"
         poller = JobPoller(lambda: async_drs_api(target, session_name=session_name), pace, name)
-    subscription = poller.subscribe(job_ids, due_at=due_at)
+    subscription = poller.subscribe(job_ids)
     pollers[key] = poller
     try:
         yield subscription

@@ -132,6 +132,7 @@ class Publisher:
             for job_id, job in jobs.items()
         }
         events: list[LogEvent] = [event for lines in logs.values() for event in lines]
+        subscription.launching |= any(event.event == "LAUNCH_START" for event in events)
         verdict = self._watch.judge(jobs.values(), now=snapshot.at, log_events=events)
         rows = polled_rows(
             self._watch.wave,
@@ -174,7 +175,7 @@ class Publisher:
     ) -> dict[str, tuple[LogEvent, ...]]:
         """Return the log of every job; phases show only there. The log of an ended job is read once more."""
         for job in jobs.values():
-            if job.status == "PENDING" or job.job_id in self._closed_logs:
+            if job.job_id in self._closed_logs:
                 continue
             items = await subscription.job_log(job.job_id)
             if items is not None:

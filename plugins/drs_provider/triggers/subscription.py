@@ -57,11 +57,12 @@ class Subscription:
     """A waiter's view of a poller: an asynchronous iterator of snapshots.
 
     Only the newest snapshot is kept, so a slow waiter skips some, delays nobody and costs no memory.
+    Who reads in a job's log that a launch has begun says so by :attr:`launching`: polls are frequent from then on.
     """
 
-    def __init__(self, poller: AsideCalls, job_ids: frozenset[str], due_at: float | None) -> None:
+    def __init__(self, poller: AsideCalls, job_ids: frozenset[str]) -> None:
         self.job_ids = job_ids
-        self.due_at = due_at
+        self.launching = False
         self.last_error: str | None = None
         self._poller = poller
         self._newest: PollSnapshot | None = None

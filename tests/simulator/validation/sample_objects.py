@@ -20,7 +20,7 @@ def job(**changes: Any) -> dict[str, Any]:
         "arn": f"{REGION_ARN}:job/{JOB}",
         "type": "LAUNCH",
         "initiatedBy": "START_DRILL",
-        "creationDateTime": "2026-03-01T10:00:00.000Z",
+        "creationDateTime": "2026-03-01T10:00:00.000000+00:00",
         "status": "PENDING",
         "participatingServers": [server(DB_1), server(DB_2)],
         "tags": {"drs:execution": "e-1"},
@@ -67,11 +67,11 @@ def launched(server_id: str, instance_id: str | None, **changes: Any) -> dict[st
 
 
 def completed_job(**changes: Any) -> dict[str, Any]:
-    actions = {"ssmAgentDiscoveryDatetime": "2026-03-01T10:08:00Z", "runs": [run()]}
+    actions = {"ssmAgentDiscoveryDatetime": "2026-03-01T10:08:00.000000+00:00", "runs": [run()]}
     return (
         job(
             status="COMPLETED",
-            endDateTime="2026-03-01T10:08:53.500Z",
+            endDateTime="2026-03-01T10:08:53.500000+00:00",
             participatingServers=[
                 launched(DB_1, INSTANCE, launchActionsStatus=actions),
                 server(DB_2, "FAILED"),
@@ -111,9 +111,9 @@ def launch_log() -> list[dict[str, Any]]:
         log_item("10:00:01.000000", "SNAPSHOT_END", DB_1),
         log_item("10:00:01.100000", "SNAPSHOT_FAIL", DB_2, rawError="source unreachable", attemptCount=1),
         log_item("10:00:01.200000", "USING_PREVIOUS_SNAPSHOT", DB_2),
-        log_item("10:00:53", "CONVERSION_START", DB_1, conversionServerID="i-0ccccccccccccccc1"),
+        log_item("10:00:53.000000", "CONVERSION_START", DB_1),
         log_item("10:00:53.000001", "CONVERSION_START", DB_2),
-        log_item("10:04:10.000000", "CONVERSION_END", DB_1),
+        log_item("10:04:10.000000", "CONVERSION_END", DB_1, conversionServerID="i-0ccccccccccccccc1"),
         log_item("10:04:10.000000", "LAUNCH_START", DB_1),
         log_item("10:04:11.000000", "CONVERSION_FAIL", DB_2, rawError="no conversion server"),
         log_item("10:08:49.000000", "LAUNCH_END", DB_1, targetInstanceID=INSTANCE),
@@ -140,15 +140,24 @@ def source_server(**changes: Any) -> dict[str, Any]:
                     "backloggedStorageBytes": 1024,
                 }
             ],
+            "dataReplicationInitiation": {
+                "startDateTime": "2025-11-01T08:01:00.000000+00:00",
+                "nextAttemptDateTime": "2025-11-01T08:31:00.000000+00:00",
+                "steps": [{"name": "WAIT", "status": "SUCCEEDED"}],
+            },
             "stagingAvailabilityZone": "eu-west-1a",
         },
         "lifeCycle": {
-            "addedToServiceDateTime": "2025-11-01T08:00:00Z",
-            "firstByteDateTime": "2025-11-01T08:05:00Z",
+            "addedToServiceDateTime": "2025-11-01T08:00:00.000000+00:00",
+            "firstByteDateTime": "2025-11-01T08:05:00.000000+00:00",
             "elapsedReplicationDuration": "P120DT2H",
-            "lastSeenByServiceDateTime": "2026-03-01T09:59:58Z",
+            "lastSeenByServiceDateTime": "2026-03-01T09:59:58.000000+00:00",
             "lastLaunch": {
-                "initiated": {"apiCallDateTime": "2026-03-01T10:00:00Z", "jobID": JOB, "type": "DRILL"},
+                "initiated": {
+                    "apiCallDateTime": "2026-03-01T10:00:00.000000+00:00",
+                    "jobID": JOB,
+                    "type": "DRILL",
+                },
                 "status": "LAUNCHED",
             },
         },
@@ -162,7 +171,7 @@ def source_server(**changes: Any) -> dict[str, Any]:
             ],
             "os": {"fullString": "Linux"},
             "ramBytes": 17179869184,
-            "lastUpdatedDateTime": "2026-03-01T09:00:00Z",
+            "lastUpdatedDateTime": "2026-03-01T09:00:00.000000+00:00",
         },
         "sourceCloudProperties": {"originAccountID": "444455556666", "originRegion": "eu-north-1"},
         "stagingArea": {
@@ -185,7 +194,7 @@ def recovery_instance(**changes: Any) -> dict[str, Any]:
         "arn": f"{REGION_ARN}:recovery-instance/{INSTANCE}",
         "tags": {},
         "isDrill": True,
-        "pointInTimeSnapshotDateTime": "2026-03-01T10:00:01Z",
+        "pointInTimeSnapshotDateTime": "2026-03-01T10:00:01.000000+00:00",
         "failback": {"state": "FAILBACK_NOT_STARTED"},
         "originEnvironment": "AWS",
     } | changes
@@ -208,14 +217,14 @@ SNAPSHOTS = [
     {
         "snapshotID": "pit-1111111111111111a",
         "sourceServerID": DB_1,
-        "expectedTimestamp": "2026-03-01T09:50:00Z",
-        "timestamp": "2026-03-01T09:50:04Z",
+        "expectedTimestamp": "2026-03-01T09:50:00.000000+00:00",
+        "timestamp": "2026-03-01T09:50:04.000000+00:00",
         "ebsSnapshots": ["snap-1111111111111111a"],
     },
     {
         "snapshotID": "pit-1111111111111111b",
         "sourceServerID": DB_1,
-        "expectedTimestamp": "2026-03-01T10:10:00Z",
+        "expectedTimestamp": "2026-03-01T10:10:00.000000+00:00",
     },
 ]
 
@@ -223,8 +232,8 @@ RECOVERY_PLAN = {
     "recoveryPlanArn": f"{REGION_ARN}:recovery-plan/rp-1111",
     "name": "erp",
     "status": "ACTIVE",
-    "createdAt": "2026-01-01T00:00:00Z",
-    "updatedAt": "2026-01-02T00:00:00Z",
+    "createdAt": "2026-01-01T00:00:00.000000+00:00",
+    "updatedAt": "2026-01-02T00:00:00.000000+00:00",
 }
 RECOVERY_PLAN_STEP = {
     "recoveryPlanStepArn": f"{REGION_ARN}:recovery-plan/rp-1111/step/st-1",
@@ -235,8 +244,8 @@ RECOVERY_PLAN_STEP = {
             "servers": [{"serverArn": f"{REGION_ARN}:source-server/{DB_1}", "impactLevel": "CRITICAL"}]
         }
     },
-    "createdAt": "2026-01-01T00:00:00Z",
-    "updatedAt": "2026-01-02T00:00:00Z",
+    "createdAt": "2026-01-01T00:00:00.000000+00:00",
+    "updatedAt": "2026-01-02T00:00:00.000000+00:00",
 }
 NETWORK_JOB = job(
     initiatedBy="CREATE_NETWORK_RECOVERY",
@@ -249,7 +258,7 @@ NETWORK_JOB = job(
 SOURCE_NETWORK = {
     "sourceNetworkID": "sn-1111111111111111a",
     "lastRecovery": {
-        "apiCallDateTime": "2026-03-01T10:00:00Z",
+        "apiCallDateTime": "2026-03-01T10:00:00.000000+00:00",
         "jobID": JOB,
         "lastRecoveryResult": "SUCCESS",
     },

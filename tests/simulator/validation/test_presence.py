@@ -8,7 +8,7 @@ from botocore.model import NoShapeFoundError, StructureShape
 
 from drs_provider.simulator.validation import PRESENCE_RULES, Check, check_presence, presence
 from drs_provider.simulator.validation.model import service_model, shape
-from drs_provider.simulator.validation.presence_table import PresenceRule
+from drs_provider.simulator.validation.presence_rule import PresenceRule
 from tests.simulator.validation.sample_objects import (
     DB_1,
     INSTANCE,
@@ -126,6 +126,27 @@ WRONG_STATES: list[tuple[str, dict[str, Any], str]] = [
     ("JobLog", log_item("10:00:00", "SNAPSHOT_START"), "eventData.sourceServerID"),
     ("JobLog", log_item("10:00:00", "JOB_START", DB_1), "eventData.sourceServerID"),
     ("JobLog", log_item("10:00:00", "CONVERSION_FAIL", DB_1), "eventData.rawError"),
+    ("JobLog", log_item("10:00:00", "CONVERSION_END", DB_1), "eventData.conversionServerID"),
+    (
+        "JobLog",
+        log_item("10:00:00", "CONVERSION_START", DB_1, conversionServerID=INSTANCE),
+        "eventData.conversionServerID",
+    ),
+    ("JobLog", log_item("10:00:00", "LAUNCH_END", DB_1), "eventData.targetInstanceID"),
+    (
+        "JobLog",
+        log_item("10:00:00", "CLEANUP_END", DB_1, targetInstanceID=INSTANCE),
+        "eventData.targetInstanceID",
+    ),
+    ("LifeCycle", {"addedToServiceDateTime": "2025-11-01T08:00:00.000000+00:00"}, "lastLaunch"),
+    ("LifeCycleLastLaunch", {}, "initiated"),
+    ("LifeCycleLastLaunch", {"initiated": {}, "status": "LAUNCHED"}, "initiated.jobID"),
+    ("SourceServer", source_server(**replication("DISCONNECTED")), "dataReplicationInfo.lagDuration"),
+    (
+        "SourceServer",
+        without(source_server(), "dataReplicationInfo.dataReplicationInitiation"),
+        "dataReplicationInfo.dataReplicationInitiation.steps",
+    ),
     ("SourceServer", source_server(lastLaunchResult="NOT_STARTED"), "recoveryInstanceId"),
     ("SourceServer", source_server(lastLaunchResult="FAILED"), "lifeCycle.lastLaunch.status"),
     (
@@ -144,6 +165,7 @@ WRONG_STATES: list[tuple[str, dict[str, Any], str]] = [
         "lifeCycle.addedToServiceDateTime",
     ),
     ("SourceServer", source_server(lastLaunchResult="PENDING"), "lifeCycle.lastLaunch.status"),
+    ("SourceServer", without(source_server(), "lifeCycle.lastLaunch.status"), "lifeCycle.lastLaunch.status"),
     ("DataReplicationInfo", {}, "dataReplicationState"),
     ("DataReplicationInfoReplicatedDisk", {"deviceName": "/dev/sda1"}, "totalStorageBytes"),
     ("StagingArea", {"status": "EXTENSION_ERROR"}, "errorMessage"),
@@ -205,7 +227,7 @@ def names_all_faults() -> bool:
     )
 
 
-@pytest.mark.parametrize("rule", PRESENCE_RULES, ids=lambda rule: f"{rule.shape}-{rule.basis}")
+@pytest.mark.parametrize("rule", PRESENCE_RULES, ids=lambda rule: f"{rule.shape}-{rule.source.name}")
 def test_no_rule_can_be_removed_unnoticed(monkeypatch: pytest.MonkeyPatch, rule: PresenceRule) -> None:
     assert names_all_faults()
     others = tuple(other for other in PRESENCE_RULES if other.shape == rule.shape and other is not rule)
@@ -221,7 +243,7 @@ def resolved(owner: str, dotted: str) -> Any:
     return found
 
 
-@pytest.mark.parametrize("rule", PRESENCE_RULES, ids=lambda rule: f"{rule.shape}-{rule.basis}")
+@pytest.mark.parametrize("rule", PRESENCE_RULES, ids=lambda rule: f"{rule.shape}-{rule.source.name}")
 def test_rules_speak_of_members_and_values_of_the_model(rule: PresenceRule) -> None:
     for path in (
         *rule.present,

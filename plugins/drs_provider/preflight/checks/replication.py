@@ -12,10 +12,10 @@ from drs_provider.preflight.source_server import SourceServer
 REPLICATING = frozenset({"CONTINUOUS", "BACKLOG", "CREATING_SNAPSHOT", "RESCAN"})
 # The first copy is not complete: normally there is no point in time yet.
 NEVER_SYNCED = frozenset({"INITIATING", "INITIAL_SYNC"})
-# Stopping replication deletes the points in time.
-_POINTS_DELETED = frozenset({"STOPPED"})
+# StopReplication deletes the points in time, says the service model; so does (assumed) a disconnect.
+_POINTS_DELETED = frozenset({"DISCONNECTED", "STOPPED"})
 _SENDING = REPLICATING | NEVER_SYNCED
-_SILENT = frozenset({"DISCONNECTED", "STOPPED"})
+_SILENT = _POINTS_DELETED
 
 SECONDS_PER_MINUTE = 60
 # How old the agent's last sign of life may be before it is worth a warning (assumed: DRS does not say how
@@ -74,7 +74,7 @@ def _unfit(scope: TargetScope, server: SourceServer, message: str, detail: str) 
         "Repair replication in DRS first, leave the waves out, or start with preflight: warn to launch from "
         "the newest point in time that exists."
         if drill
-        else "The newest point in time that exists is launched; compare it with the objective afterwards.",
+        else "The newest point in time, if there is one, is launched; compare it with the objective afterwards.",
         overridable=drill,
         servers=(server.ref(detail),),
     )

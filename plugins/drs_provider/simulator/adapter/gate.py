@@ -25,6 +25,7 @@ from drs_provider.simulator.adapter.wire import (
 from drs_provider.simulator.engine.entities import Caller
 from drs_provider.simulator.engine.errors import DrsError, unauthorized_text
 from drs_provider.simulator.engine.faults import FaultSpec
+from drs_provider.simulator.engine.ids import digest_uuid
 from drs_provider.simulator.engine.quotas import SERVICE_NAMES, answer_quota_call
 
 Forward = Callable[[], WireResponse]
@@ -40,6 +41,7 @@ class Gate:
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
+        self._requests = 0
 
     def handle(self, request: WireRequest, forward: Forward) -> WireResponse:
         """Answer a request, or let ``forward`` do it. ConnectionBroken if a fault says so."""
@@ -53,10 +55,16 @@ class Gate:
         with simulation.lock:
             simulation.world.tick()
             response = self._respond(request, caller, fault, forward)
+            if response is not None:
+                response.headers.setdefault("x-amzn-RequestId", self._request_id())
             self._note(request, caller, fault, response)
         if response is None:
             raise ConnectionBroken
         return response
+
+    def _request_id(self) -> str:
+        self._requests += 1
+        return digest_uuid(self._simulation.world.seed, self._requests)
 
     def _strike(self, request: WireRequest, caller: Caller | None) -> FaultSpec | None:
         account = caller.account_id if caller else ""
@@ -156,8 +164,7 @@ def _spoil(request: WireRequest, fault: FaultSpec, response: WireResponse | None
             headers["Retry-After"] = str(fault.retry_after)
         return WireResponse(fault.status or 503, headers, fault.body.encode())
     if fault.kind == "truncate" and response is not None:
-        response.body = response.body[: len(response.body) // 2]
-        response.headers = {k: v for k, v in response.headers.items() if k.lower() != "content-length"}
+        response.cut_at = len(response.body) // 2
     return response
 
 

@@ -178,9 +178,12 @@ def _backend(place: Place) -> Any:
 
 
 def _instance_tags(order: LaunchOrder) -> dict[str, str]:
+    """The recorded tags, and (assumed) a Name like the source server's."""
     return {
         "Name": order.server.name,
+        "AWSElasticDisasterRecoveryManaged": "drs.amazonaws.com",
         "AWSElasticDisasterRecoverySourceServerID": order.server.id,
+        "drs.amazonaws.com-source-server": order.server.id,
         **order.tags,
     }
 

@@ -7,7 +7,7 @@ import io
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 from moto.moto_server.werkzeug_app import (
@@ -77,6 +77,8 @@ class Application:
         headers = {k: v for k, v in response.headers.items() if k.lower() != "content-length"}
         headers["Content-Length"] = str(len(response.body))
         start_response(f"{response.status} {_phrase(response.status)}", list(headers.items()))
+        if response.cut_at is not None:
+            return _cut(environ, response.body[: response.cut_at])
         return [response.body]
 
     def _forward(self, environ: Environ) -> WireResponse:
@@ -152,6 +154,13 @@ def _phrase(status: int) -> str:
         return http.HTTPStatus(status).phrase
     except ValueError:
         return "Unknown"
+
+
+def _cut(environ: Environ, body: bytes) -> Iterator[bytes]:
+    """Send a part of an answer whose length was announced, then close the connection."""
+    yield body
+    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError
 
 
 def _reset_connection(environ: Environ) -> NoReturn:

@@ -81,6 +81,8 @@ class WireResponse:
     status: int
     headers: dict[str, str]
     body: bytes
+    cut_at: int | None = None
+    """After so many bytes of the body the connection breaks."""
 
 
 def read_request(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> WireRequest:
@@ -114,7 +116,7 @@ def render_error(
     """An error in the protocol of the request's service."""
     protocol = request.protocol
     status = status or _default_status(request, error.code)
-    headers = {"x-amzn-RequestId": "00000000-0000-0000-0000-000000000000"}
+    headers: dict[str, str] = {}
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
     if protocol in {"ec2", "query", "rest-xml"}:

@@ -10,6 +10,9 @@ from typing import Any
 from drs_provider.simulator.scenario import RecoveryPlanSpec
 from drs_provider.simulator.server_spec import LaunchActionSpec, ServerSpec
 
+END_BEFORE_JOB_END_SECONDS = 0.026
+"""So much earlier than the time of JOB_END lies a recorded job's ``endDateTime``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -72,6 +75,8 @@ class SourceServer:
     lag_at: float
     """When the scenario's lag was true; a broken replication's lag grows from here."""
     launch: LaunchConfiguration
+    shares_replicator: bool = False
+    """Whether another server's replication server, which was there before, serves it, too."""
     attempts: int = 0
     busy_with: str | None = None
     recovery_instance_id: str | None = None
@@ -150,6 +155,12 @@ class Job:
     def touch(self) -> None:
         """Note that something changed."""
         self.view = None
+
+    def complete(self, at: float) -> None:
+        """Complete the job, whose JOB_END is logged at ``at``."""
+        self.status = "COMPLETED"
+        self.ended_at = at - END_BEFORE_JOB_END_SECONDS
+        self.touch()
 
     def note(self, at: float, event: str, **data: Any) -> None:
         """Add a line to the job's log."""

@@ -18,7 +18,7 @@ class FaultSpec(Strict):
     """One rule. The first rule that matches and fires decides about a call.
 
     ``error`` answers an error of the service, ``raw`` any status and body, ``delay`` answers late,
-    ``reset`` breaks the connection, ``truncate`` cuts the answer's body in half. With ``after`` the call
+    ``reset`` breaks the connection, ``truncate`` breaks it after half of the answer. With ``after`` the call
     takes effect and only its answer is lost.
     """
 

@@ -20,6 +20,8 @@ from drs_provider.simulator.server_spec import ServerSpec
 if TYPE_CHECKING:
     from drs_provider.simulator.engine.world import World
 
+# Assumed; a replication server serves about fifteen disks.
+_SERVERS_PER_REPLICATOR = 15
 _IN_SERVICE_SECONDS = 90 * 86400.0
 
 
@@ -51,6 +53,7 @@ def _add_server(world: World, state: RegionState, spec: ServerSpec, network: Net
         tags=dict(spec.tags),
         added_at=world.started_at - _IN_SERVICE_SECONDS,
         lag_at=world.started_at,
+        shares_replicator=len(state.servers) % _SERVERS_PER_REPLICATOR > 0,
         launch=LaunchConfiguration(
             name=spec.name,
             template_id=template_id,

@@ -1,7 +1,8 @@
 """Points in time of a source server, computed from the clock: nothing is stored, the same ask same answer.
 
 The schedule is DRS's default one: every ten minutes for an hour, hourly for a day, daily for a week.
-A replication that broke makes no new ones and (assumed) loses none of the old.
+A replication that stalls or pauses makes no new ones and (assumed) loses none of the old; one that was stopped has
+none left (the service model says that StopReplication deletes them), nor (assumed) one that is disconnected.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from drs_provider.simulator.engine.ids import digest_id
 
 _SCHEDULE = ((600.0, 3600.0), (3600.0, 86400.0), (86400.0, 7 * 86400.0))
 BROKEN = frozenset({"STALLED", "DISCONNECTED", "STOPPED", "PAUSED"})
+GONE = frozenset({"DISCONNECTED", "STOPPED"})
 NEVER_SYNCED = frozenset({"INITIATING", "INITIAL_SYNC"})
 _TAKING_SECONDS = 4.0
 """How long after its planned time a snapshot is taken (assumed)."""
@@ -37,8 +39,8 @@ def lag_seconds(server: SourceServer, now: float) -> float:
 
 
 def consistent_at(server: SourceServer, now: float) -> float | None:
-    """The latest moment of which a consistent copy exists, None if the first sync never ended."""
-    if server.spec.replication in NEVER_SYNCED:
+    """The latest moment of which a consistent copy exists, None if the first sync never ended or the copy is gone."""
+    if server.spec.replication in NEVER_SYNCED | GONE:
         return None
     return now - lag_seconds(server, now)
 

@@ -42,6 +42,4 @@ def _ends(job: Job, at: float) -> None:
         part.launch_status = "LAUNCHED"
         job.note(at, "SNAPSHOT_END", sourceServerID=part.server_id)
     job.note(at, "JOB_END")
-    job.status = "COMPLETED"
-    job.ended_at = at
-    job.touch()
+    job.complete(at)

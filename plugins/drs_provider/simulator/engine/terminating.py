@@ -45,7 +45,7 @@ def _starts(job: Job, at: float) -> None:
 
 
 def _cleanup_begins(job: Job, part: JobServer, at: float) -> None:
-    job.note(at, "CLEANUP_START", sourceServerID=part.server_id, targetInstanceID=part.instance_id)
+    job.note(at, "CLEANUP_START", sourceServerID=part.server_id)
     part.launch_status = "IN_PROGRESS"
     job.touch()
 
@@ -63,15 +63,14 @@ def _terminated(world: World, state: RegionState, job: Job, part: JobServer, at:
         server = state.servers.get(part.server_id)
         if server is not None and server.recovery_instance_id == part.instance_id:
             server.recovery_instance_id = None
-    job.note(at, "CLEANUP_END", sourceServerID=part.server_id, targetInstanceID=part.instance_id)
+    job.note(at, "CLEANUP_END", sourceServerID=part.server_id)
     part.launch_status = "TERMINATED"
     job.touch()
 
 
 def _ends(state: RegionState, job: Job, listed: bool, at: float) -> None:
     job.note(at, "JOB_END")
-    job.status = "COMPLETED"
-    job.ended_at = at
+    job.complete(at)
     for part in job.servers:
         server = state.servers.get(part.server_id)
         if server is not None and server.busy_with == job.job_id:

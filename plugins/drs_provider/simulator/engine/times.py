@@ -8,12 +8,7 @@ _UNITS = (("D", 86400), ("H", 3600), ("M", 60), ("S", 1))
 
 
 def stamp(epoch: float) -> str:
-    """ISO 8601 in the model's form, with microseconds and Z."""
-    return log_stamp(epoch).replace("+00:00", "Z")
-
-
-def log_stamp(epoch: float) -> str:
-    """The form of job logs in the real service: a numeric offset, although the model asks for Z."""
+    """The form of every recorded time: microseconds and a numeric offset, although the model asks for Z."""
     return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="microseconds")
 
 
@@ -25,16 +20,19 @@ def parse_stamp(text: str) -> float:
     return moment.timestamp()
 
 
-def duration_text(seconds: float) -> str:
-    """ISO 8601 duration in DRS's style: ``P0D``, ``PT45S``, ``P1DT2H``."""
+def duration_text(seconds: float, *, fractions: bool = False) -> str:
+    """ISO 8601 duration in DRS's style: ``P0D``, ``PT45S``, ``P1DT2H``; with fractions ``P2DT1H32M12.136909S``."""
     rest = int(max(0.0, seconds))
-    if rest == 0:
+    micros = round((max(0.0, seconds) - rest) * 1e6) if fractions else 0
+    if rest == micros == 0:
         return "P0D"
     parts: dict[str, str] = {}
     for unit, size in _UNITS:
         count, rest = divmod(rest, size)
         if count:
             parts[unit] = f"{count}{unit}"
+    if 0 < micros < 1_000_000:
+        parts["S"] = f"{parts.get('S', '0S')[:-1]}.{micros:06d}S"
     days = parts.pop("D", "")
     return f"P{days}" + (f"T{''.join(parts.values())}" if parts else "")
 

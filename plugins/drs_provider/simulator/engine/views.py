@@ -8,6 +8,7 @@ from drs_provider.simulator.engine.entities import (
     ActionRun,
     Job,
     JobServer,
+    LastLaunch,
     LogItem,
     RecoveryInstance,
     RegionState,
@@ -16,14 +17,13 @@ from drs_provider.simulator.engine.entities import (
 from drs_provider.simulator.engine.ids import digest_id
 from drs_provider.simulator.engine.machines import Machines
 from drs_provider.simulator.engine.post_launch import action_id
-from drs_provider.simulator.engine.snapshots import BROKEN, Snapshot, consistent_at, lag_seconds
+from drs_provider.simulator.engine.replication_view import GIB, device_name, replication_view
+from drs_provider.simulator.engine.snapshots import BROKEN, Snapshot, lag_seconds
 from drs_provider.simulator.engine.storage_view import instance_disks, release_storage
-from drs_provider.simulator.engine.times import duration_text, log_stamp, stamp
+from drs_provider.simulator.engine.times import duration_text, stamp
 from drs_provider.simulator.server_spec import LaunchActionSpec
 
-_GIB = 1024**3
 _AGENT_VERSION = "4.5.1"
-_DEFAULT_ERRORS = {"STALLED": "NOT_CONVERGING", "DISCONNECTED": "AGENT_NOT_SEEN"}
 
 
 def job_view(job: Job, now: float) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _action(action: LaunchActionSpec, identifier: str) -> dict[str, Any]:
 
 def log_view(item: LogItem) -> dict[str, Any]:
     """A line of a job's log."""
-    return {"logDateTime": log_stamp(item.at), "event": item.event, "eventData": item.data}
+    return {"logDateTime": stamp(item.at), "event": item.event, "eventData": item.data}
 
 
 def snapshot_view(snapshot: Snapshot) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def source_server_view(state: RegionState, server: SourceServer, now: float) -> 
         "arn": server.arn,
         "tags": dict(server.tags),
         "lastLaunchResult": server.last_result,
-        "dataReplicationInfo": _replication(state, server, now),
+        "dataReplicationInfo": replication_view(state, server, now),
         "lifeCycle": _life_cycle(server, now),
         "sourceProperties": _source_properties(server, now),
         "stagingArea": _staging_area(state, server),
@@ -155,65 +155,34 @@ def source_server_view(state: RegionState, server: SourceServer, now: float) -> 
     return view
 
 
-def _replication(state: RegionState, server: SourceServer, now: float) -> dict[str, Any]:
-    spec = server.spec
-    synced = consistent_at(server, now) is not None
-    done = 1.0 if synced else 0.4
-    disks = [
-        {
-            "deviceName": f"/dev/xvd{chr(ord('a') + index)}",
-            "totalStorageBytes": size * _GIB,
-            "replicatedStorageBytes": int(size * _GIB * done),
-            "rescannedStorageBytes": 0,
-            "backloggedStorageBytes": _backlog(server, size, now),
-        }
-        for index, size in enumerate(spec.disks)
-    ]
-    view: dict[str, Any] = {
-        "dataReplicationState": spec.replication,
-        "replicatedDisks": disks,
-        "stagingAvailabilityZone": f"{state.place.region}a",
-    }
-    if synced:
-        view["lagDuration"] = duration_text(lag_seconds(server, now))
-    if not synced or spec.replication in {"BACKLOG", "RESCAN"}:
-        view["etaDateTime"] = stamp(now + 3600)
-    error = spec.replication_error or _DEFAULT_ERRORS.get(spec.replication)
-    if error is not None:
-        view["dataReplicationError"] = {"error": error, "rawError": f"Replication of {spec.name}: {error}"}
-    return view
-
-
-def _backlog(server: SourceServer, size: int, now: float) -> int:
-    # Assumed: about one MiB of changes a second, never more than the disk.
-    return min(size * _GIB, int(lag_seconds(server, now)) * 1024 * 1024)
-
-
 def _life_cycle(server: SourceServer, now: float) -> dict[str, Any]:
+    # Assumed: a disconnected agent was last seen when the scenario's lag began.
     gone = server.spec.replication == "DISCONNECTED"
-    seen = (consistent_at(server, now) or now) if gone else now
-    view: dict[str, Any] = {
+    seen = now - lag_seconds(server, now) if gone else now
+    replicating = now - server.added_at - 600
+    return {
         "addedToServiceDateTime": stamp(server.added_at),
         "firstByteDateTime": stamp(server.added_at + 600),
-        "elapsedReplicationDuration": duration_text(now - server.added_at - 600),
+        "elapsedReplicationDuration": duration_text(replicating, fractions=True),
         "lastSeenByServiceDateTime": stamp(seen),
+        "lastLaunch": _last_launch(server.last_launch),
     }
-    last = server.last_launch
-    if last is not None:
-        view["lastLaunch"] = {
-            "initiated": {
-                "apiCallDateTime": stamp(last.at),
-                "jobID": last.job_id,
-                "type": "DRILL" if last.is_drill else "RECOVERY",
-            },
-            "status": last.status,
-        }
-    return view
+
+
+def _last_launch(last: LastLaunch | None) -> dict[str, Any]:
+    if last is None:
+        return {"initiated": {}}
+    initiated = {
+        "apiCallDateTime": stamp(last.at),
+        "jobID": last.job_id,
+        "type": "DRILL" if last.is_drill else "RECOVERY",
+    }
+    return {"initiated": initiated, "status": last.status}
 
 
 def _source_properties(server: SourceServer, now: float) -> dict[str, Any]:
-    spec = server.spec
-    hints = {"hostname": spec.name, "fqdn": f"{spec.name}.source.example"}
+    spec, number = server.spec, digest_id("", server.spec.id)
+    hints = {"hostname": spec.name, "fqdn": spec.name}
     if spec.origin_region is not None:
         hints["awsInstanceID"] = digest_id("i-", spec.id)
     return {
@@ -222,17 +191,18 @@ def _source_properties(server: SourceServer, now: float) -> dict[str, Any]:
         "identificationHints": hints,
         "networkInterfaces": [
             {
-                "macAddress": "0a:" + ":".join(digest_id("", spec.id)[i : i + 2] for i in range(0, 10, 2)),
+                "macAddress": "-".join(("02", *(number[i : i + 2] for i in range(0, 10, 2)))).upper(),
                 "ips": [spec.private_ip or "192.0.2.10"],
                 "isPrimary": True,
-            }
+            },
+            # Recorded as it is: no address, and a number for a MAC address.
+            {"macAddress": str(int(number[:10], 16)), "ips": [], "isPrimary": False},
         ],
         "disks": [
-            {"deviceName": f"/dev/xvd{chr(ord('a') + index)}", "bytes": size * _GIB}
-            for index, size in enumerate(spec.disks)
+            {"deviceName": device_name(index), "bytes": size * GIB} for index, size in enumerate(spec.disks)
         ],
         "cpus": [{"cores": 2, "modelName": "Intel(R) Xeon(R) Platinum 8259CL CPU @ 2.50GHz"}],
-        "ramBytes": 8 * _GIB,
+        "ramBytes": 8 * GIB,
         "os": {"fullString": spec.os},
         "supportsNitroInstances": True,
         "architecture": "x86_64",

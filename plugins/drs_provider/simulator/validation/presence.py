@@ -10,7 +10,8 @@ from botocore.model import Shape
 
 from drs_provider.simulator.validation.checks import check_type
 from drs_provider.simulator.validation.model import shape
-from drs_provider.simulator.validation.presence_table import PRESENCE_RULES, Condition, PresenceRule, Values
+from drs_provider.simulator.validation.presence_rule import Condition, PresenceRule, Values
+from drs_provider.simulator.validation.presence_table import PRESENCE_RULES
 from drs_provider.simulator.validation.violations import Check, Violation, shown
 from drs_provider.simulator.validation.walker import Place, children
 

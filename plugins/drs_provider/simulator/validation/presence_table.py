@@ -1,46 +1,12 @@
 """The members that must be there in each state, as data: nearly everything in the model is optional.
 
 Paths are dotted, inside the object. A condition that begins with a shape's name ("Job.type") looks at the
-nearest enclosing object of that shape, and its rule rests when there is none. `Basis.ASSUMED` marks what no
-published text or recorded answer of the service settles.
+nearest enclosing object of that shape, and its rule rests when there is none. Each rule names its source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum, StrEnum
-
-
-class Basis(StrEnum):
-    """What a rule rests on."""
-
-    DOCUMENTED = "documented"
-    ASSUMED = "assumed"
-
-
-class Condition(Enum):
-    """A condition on a member that is not a set of values."""
-
-    PRESENT = "present"
-
-
-Values = tuple[object, ...] | Condition
-
-
-@dataclass(frozen=True)
-class PresenceRule:
-    """What an object of `shape` holds while every condition of `when` is met."""
-
-    shape: str
-    when: Mapping[str, Values] = field(default_factory=dict)
-    present: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()
-    not_empty: tuple[str, ...] = ()
-    values: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
-    equal: tuple[tuple[str, str], ...] = ()
-    basis: Basis = Basis.DOCUMENTED
-
+from drs_provider.simulator.validation.presence_rule import Condition, PresenceRule, Source
 
 _ANSWERS = (
     PresenceRule("DescribeJobsResponse", present=("items",)),
@@ -88,19 +54,24 @@ _JOBS = (
 
 _PARTICIPATING_SERVERS = (
     PresenceRule("ParticipatingServer", present=("sourceServerID", "launchStatus")),
-    # LAUNCHED demands no recoveryInstanceID: no recorded job has it.
+    # LAUNCHED demands no recoveryInstanceID: none of the 29 servers of recorded jobs has it (DRS_TOOLS, ORCHESTRATOR).
     PresenceRule(
         "ParticipatingServer",
         when={"Job.type": ("LAUNCH",), "launchStatus": ("PENDING",)},
         absent=("recoveryInstanceID",),
-        basis=Basis.ASSUMED,
+        source=Source.ASSUMED,
     ),
-    PresenceRule("ParticipatingServer", when={"Job.type": ("LAUNCH",)}, present=("launchActionsStatus",)),
+    PresenceRule(
+        "ParticipatingServer",
+        when={"Job.type": ("LAUNCH",)},
+        present=("launchActionsStatus",),
+        source=Source.ORCHESTRATOR,
+    ),
     PresenceRule(
         "ParticipatingServer",
         when={"Job.type": ("LAUNCH",)},
         values={"launchStatus": ("PENDING", "IN_PROGRESS", "LAUNCHED", "FAILED")},
-        basis=Basis.ASSUMED,
+        source=Source.ASSUMED,
     ),
     PresenceRule(
         "ParticipatingServer",
@@ -108,7 +79,7 @@ _PARTICIPATING_SERVERS = (
         present=("recoveryInstanceID",),
         absent=("launchActionsStatus",),
         values={"launchStatus": ("PENDING", "IN_PROGRESS", "TERMINATED", "FAILED")},
-        basis=Basis.ASSUMED,
+        source=Source.ASSUMED,
     ),
     PresenceRule("ParticipatingResource", present=("participatingResourceID", "launchStatus")),
 )
@@ -117,7 +88,7 @@ _LAUNCH_ACTIONS = (
     PresenceRule(
         "LaunchAction", present=("actionId", "actionCode", "type", "name", "order", "active", "optional")
     ),
-    PresenceRule("LaunchActionsStatus", present=("runs",), basis=Basis.ASSUMED),
+    PresenceRule("LaunchActionsStatus", present=("runs",), source=Source.ORCHESTRATOR),
     PresenceRule("LaunchActionRun", present=("action", "runId", "status")),
     PresenceRule("LaunchActionRun", when={"status": ("FAILED",)}, present=("failureReason",)),
     PresenceRule("LaunchActionRun", when={"status": ("IN_PROGRESS", "SUCCEEDED")}, absent=("failureReason",)),
@@ -142,12 +113,32 @@ _SERVER_EVENTS = (
 )
 _FAILURE_EVENTS = tuple(event for event in _SERVER_EVENTS if event.endswith(("_FAIL", "_FAILED")))
 
+_INSTANCE_OF_EVENT = {
+    "CONVERSION_END": "eventData.conversionServerID",
+    "LAUNCH_END": "eventData.targetInstanceID",
+}
+
+
+def _only_with(event: str, member: str) -> tuple[PresenceRule, PresenceRule]:
+    others = tuple(other for other in _SERVER_EVENTS if other != event)
+    return (
+        PresenceRule("JobLog", when={"event": (event,)}, present=(member,), source=Source.DRS_TOOLS),
+        PresenceRule("JobLog", when={"event": others}, absent=(member,), source=Source.DRS_TOOLS),
+    )
+
+
 _LOG = (
     PresenceRule("JobLog", present=("logDateTime", "event")),
     PresenceRule("JobLog", when={"event": _SERVER_EVENTS}, present=("eventData.sourceServerID",)),
-    PresenceRule("JobLog", when={"event": ("JOB_START", "JOB_END")}, absent=("eventData.sourceServerID",)),
     PresenceRule(
-        "JobLog", when={"event": _FAILURE_EVENTS}, present=("eventData.rawError",), basis=Basis.ASSUMED
+        "JobLog",
+        when={"event": ("JOB_START", "JOB_END")},
+        absent=("eventData.sourceServerID",),
+        source=Source.DRS_TOOLS,
+    ),
+    *(rule for event, member in _INSTANCE_OF_EVENT.items() for rule in _only_with(event, member)),
+    PresenceRule(
+        "JobLog", when={"event": _FAILURE_EVENTS}, present=("eventData.rawError",), source=Source.ASSUMED
     ),
 )
 
@@ -156,26 +147,40 @@ _REPLICATION = (
     PresenceRule(
         "DataReplicationInfo",
         when={"dataReplicationState": ("CONTINUOUS",)},
-        present=("lagDuration", "replicatedDisks"),
+        present=(
+            "lagDuration",
+            "replicatedDisks",
+            "dataReplicationInitiation.startDateTime",
+            "dataReplicationInitiation.nextAttemptDateTime",
+            "dataReplicationInitiation.steps",
+        ),
         absent=("dataReplicationError",),
-        basis=Basis.ASSUMED,
+        source=Source.DRS_TOOLS,
+    ),
+    # The model says so of DISCONNECTED; of STOPPED it is assumed.
+    PresenceRule(
+        "DataReplicationInfo",
+        when={"dataReplicationState": ("DISCONNECTED", "STOPPED")},
+        absent=("lagDuration",),
     ),
     PresenceRule(
         "DataReplicationInfo",
         when={"dataReplicationState": ("STALLED",)},
         present=("dataReplicationError.error",),
-        basis=Basis.ASSUMED,
+        source=Source.ASSUMED,
     ),
     PresenceRule(
         "DataReplicationInfoReplicatedDisk",
         present=("deviceName", "totalStorageBytes", "replicatedStorageBytes", "backloggedStorageBytes"),
-        basis=Basis.ASSUMED,
+        source=Source.DRS_TOOLS,
     ),
-    PresenceRule("LifeCycle", present=("addedToServiceDateTime",), basis=Basis.ASSUMED),
+    PresenceRule("LifeCycle", present=("addedToServiceDateTime", "lastLaunch"), source=Source.DRS_TOOLS),
+    PresenceRule("LifeCycleLastLaunch", present=("initiated",), source=Source.DRS_TOOLS),
     PresenceRule(
         "LifeCycleLastLaunch",
-        present=("initiated.apiCallDateTime", "initiated.jobID", "initiated.type", "status"),
-        basis=Basis.ASSUMED,
+        when={"status": Condition.PRESENT},
+        present=("initiated.apiCallDateTime", "initiated.jobID", "initiated.type"),
+        source=Source.DRS_TOOLS,
     ),
 )
 
@@ -184,9 +189,9 @@ def _last_launch(result: str, *statuses: object) -> PresenceRule:
     return PresenceRule(
         "SourceServer",
         when={"lastLaunchResult": (result,)},
-        present=("lifeCycle.lastLaunch",),
+        present=("lifeCycle.lastLaunch.status",),
         values={"lifeCycle.lastLaunch.status": statuses},
-        basis=Basis.ASSUMED,
+        source=Source.ASSUMED,
     )
 
 
@@ -203,13 +208,17 @@ _SOURCE_SERVERS = (
             "replicationDirection",
             "sourceProperties.identificationHints",
         ),
-        basis=Basis.ASSUMED,
+        source=Source.ASSUMED,
     ),
     PresenceRule(
         "SourceServer",
         when={"lastLaunchResult": ("NOT_STARTED",)},
-        absent=("lifeCycle.lastLaunch", "recoveryInstanceId"),
-        basis=Basis.ASSUMED,
+        absent=(
+            "lifeCycle.lastLaunch.status",
+            "lifeCycle.lastLaunch.initiated.jobID",
+            "recoveryInstanceId",
+        ),
+        source=Source.DRS_TOOLS,
     ),
     _last_launch("PENDING", "PENDING", "IN_PROGRESS"),
     _last_launch("SUCCEEDED", "LAUNCHED", "TERMINATED"),
@@ -218,13 +227,13 @@ _SOURCE_SERVERS = (
         "StagingArea", when={"status": ("EXTENDED",)}, present=("stagingAccountID", "stagingSourceServerArn")
     ),
     PresenceRule(
-        "StagingArea", when={"status": ("EXTENSION_ERROR",)}, present=("errorMessage",), basis=Basis.ASSUMED
+        "StagingArea", when={"status": ("EXTENSION_ERROR",)}, present=("errorMessage",), source=Source.ASSUMED
     ),
     PresenceRule(
         "RecoverySnapshot",
         when={"timestamp": Condition.PRESENT},
         present=("ebsSnapshots",),
-        basis=Basis.ASSUMED,
+        source=Source.ASSUMED,
     ),
 )
 
@@ -244,7 +253,7 @@ _RECOVERY_INSTANCES = (
     PresenceRule(
         "RecoveryInstance",
         present=("arn", "tags", "failback.state", "pointInTimeSnapshotDateTime"),
-        basis=Basis.ASSUMED,
+        source=Source.ASSUMED,
     ),
 )
 
@@ -261,7 +270,7 @@ _LAUNCH_CONFIGURATION = (
             "licensing.osByol",
         ),
     ),
-    PresenceRule("LaunchConfiguration", present=("postLaunchEnabled",), basis=Basis.ASSUMED),
+    PresenceRule("LaunchConfiguration", present=("postLaunchEnabled",), source=Source.ASSUMED),
 )
 
 _ERRORS = tuple(

@@ -39,7 +39,7 @@ def walk(shape: Shape, value: Any, place: Place) -> Iterator[Violation]:
         return
     for check, function in CHECKS_BY_TYPE[shape.type_name]:
         fault = function(shape, value)
-        if fault is not None and not is_known_deviation(place.member, check, value):
+        if fault is not None and not is_known_deviation(place.member, shape.name, check, value):
             yield Violation(check, place.operation, place.path, fault)
     for child_shape, child, child_place in children(shape, value, place):
         yield from walk(child_shape, child, child_place)
