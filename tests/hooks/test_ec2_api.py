@@ -7,9 +7,10 @@ from moto.server import ThreadedMotoServer
 
 from drs_provider.exceptions import DrsAccessDeniedError
 from drs_provider.hooks.clients import AwsClients
-from drs_provider.hooks.ec2_api import Ec2Api
+from drs_provider.hooks.ec2_api import Ec2Api, Subnet
 from drs_provider.hooks.launch_templates import LaunchInterface, LaunchTemplate
 from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.answers import Members
 from tests.hooks.conftest import SESSION_NAME
 from tests.hooks.scripted_aws import Refusal
 
@@ -151,7 +152,7 @@ def test_a_template_that_names_attributes_in_place_of_a_type():
     ],
 )
 def test_addresses_that_an_interface_takes(interface, count):
-    assert LaunchInterface.from_api(interface).address_count == count
+    assert LaunchInterface.of(Members(interface)).address_count == count
 
 
 @pytest.mark.parametrize(
@@ -203,3 +204,9 @@ def test_network_interfaces_by_address(ec2, ec2_clients):
     address = ec2.instances([instance])[instance]["PrivateIpAddress"]
     (found,) = ec2.network_interfaces_with([address, "192.0.2.99"])
     assert found["Attachment"]["InstanceId"] == instance
+
+
+def test_a_subnet_of_ipv6_only_has_no_ipv4_block():
+    row = {"SubnetId": "subnet-1", "VpcId": "vpc-1", "Ipv6Native": True, "AvailableIpAddressCount": 0}
+    assert Subnet.from_api(row) == Subnet("subnet-1", "vpc-1", "", "", 0, ipv6_only=True)
+    assert Subnet.from_api({"SubnetId": "subnet-1"}) == Subnet("subnet-1", "", "", "", None)

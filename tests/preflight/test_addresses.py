@@ -220,4 +220,25 @@ def test_an_address_that_is_none_blocks() -> None:
     aws = healthy()
     _fix(aws, DB_1, "10.0.0.999")
     (finding,) = check(aws).report.blocking
-    assert "10.0.0.999" in finding.message
+    assert "10.0.0.999 is no IPv4 address" in str(finding.servers)
+
+
+@BOTH
+def test_a_subnet_of_ipv6_only_is_never_short(conf: dict[str, Any]) -> None:
+    aws = healthy()
+    aws.ipv6_only, aws.cidr_blocks[SUBNET], aws.free_addresses[SUBNET] = {SUBNET}, "", 0
+    assert check(aws, **conf).report.findings == ()
+    _fix(aws, DB_1, "10.0.0.9")
+    finding = found(check(aws, **conf), "private_ip_outside_subnet")
+    assert "IPv6 only" in str(finding.servers)
+
+
+@BOTH
+def test_what_ec2_does_not_tell_of_a_subnet_is_a_warning(conf: dict[str, Any]) -> None:
+    aws = healthy()
+    aws.free_addresses[SUBNET] = None
+    assert "how many addresses" in found(check(aws, **conf), "addresses_unknown").message
+    aws.free_addresses[SUBNET], aws.cidr_blocks[SUBNET] = 4000, ""
+    _fix(aws, DB_1, "10.0.0.9")
+    assert "which addresses" in found(check(aws, **conf), "addresses_unknown").message
+    assert check(aws, **conf).report.ok

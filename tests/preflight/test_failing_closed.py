@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
@@ -11,6 +14,10 @@ from drs_provider.exceptions import (
     DrsIncompleteAnswerError,
     DrsNotInitializedError,
 )
+from drs_provider.preflight import run
+from drs_provider.preflight.checks.all_checks import PLAN_CHECKS, TARGET_CHECKS
+from drs_provider.preflight.findings import Finding
+from drs_provider.preflight.scope import RECOVERIES, PlanCheck, TargetCheck
 from tests.preflight.world import (
     BRANCH,
     DB_1,
@@ -23,6 +30,7 @@ from tests.preflight.world import (
     codes,
     found,
     healthy,
+    instance,
     plan,
     wave,
 )
@@ -111,11 +119,14 @@ def test_trap_04_an_instance_that_cannot_be_read_blocks_its_server() -> None:
     assert "sourceServerID" in str(finding.servers)
 
 
-def test_trap_04_a_server_without_an_id_is_no_server() -> None:
+def test_a_server_without_an_id_is_left_out_of_the_groups_and_told_where_tags_select_it() -> None:
     aws = healthy()
-    aws.servers.append({"tags": {}})
-    (finding,) = check(aws).report.blocking
-    assert "without sourceServerID" in finding.message
+    aws.servers += [{"tags": {}}, {"tags": {"App": "erp", "Tier": "web"}}]
+    result = check(aws)
+    finding = found(result, "server_without_id")
+    assert finding.message.startswith("its tags match 1 source servers")
+    assert result.report.blocking == ()
+    assert all(server.source_server_id for group in result.servers.values() for server in group)
 
 
 def test_a_denied_right_names_the_right_and_the_way_out() -> None:
@@ -126,11 +137,29 @@ def test_a_denied_right_names_the_right_and_the_way_out() -> None:
     assert "preflight: warn" in finding.remedy
 
 
-def test_a_fault_of_the_program_is_no_finding() -> None:
+@pytest.mark.parametrize("check_", [*PLAN_CHECKS, *TARGET_CHECKS], ids=lambda check: check.topic)
+def test_trap_04_a_check_that_breaks_is_one_finding_and_ends_no_other(
+    check_: PlanCheck | TargetCheck, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(scope: object) -> Iterator[Finding]:
+        raise KeyError("a fault of ours")
+
+    group = "PLAN_CHECKS" if isinstance(check_, PlanCheck) else "TARGET_CHECKS"
+    with_a_fault = tuple(
+        replace(item, find=broken) if item is check_ else item for item in getattr(run, group)
+    )
+    monkeypatch.setattr(run, group, with_a_fault)
     aws = healthy()
-    aws.errors["active_jobs"] = KeyError("a fault of ours")
-    with pytest.raises(KeyError, match="a fault of ours"):
-        check(aws)
+    aws.recovered = [instance(WEB_1)]
+    conf = {"source_state": "lost"}
+    kind = "RECOVERY" if getattr(check_, "kinds", ()) == RECOVERIES else "DRILL"
+    result = check(aws, **({"execution_type": kind, **conf} if kind == "RECOVERY" else {}))
+    finding = found(result, "could_not_be_checked")
+    assert "KeyError: 'a fault of ours'" in finding.message
+    assert "fault of this package" in finding.remedy
+    assert "a fault of ours" in caplog.text  # with its traceback, for the report
+    if check_.topic != "live recovery instances":
+        assert found(result, "live_instance")
 
 
 def test_conf_for_servers_of_groups_that_could_not_be_read_is_not_judged() -> None:

@@ -193,3 +193,10 @@ def test_the_quota_of_an_instance_type(instance_type: str, kind: str | None) -> 
 def test_the_simulator_has_every_quota() -> None:
     listed = {row["QuotaCode"] for row in quota_list(Quotas(), "eu-west-1", "111122223333", "ec2")}
     assert listed == QUOTAS.keys()
+
+
+def test_a_type_whose_vcpus_ec2_does_not_tell_is_not_counted() -> None:
+    aws = healthy()
+    aws.vcpus["t3.medium"] = None
+    finding = found(check(aws), "vcpus_not_counted")
+    assert "t3.medium" in str(finding.servers)

@@ -138,11 +138,12 @@ class FakeAws:
         self.settings: dict[str, dict[str, Any]] = {}
         self.templates: dict[str, LaunchTemplate | None] = {}
         self.known_subnets = {SUBNET: VPC}
-        self.free_addresses: dict[str, int] = {}
+        self.free_addresses: dict[str, int | None] = {}
         self.cidr_blocks: dict[str, str] = {}
+        self.ipv6_only: set[str] = set()
         self.machines: list[dict[str, Any]] = []  # EC2 instances
         self.interfaces: list[dict[str, Any]] = []
-        self.vcpus = {"t3.medium": 2, "r6i.large": 2, "p4d.24xlarge": 96}
+        self.vcpus: dict[str, int | None] = {"t3.medium": 2, "r6i.large": 2, "p4d.24xlarge": 96}
         self.ec2_quotas = {"L-1216C47A": 64_000.0, "L-417A185B": 192.0}
         self.denied: dict[str, Right] = {}
         self.caller_arn = "arn:aws:iam::111122223333:user/hub"
@@ -198,6 +199,7 @@ class FakeAws:
                 "eu-west-1a",
                 self.cidr_blocks.get(subnet, "10.0.0.0/16"),
                 self.free_addresses.get(subnet, 4000),
+                ipv6_only=subnet in self.ipv6_only,
             )
             for subnet in ids
             if subnet in self.known_subnets
@@ -212,7 +214,7 @@ class FakeAws:
         self._called("running_instances")
         return [row for row in self.machines if row["State"]["Name"] in ("pending", "running")]
 
-    def default_vcpus(self, instance_types: Iterable[str]) -> dict[str, int]:
+    def default_vcpus(self, instance_types: Iterable[str]) -> dict[str, int | None]:
         self._called("default_vcpus")
         return {name: self.vcpus[name] for name in instance_types if name in self.vcpus}
 

@@ -25,6 +25,7 @@ from drs_provider.hooks.drs_requests import (
 from drs_provider.hooks.errors import AWS_ERRORS, explained, is_not_found, required_member
 from drs_provider.hooks.quotas import DrsQuotas, read_quotas
 from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.answers import Members
 
 Row = dict[str, Any]
 
@@ -57,7 +58,7 @@ class DrsApi:
         if not tags:
             raise ValueError("at least one tag is needed: without any, every source server would match")
         wanted = tags.items()
-        return [server for server in self.source_servers() if wanted <= server.get("tags", {}).items()]
+        return [server for server in self.source_servers() if wanted <= Members(server).tags().items()]
 
     def jobs(self, job_ids: Iterable[str]) -> list[Row]:
         """Return the given jobs; none, and no call, for no ids. Ids that DRS does not know are absent."""
@@ -127,7 +128,8 @@ class DrsApi:
     def recovery_plans(self) -> list[Row]:
         """Return DRS's own (native) recovery plans, with description and tags."""
         plans = self._all("list_recovery_plans", [{}], "recoveryPlans")
-        return [self._recovery_plan(plan["recoveryPlanArn"]) for plan in plans]
+        arns = [required_member(plan, "recoveryPlanArn", "ListRecoveryPlans") for plan in plans]
+        return [self._recovery_plan(arn) for arn in arns]
 
     def recovery_plan_steps(self, recovery_plan_arn: str) -> list[Row]:
         """Return the steps of a native recovery plan, in their order."""
@@ -210,5 +212,6 @@ class DrsApi:
 
 def _job_of(answer: Row, operation: str) -> Row:
     job: Row = required_member(answer, "job", operation)
-    required_member(job, "jobID", operation)
+    if not Members(job).text("jobID"):
+        raise DrsIncompleteAnswerError(f"the job in the answer to {operation} has no jobID")
     return job

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -15,6 +15,7 @@ from drs_provider.hooks.errors import error_code, explained, required_member
 from drs_provider.hooks.launch_templates import LaunchTemplate
 from drs_provider.hooks.quotas import read_ec2_quotas
 from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.answers import Members
 
 Row = dict[str, Any]
 
@@ -22,6 +23,7 @@ _CHUNK = 200
 _LARGEST_PAGE = 1000
 # Up to so many launch templates are asked for one by one, which spares accounts with thousands of others.
 _SINGLE_TEMPLATES = 8
+_OPERATION = "DescribeInstances"
 _INSTANCE_ID = re.compile(r"\bi-[0-9a-f]+\b")
 
 
@@ -29,14 +31,31 @@ _INSTANCE_ID = re.compile(r"\bi-[0-9a-f]+\b")
 class Subnet:
     """A subnet.
 
-    :param free_addresses: private IPv4 addresses that are not in use
+    :param vpc_id: empty if EC2 does not tell it
+    :param cidr_block: IPv4 block, empty for a subnet of IPv6 only, or if EC2 does not tell it
+    :param free_addresses: private IPv4 addresses that are not in use, None if EC2 does not tell it
+    :param ipv6_only: whether it has no IPv4 addresses at all
     """
 
     subnet_id: str
     vpc_id: str
     availability_zone: str
     cidr_block: str
-    free_addresses: int
+    free_addresses: int | None
+    ipv6_only: bool = False
+
+    @classmethod
+    def from_api(cls, row: Mapping[str, Any]) -> Subnet:
+        """Read one of ``Subnets``; one without an id gets an empty one."""
+        subnet = Members(row)
+        return cls(
+            subnet_id=subnet.text("SubnetId"),
+            vpc_id=subnet.text("VpcId"),
+            availability_zone=subnet.text("AvailabilityZone"),
+            cidr_block=subnet.text("CidrBlock"),
+            free_addresses=subnet.count("AvailableIpAddressCount"),
+            ipv6_only=subnet.flag("Ipv6Native") is True,
+        )
 
 
 class Ec2Api:
@@ -67,16 +86,8 @@ class Ec2Api:
         for chunk in chunks(ids, _CHUNK):
             request = {"Filters": [{"Name": "subnet-id", "Values": chunk}]}
             rows.extend(self._pages("describe_subnets", "Subnets", request))
-        return {
-            row["SubnetId"]: Subnet(
-                subnet_id=row["SubnetId"],
-                vpc_id=row["VpcId"],
-                availability_zone=row.get("AvailabilityZone", ""),
-                cidr_block=row["CidrBlock"],
-                free_addresses=row["AvailableIpAddressCount"],
-            )
-            for row in rows
-        }
+        found = [Subnet.from_api(row) for row in rows]
+        return {subnet.subnet_id: subnet for subnet in found if subnet.subnet_id}
 
     def launch_templates(self, ids: Iterable[str]) -> dict[str, LaunchTemplate]:
         """Return the default version, which DRS launches with, of launch templates; unknown ids are absent.
@@ -108,7 +119,7 @@ class Ec2Api:
             if error_code(error).startswith("InvalidLaunchTemplate"):
                 return None
             raise
-        return rows[0] if rows else None
+        return replace(rows[0], template_id=template_id) if rows else None
 
     def _template_versions(self, request: Row) -> list[LaunchTemplate]:
         rows = self._pages("describe_launch_template_versions", "LaunchTemplateVersions", request)
@@ -119,16 +130,21 @@ class Ec2Api:
         states = {"Name": "instance-state-name", "Values": ["pending", "running"]}
         request = {"Filters": [states], "PaginationConfig": {"PageSize": _LARGEST_PAGE}}
         reservations = self._pages("describe_instances", "Reservations", request)
-        return [row for reservation in reservations for row in reservation["Instances"]]
+        return list(_instances(reservations))
 
-    def default_vcpus(self, instance_types: Iterable[str]) -> dict[str, int]:
-        """Return the vCPUs of instance types; those that the Region does not offer are absent."""
+    def default_vcpus(self, instance_types: Iterable[str]) -> dict[str, int | None]:
+        """Return the vCPUs of instance types, None where EC2 does not tell them; types not offered are absent."""
         rows: list[Row] = []
         for chunk in chunks(instance_types, _CHUNK):
             # By a filter: an unknown name in a list fails the whole call.
             request = {"Filters": [{"Name": "instance-type", "Values": chunk}]}
             rows.extend(self._pages("describe_instance_types", "InstanceTypes", request))
-        return {row["InstanceType"]: int(row["VCpuInfo"]["DefaultVCpus"]) for row in rows}
+        types = [Members(row) for row in rows]
+        return {
+            item.text("InstanceType"): item.part("VCpuInfo").count("DefaultVCpus")
+            for item in types
+            if item.text("InstanceType")
+        }
 
     def network_interfaces_with(self, private_ips: Iterable[str]) -> list[Row]:
         """Return the network interfaces, of all subnets, that have one of these private addresses."""
@@ -154,13 +170,16 @@ class Ec2Api:
             except ClientError as error:
                 if error_code(error) != "InvalidInstanceID.NotFound":
                     raise
-                named = set(_INSTANCE_ID.findall(error.response["Error"].get("Message", "")))
+                named = set(_INSTANCE_ID.findall(error.response.get("Error", {}).get("Message", "")))
                 left = [instance_id for instance_id in asked if instance_id not in named]
                 if len(left) == len(asked):
                     raise  # the message names none of ours: dropping nothing would ask for ever
                 asked = left
             else:
-                return {row["InstanceId"]: row for group in reservations for row in group["Instances"]}
+                # Left out, an instance without an id would count as one that does not exist.
+                return {
+                    required_member(row, "InstanceId", _OPERATION): row for row in _instances(reservations)
+                }
         return {}
 
     def _pages(self, operation: str, member: str, request: Row) -> list[Row]:
@@ -170,3 +189,7 @@ class Ec2Api:
             for page in client.get_paginator(operation).paginate(**request):
                 rows.extend(required_member(page, member, operation))
         return rows
+
+
+def _instances(reservations: Iterable[Row]) -> Iterator[Row]:
+    return (row for reservation in reservations for row in reservation.get("Instances") or ())

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from drs_provider.plan.answers import Members
+
 #: EC2 keeps showing a terminated instance for about an hour.
 GONE_STATES = frozenset({"shutting-down", "terminated"})
 
 
 def instance_exists(row: Mapping[str, Any]) -> bool:
     """Tell whether an instance as EC2 describes it is there; a stopped one is."""
-    return row.get("State", {}).get("Name") not in GONE_STATES
+    return Members(row).part("State").text("Name") not in GONE_STATES
 
 
 def end_reason(row: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from drs_provider.plan.answers import Members
+
 # An IPv4 prefix that is delegated to a network interface is always a /28.
 _ADDRESSES_OF_A_PREFIX = 16
 
@@ -28,20 +30,20 @@ class LaunchInterface:
     device_index: int = 0
 
     @classmethod
-    def from_api(cls, row: Mapping[str, Any]) -> LaunchInterface:
+    def of(cls, item: Members) -> LaunchInterface:
         """Read one of ``NetworkInterfaces``."""
-        listed = [item.get("PrivateIpAddress") for item in row.get("PrivateIpAddresses", [])]
-        fixed = _distinct([row.get("PrivateIpAddress"), *listed])
-        existing = row.get("NetworkInterfaceId") or ""
-        prefixes = row.get("Ipv4PrefixCount", 0) or len(row.get("Ipv4Prefixes", []))
-        wanted = max(1, len(fixed)) + row.get("SecondaryPrivateIpAddressCount", 0)
+        listed = [address.text("PrivateIpAddress") for address in item.parts("PrivateIpAddresses")]
+        fixed = _distinct([item.text("PrivateIpAddress"), *listed])
+        existing = item.text("NetworkInterfaceId")
+        prefixes = item.count("Ipv4PrefixCount") or len(item.parts("Ipv4Prefixes"))
+        wanted = max(1, len(fixed)) + (item.count("SecondaryPrivateIpAddressCount") or 0)
         return cls(
-            subnet_id=row.get("SubnetId") or "",
-            security_group_ids=_distinct(row.get("Groups", [])),
+            subnet_id=item.text("SubnetId"),
+            security_group_ids=_distinct(item.texts("Groups")),
             private_ips=fixed,
             address_count=0 if existing else wanted + prefixes * _ADDRESSES_OF_A_PREFIX,
             existing_id=existing,
-            device_index=int(row.get("DeviceIndex", 0)),
+            device_index=item.count("DeviceIndex") or 0,
         )
 
 
@@ -65,16 +67,17 @@ class LaunchTemplate:
 
     @classmethod
     def from_api(cls, row: Mapping[str, Any]) -> LaunchTemplate:
-        """Read one of ``LaunchTemplateVersions``."""
-        data = row.get("LaunchTemplateData", {})
+        """Read one of ``LaunchTemplateVersions``; one without an id gets an empty one."""
+        template = Members(row)
+        data = template.part("LaunchTemplateData")
         return cls(
-            template_id=row["LaunchTemplateId"],
-            version=int(row["VersionNumber"]),
-            instance_type=data.get("InstanceType") or "",
-            interfaces=tuple(LaunchInterface.from_api(item) for item in data.get("NetworkInterfaces", [])),
-            own_security_group_ids=_distinct(data.get("SecurityGroupIds", [])),
-            security_group_names=_distinct(data.get("SecurityGroups", [])),
-            by_attributes=bool(data.get("InstanceRequirements")),
+            template_id=template.text("LaunchTemplateId"),
+            version=template.count("VersionNumber") or 0,
+            instance_type=data.text("InstanceType"),
+            interfaces=tuple(LaunchInterface.of(item) for item in data.parts("NetworkInterfaces")),
+            own_security_group_ids=_distinct(data.texts("SecurityGroupIds")),
+            security_group_names=_distinct(data.texts("SecurityGroups")),
+            by_attributes=bool(data.part("InstanceRequirements")),
         )
 
     @property

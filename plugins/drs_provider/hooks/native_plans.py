@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drs_provider.hooks.drs_api import DrsApi
+from drs_provider.hooks.errors import required_member
 
 
 def read_native_plans(api: DrsApi) -> dict[str, Any]:
@@ -16,7 +17,11 @@ def read_native_plans(api: DrsApi) -> dict[str, Any]:
     target = api.target
     context = {**target.account_context(), "region": target.region}
     plans = [
-        {**plan, "accountContext": context, "steps": api.recovery_plan_steps(plan["recoveryPlanArn"])}
+        {**plan, "accountContext": context, "steps": api.recovery_plan_steps(_arn(plan))}
         for plan in api.recovery_plans()
     ]
     return {"recoveryPlans": plans}
+
+
+def _arn(plan: dict[str, Any]) -> str:
+    return str(required_member(plan, "recoveryPlanArn", "GetRecoveryPlan"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from math import isfinite
 from typing import Any
 
 from drs_provider import settings
@@ -87,7 +88,8 @@ def _account_quotas(clients: AwsClients) -> DrsQuotas:
     values: dict[str, Any] = {}
     try:
         for code, value in _listed(clients, "drs").items():
-            if name := _CODES.get(code):
+            # A quota below 1 would let nothing start, and DRS would say so itself.
+            if (name := _CODES.get(code)) and value >= 1:
                 values[name] = int(value)
     except (*AWS_ERRORS, DrsIncompleteAnswerError) as error:
         log.warning(
@@ -126,6 +128,7 @@ def _listed(clients: AwsClients, service_code: str) -> dict[str, float]:
     paginator = clients.impatient_client("service-quotas").get_paginator("list_service_quotas")
     for page in paginator.paginate(ServiceCode=service_code, PaginationConfig={"PageSize": _PAGE}):
         for quota in required_member(page, "Quotas", "ListServiceQuotas"):
-            if "Value" in quota:
-                values[quota.get("QuotaCode", "")] = float(quota["Value"])
+            value, code = quota.get("Value"), quota.get("QuotaCode")
+            if code and isinstance(value, (int, float)) and isfinite(value):
+                values[code] = float(value)
     return values

@@ -11,6 +11,7 @@ from botocore.credentials import RefreshableCredentials
 from botocore.loaders import create_loader
 
 from drs_provider.hooks.credentials import ExplainedCredentials
+from drs_provider.hooks.errors import required_member
 from drs_provider.hooks.identity import Proof
 from drs_provider.hooks.timeline import tell
 from drs_provider.partitions import role_arn
@@ -89,7 +90,8 @@ class TargetRole:
         :raises DrsIdentityUnprovenError: if it cannot be assumed now
         """
         with self._proof.explained(self._role_arn):
-            credentials = self._sts.assume_role(**self._arguments)["Credentials"]
+            answer = self._sts.assume_role(**self._arguments)
+            credentials = required_member(answer, "Credentials", "AssumeRole")
         tell(
             self._arguments["RoleSessionName"],
             Event.ROLE_ASSUMED,

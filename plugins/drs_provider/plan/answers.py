@@ -29,6 +29,10 @@ class Members:
         self._row: Mapping[str, Any] = row if isinstance(row, Mapping) else {}
         self.notes: list[str] = [] if notes is None else notes
 
+    def __bool__(self) -> bool:
+        """Tell whether there is any member."""
+        return bool(self._row)
+
     def text(self, name: str) -> str:
         """Return a text, empty if there is none."""
         value: str = self._of_type(name, str, "")

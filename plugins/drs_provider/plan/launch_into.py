@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from drs_provider.plan.answers import Members
+
 _TAG, _TAG_VALUE = "AWSDRS", "AllowLaunchingIntoThisInstance"
 #: The tag without which DRS launches into no instance.
 LAUNCH_INTO_TAG = f"{_TAG}={_TAG_VALUE}"
@@ -15,8 +17,7 @@ def into_instance(configuration: Mapping[str, Any]) -> str:
 
     :param configuration: an answer of GetLaunchConfiguration
     """
-    into = configuration.get("launchIntoInstanceProperties") or {}
-    return into.get("launchIntoEC2InstanceID") or ""
+    return Members(configuration).part("launchIntoInstanceProperties").text("launchIntoEC2InstanceID")
 
 
 def may_be_launched_into(instance: Mapping[str, Any]) -> bool:
@@ -24,5 +25,5 @@ def may_be_launched_into(instance: Mapping[str, Any]) -> bool:
 
     The tag stays when a server's launch configuration is changed, and an instance that DRS made lacks it.
     """
-    tags = {tag.get("Key"): tag.get("Value") for tag in instance.get("Tags") or ()}
+    tags = {tag.text("Key"): tag.text("Value") for tag in Members(instance).parts("Tags")}
     return tags.get(_TAG) == _TAG_VALUE

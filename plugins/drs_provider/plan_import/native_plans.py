@@ -21,6 +21,17 @@ _SERVER: Final = re.compile(
 _PLAN: Final = re.compile(r"arn:[\w-]+:drs:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):.+")
 
 
+def _order(step: Fields) -> int:
+    """Return a step's place.
+
+    :raises Refusal: if it has none that is a number: in another order other servers would come first
+    """
+    order = step.peek("steporder")
+    if not isinstance(order, int | str) or not str(order).strip().isdecimal():
+        raise Refusal(f"a step has stepOrder `{order}`, which is no number: correct the source")
+    return int(order)
+
+
 class NativePlans:
     """Reads native plans, each with its steps under ``steps``.
 
@@ -61,9 +72,7 @@ class NativePlans:
             )
         fields.take("status")
         target = self._target(fields, arn, label)
-        steps = sorted(
-            fields.children("steps", "recoveryplansteps"), key=lambda step: int(step.peek("steporder") or 0)
-        )
+        steps = sorted(fields.children("steps", "recoveryplansteps"), key=_order)
         self._steps(steps, draft, target)
         return draft
 

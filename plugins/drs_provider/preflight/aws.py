@@ -13,6 +13,7 @@ from drs_provider.hooks.iam_api import Right, RightsQuestion
 from drs_provider.hooks.launch_templates import LaunchTemplate
 from drs_provider.hooks.quotas import DrsQuotas
 from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.answers import Members
 from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.recovery_instances import RecoveryInstanceView, instances_of
 
@@ -61,8 +62,8 @@ class Ec2Reads(Protocol):
     def running_instances(self) -> list[Row]:
         """Return every instance of the account and Region that runs."""
 
-    def default_vcpus(self, instance_types: Iterable[str]) -> Mapping[str, int]:
-        """Return the vCPUs of the instance types that the Region offers of these."""
+    def default_vcpus(self, instance_types: Iterable[str]) -> Mapping[str, int | None]:
+        """Return the vCPUs of the instance types that the Region offers of these, None where EC2 tells none."""
 
     def network_interfaces_with(self, private_ips: Iterable[str]) -> list[Row]:
         """Return the network interfaces that have one of these private addresses."""
@@ -120,11 +121,17 @@ class TargetReads:
 
     @cached_property
     def source_servers(self) -> dict[str, Row]:
-        """All source servers by id; the first call of a target, so that it proves the identity.
+        """All source servers by id; the first call of a target, so that it proves the identity."""
+        return {key: row for row in self._source_rows if (key := server_id(row))}
 
-        :raises ValueError: if DRS sent a server without an id
-        """
-        return {_server_id(row): row for row in self.drs.source_servers()}
+    @cached_property
+    def unnamed_servers(self) -> list[Row]:
+        """Source servers that DRS lists without their id: nobody can launch them."""
+        return [row for row in self._source_rows if not server_id(row)]
+
+    @cached_property
+    def _source_rows(self) -> list[Row]:
+        return self.drs.source_servers()
 
     @cached_property
     def active_jobs(self) -> tuple[JobView, ...]:
@@ -157,7 +164,7 @@ class TargetReads:
         return _Known(self.ec2.instances)
 
     @cached_property
-    def _vcpus(self) -> _Known[int]:
+    def _vcpus(self) -> _Known[int | None]:
         return _Known(self.ec2.default_vcpus)
 
     @cached_property
@@ -177,7 +184,7 @@ class TargetReads:
         """Return these instances; those that EC2 does not know are absent."""
         return self._instances.get(ids)
 
-    def default_vcpus(self, instance_types: Iterable[str]) -> dict[str, int]:
+    def default_vcpus(self, instance_types: Iterable[str]) -> dict[str, int | None]:
         """Return the vCPUs of these instance types; those that the Region does not offer are absent."""
         return self._vcpus.get(instance_types)
 
@@ -253,8 +260,6 @@ def each(keys: Iterable[str], call: Callable[[str], T]) -> dict[str, T]:
             raise
 
 
-def _server_id(row: Row) -> str:
-    server_id = row.get("sourceServerID")
-    if not isinstance(server_id, str) or not server_id:
-        raise ValueError("DescribeSourceServers sent a server without sourceServerID")
-    return server_id
+def server_id(row: Row) -> str:
+    """Return the id of a source server, empty if DRS does not tell it."""
+    return Members(row).text("sourceServerID")

@@ -64,7 +64,8 @@ KINDS: dict[str, Kind] = {
     "configuration_wrong": Kind(_IDENTITY, "an option of `[drs]` cannot be used", "correct the option"),
     "could_not_be_checked": Kind(
         _IDENTITY,
-        "AWS did not answer a check, or denied it; the message names the call and what else it leaves unchecked",
+        "AWS did not answer a check, or denied it, or the check itself broke; the message names the cause, and what "
+        "else it leaves unchecked",
         "mend what the message names; overridable unless it is about servers, live instances, living sources, points "
         "in time or, in a drill, launch settings; for vCPUs and rights it only warns",
         drill=(BLOCK, WARN),
@@ -72,6 +73,13 @@ KINDS: dict[str, Kind] = {
         override=WARN_CONF,
     ),
     "unknown_server": Kind(_GROUPS, "a group lists servers that DRS does not know", "correct the group"),
+    "server_without_id": Kind(
+        _GROUPS,
+        "a group's tags match servers that DRS lists without their id; they are left out",
+        "look at them in DRS",
+        drill=(WARN,),
+        recovery=(WARN,),
+    ),
     "empty_group": Kind(
         _GROUPS,
         "a group's tags match no server; a note if the plan says `allow_empty`",
@@ -226,6 +234,13 @@ KINDS: dict[str, Kind] = {
         "the Region does not offer the template's instance type",
         "choose another type",
         override=WARN_CONF,
+    ),
+    "addresses_unknown": Kind(
+        _CAPACITY,
+        "EC2 does not tell how many addresses are free in a subnet, or which ones it has",
+        "look at the subnet in EC2",
+        drill=(WARN,),
+        recovery=(WARN,),
     ),
     "private_ip_outside_subnet": Kind(
         _LAUNCH,

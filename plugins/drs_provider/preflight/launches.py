@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drs_provider.hooks.launch_templates import LaunchTemplate
+from drs_provider.plan.answers import Members
 from drs_provider.plan.launch_into import into_instance
 from drs_provider.preflight.source_server import SourceServer
 
@@ -30,11 +31,12 @@ class LaunchSettings:
     @classmethod
     def from_api(cls, row: Mapping[str, Any]) -> LaunchSettings:
         """Read an answer of GetLaunchConfiguration."""
+        settings = Members(row)
         return cls(
-            template_id=row.get("ec2LaunchTemplateID") or "",
+            template_id=settings.text("ec2LaunchTemplateID"),
             into_instance=into_instance(row),
-            copy_private_ip=row.get("copyPrivateIp") is True,
-            right_sizing=(row.get("targetInstanceTypeRightSizingMethod") or "") not in _RIGHT_SIZING_OFF,
+            copy_private_ip=settings.flag("copyPrivateIp") is True,
+            right_sizing=settings.text("targetInstanceTypeRightSizingMethod") not in _RIGHT_SIZING_OFF,
         )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.answers import Members
 from drs_provider.plan.model import ProtectionGroup
 from drs_provider.preflight.findings import Finding, ServerRef, Severity
 from drs_provider.preflight.source_server import SourceServer
@@ -19,10 +20,24 @@ def resolve_group(group: ProtectionGroup, rows: Mapping[str, Mapping[str, Any]])
     if group.tags is None:
         return tuple(SourceServer.from_api(rows[server]) for server in group.servers if server in rows)
     wanted = group.tags.items()
-    chosen = [
-        SourceServer.from_api(row) for row in rows.values() if wanted <= (row.get("tags") or {}).items()
-    ]
+    chosen = [SourceServer.from_api(row) for row in rows.values() if wanted <= Members(row).tags().items()]
     return tuple(sorted(chosen, key=lambda server: (server.name, server.source_server_id)))
+
+
+def unnamed_findings(
+    name: str, group: ProtectionGroup, unnamed: Iterable[Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """Yield a finding if a group's tags select servers that DRS lists without their id."""
+    wanted = (group.tags or {}).items()
+    chosen = [row for row in unnamed if wanted and wanted <= Members(row).tags().items()]
+    if chosen:
+        yield Finding(
+            "server_without_id",
+            Severity.WARN,
+            f"group {name}",
+            f"its tags match {len(chosen)} source servers that DRS lists without sourceServerID; they are left out",
+            "Look at these servers in DRS: without an id nothing can launch them.",
+        )
 
 
 def group_findings(

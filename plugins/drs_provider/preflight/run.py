@@ -14,7 +14,7 @@ from drs_provider.preflight.aws import AwsApis, DrsReads, Ec2Reads, IamReads, Ta
 from drs_provider.preflight.checks.all_checks import PLAN_CHECKS, READINGS, TARGET_CHECKS
 from drs_provider.preflight.checks.records import table_is_told_apart, table_reachable
 from drs_provider.preflight.findings import Finding, PreflightReport, build_report
-from drs_provider.preflight.resolve import group_findings, resolve_group
+from drs_provider.preflight.resolve import group_findings, resolve_group, unnamed_findings
 from drs_provider.preflight.scope import Reading, RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
 from drs_provider.preflight.unreadable import guarded
@@ -72,7 +72,7 @@ def run_preflight(
         )
     run = RunScope(plan, conf, now, waves, groups)
     for check in PLAN_CHECKS:
-        findings += check.find(run)
+        findings += guarded(check.topic, None, partial(check.find, run), overridable=check.overridable)
     for scope in _target_scopes(run, targets):
         findings += _target_findings(scope)
     if read_history is not None:
@@ -114,6 +114,7 @@ def _resolve(
         group = plan.protection_groups[name]
         groups[name] = resolve_group(group, rows)
         yield from group_findings(name, group, reads.target, groups[name])
+        yield from unnamed_findings(name, group, reads.unnamed_servers)
 
 
 def _target_scopes(run: RunScope, targets: dict[str, TargetReads]) -> Iterator[TargetScope]:

@@ -145,9 +145,15 @@ class TargetScope:
 
 @dataclass(frozen=True)
 class PlanCheck:
-    """A check of the whole run, without a call of AWS."""
+    """A check of the whole run, without a call of AWS.
 
+    :param topic: what it is about, for the finding that it could not be done
+    :param overridable: whether ``preflight: warn`` covers that it could not be done
+    """
+
+    topic: str
     find: Callable[[RunScope], Iterable[Finding]]
+    overridable: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from drs_provider.plan.drs_time import parse_duration, parse_time
+from drs_provider.plan.answers import Members
+from drs_provider.plan.drs_time import parse_duration
 from drs_provider.plan.freezing import ResolvedServer
 from drs_provider.preflight.findings import ServerRef
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,27 +63,27 @@ class SourceServer:
     @classmethod
     def from_api(cls, row: Mapping[str, Any]) -> SourceServer:
         """Read a row of DescribeSourceServers; a member that is malformed is noted, not an error."""
-        server_id = row["sourceServerID"]
-        tags = dict(row.get("tags") or {})
-        replication = row.get("dataReplicationInfo") or {}
-        life_cycle = row.get("lifeCycle") or {}
-        reader = _Reader()
+        server = Members(row)
+        server_id, tags = server.text("sourceServerID"), server.tags()
+        replication, life_cycle = server.part("dataReplicationInfo"), server.part("lifeCycle")
+        properties = server.part("sourceProperties")
+        hints = properties.part("identificationHints")
         return cls(
             source_server_id=server_id,
-            name=tags.get("Name") or _hostname(row) or server_id,
+            name=tags.get("Name") or hints.text("hostname") or hints.text("fqdn") or server_id,
             tags=tags,
-            replication_state=replication.get("dataReplicationState") or "",
-            replication_error=(replication.get("dataReplicationError") or {}).get("error") or "",
-            lag=replication.get("lagDuration") or None,
-            lag_seconds=reader.read(replication, "lagDuration", parse_duration),
-            last_seen_at=reader.read(life_cycle, "lastSeenByServiceDateTime", parse_time),
-            last_launch=_last_launch(life_cycle, reader),
-            direction=row.get("replicationDirection") or "",
-            staging_error=_staging_error(row),
-            arn=row.get("arn") or "",
-            private_ip=_private_ip(row),
-            aws_instance_id=_hints(row).get("awsInstanceID") or "",
-            unreadable=tuple(reader.unreadable),
+            replication_state=replication.text("dataReplicationState"),
+            replication_error=replication.part("dataReplicationError").text("error"),
+            lag=replication.text("lagDuration") or None,
+            lag_seconds=replication.read("lagDuration", parse_duration),
+            last_seen_at=life_cycle.moment("lastSeenByServiceDateTime"),
+            last_launch=_last_launch(life_cycle.part("lastLaunch")),
+            direction=server.text("replicationDirection"),
+            staging_error=_staging_error(server.part("stagingArea")),
+            arn=server.text("arn"),
+            private_ip=_private_ip(properties.parts("networkInterfaces")),
+            aws_instance_id=hints.text("awsInstanceID"),
+            unreadable=tuple(server.notes),
         )
 
     @property
@@ -98,50 +97,20 @@ class SourceServer:
         return ServerRef(self.source_server_id, name, detail)
 
 
-class _Reader:
-    """Reads members that may be malformed, and remembers which were."""
-
-    def __init__(self) -> None:
-        self.unreadable: list[str] = []
-
-    def read(self, data: Mapping[str, Any], member: str, parse: Callable[[Any], T]) -> T | None:
-        value = data.get(member)
-        if value is None or value == "":
-            return None
-        try:
-            return parse(value)
-        except ValueError:
-            self.unreadable.append(f"{member}={value}")
-            return None
-
-
-def _last_launch(life_cycle: Mapping[str, Any], reader: _Reader) -> LastLaunch | None:
-    launch = life_cycle.get("lastLaunch") or {}
-    initiated = launch.get("initiated") or {}
-    if not initiated and not launch.get("status"):
+def _last_launch(launch: Members) -> LastLaunch | None:
+    initiated, status = launch.part("initiated"), launch.text("status")
+    if not initiated and not status:
         return None  # recorded of servers that never were: {"initiated": {}}
-    at = reader.read(initiated, "apiCallDateTime", parse_time)
-    return LastLaunch(at, initiated.get("type") or "", launch.get("status") or "")
+    return LastLaunch(initiated.moment("apiCallDateTime"), initiated.text("type"), status)
 
 
-def _hints(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return (row.get("sourceProperties") or {}).get("identificationHints") or {}
+def _private_ip(interfaces: tuple[Members, ...]) -> str:
+    primary = [item for item in interfaces if item.flag("isPrimary")] or interfaces[:1]
+    addresses = [address for item in primary for address in item.texts("ips")]
+    return next((address for address in addresses if ":" not in address), "")
 
 
-def _hostname(row: Mapping[str, Any]) -> str:
-    hints = _hints(row)
-    return str(hints.get("hostname") or hints.get("fqdn") or "")
-
-
-def _private_ip(row: Mapping[str, Any]) -> str:
-    interfaces = (row.get("sourceProperties") or {}).get("networkInterfaces") or []
-    primary = [item for item in interfaces if item.get("isPrimary")] or interfaces[:1]
-    addresses = [address for item in primary for address in item.get("ips") or ()]
-    return next((str(address) for address in addresses if ":" not in address), "")
-
-
-def _staging_error(row: Mapping[str, Any]) -> str:
-    staging = row.get("stagingArea") or {}
-    if staging.get("status") != "EXTENSION_ERROR":
+def _staging_error(staging: Members) -> str:
+    if staging.text("status") != "EXTENSION_ERROR":
         return ""
-    return str(staging.get("errorMessage") or "EXTENSION_ERROR")
+    return staging.text("errorMessage") or "EXTENSION_ERROR"

@@ -1,7 +1,8 @@
-"""A check that could not be done is a finding that stops the execution, never a silent pass."""
+"""A check that could not be done is a finding, never a silent pass, and ends no other check."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from airflow.sdk.exceptions import AirflowException
@@ -20,7 +21,9 @@ from drs_provider.plan.account import AwsTarget
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import target_subject
 
-#: What reading AWS can end in; anything else is a fault of this package and is not caught.
+log = logging.getLogger(__name__)
+
+#: What reading AWS can end in; anything else is a fault of this package.
 READ_ERRORS = (AirflowException, *AWS_ERRORS, OSError, ValueError)
 
 # These say whose account it would be, or that nothing can be known at all: never overridable, wherever they appear.
@@ -46,16 +49,17 @@ _IDENTITY: dict[type[Exception], tuple[str, str]] = {
 
 def guarded(
     topic: str,
-    target: AwsTarget,
+    target: AwsTarget | None,
     find: Callable[[], Iterable[Finding]],
     *,
     overridable: bool,
     undone: Severity = Severity.BLOCK,
     depending: Sequence[str] = (),
 ) -> list[Finding]:
-    """Return what a check finds; where AWS cannot be read, that is a finding too.
+    """Return what a check finds; where AWS cannot be read, or the check itself breaks, that is a finding too.
 
     :param topic: what is checked
+    :param target: None for a check of the whole plan
     :param overridable: whether ``preflight: warn`` covers that the check could not be done
     :param undone: how severe it is that the check could not be done
     :param depending: topics of the checks that cannot be done either
@@ -64,9 +68,11 @@ def guarded(
     try:
         for finding in find():
             found.append(finding)  # one by one: what was found before an error stays found
-    except READ_ERRORS as error:
+    except Exception as error:
+        if not isinstance(error, READ_ERRORS):
+            log.exception("The check of %s is broken", topic)
         found.append(
-            _known_cause(target, error)
+            (_known_cause(target, error) if target else None)
             or _undone(topic, target, error, overridable=overridable, severity=undone, depending=depending)
         )
     return found
@@ -96,7 +102,7 @@ def _known_cause(target: AwsTarget, error: Exception) -> Finding | None:
 
 def _undone(
     topic: str,
-    target: AwsTarget,
+    target: AwsTarget | None,
     error: Exception,
     *,
     overridable: bool,
@@ -108,7 +114,7 @@ def _undone(
     return Finding(
         code="could_not_be_checked",
         severity=severity,
-        subject=target_subject(target),
+        subject=target_subject(target) if target else "plan",
         message=f"{topic} could not be checked: {explanation(error)}{also}",
         remedy=_remedy(error, target, overridable=covered),
         overridable=covered,
@@ -123,8 +129,12 @@ def explanation(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _remedy(error: Exception, target: AwsTarget, *, overridable: bool) -> str:
-    if isinstance(error, DrsAccessDeniedError):
+def _remedy(error: Exception, target: AwsTarget | None, *, overridable: bool) -> str:
+    if target is None or not isinstance(error, READ_ERRORS):
+        remedy = (
+            "The check itself broke, which is a fault of this package: report it with the log of prepare."
+        )
+    elif isinstance(error, DrsAccessDeniedError):
         remedy = f"Give the identity of target {target.name} this right."
     else:
         remedy = f"Check that account {target.account_id}, Region {target.region} answers, then start again."

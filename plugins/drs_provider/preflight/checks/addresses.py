@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any
 
 from drs_provider.hooks.ec2_api import Subnet
+from drs_provider.plan.answers import Members
 from drs_provider.plan.recovery_instances import instance_ids
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.launches import Launch
 from drs_provider.preflight.scope import TargetScope
+from drs_provider.preflight.source_server import SourceServer
 
 # AWS keeps the first four addresses of a subnet and the last.
 _RESERVED_FIRST = 4
@@ -31,31 +32,45 @@ def free_addresses(scope: TargetScope) -> Iterator[Finding]:
     for subnet_id, counts in needed.items():
         taken[subnet_id] += sum(counts.values())
         subnet = subnets.get(subnet_id)
-        if subnet is None or taken[subnet_id] <= subnet.free_addresses:
-            continue  # that EC2 does not know the subnet is a finding of its own
-        freed = _freed(scope, subnet_id)
-        if taken[subnet_id] > subnet.free_addresses + freed:
-            yield _short(subnet, taken[subnet_id], freed, scope.named(counts))
+        if subnet is None or subnet.ipv6_only:
+            continue  # that EC2 does not know the subnet is a finding of its own; IPv6 addresses are never short
+        if subnet.free_addresses is None:
+            yield _unknown(subnet, "how many addresses are free in it", scope.named(counts))
+        elif taken[subnet_id] > subnet.free_addresses:
+            missing = taken[subnet_id] - subnet.free_addresses - (freed := _freed(scope, subnet_id))
+            if missing > 0:
+                yield _short(subnet, taken[subnet_id], freed, missing, scope.named(counts))
 
 
 def _freed(scope: TargetScope, subnet_id: str) -> int:
     instances = scope.reads.instances(instance_ids(scope.earlier_instances.values()))
     return sum(
-        len(interface.get("PrivateIpAddresses") or ())
+        len(interface.parts("PrivateIpAddresses"))
         for row in instances.values()
-        for interface in row.get("NetworkInterfaces") or ()
-        if interface.get("SubnetId") == subnet_id
+        for interface in Members(row).parts("NetworkInterfaces")
+        if interface.text("SubnetId") == subnet_id
     )
 
 
-def _short(subnet: Subnet, needed: int, freed: int, servers: Any) -> Finding:
+def _unknown(subnet: Subnet, what: str, servers: Iterable[SourceServer]) -> Finding:
+    return Finding(
+        "addresses_unknown",
+        Severity.WARN,
+        f"subnet {subnet.subnet_id}",
+        f"EC2 does not tell {what}",
+        "Look at the subnet in EC2.",
+        servers=tuple(server.ref() for server in servers),
+    )
+
+
+def _short(subnet: Subnet, needed: int, freed: int, missing: int, servers: Iterable[SourceServer]) -> Finding:
     more = f", and {freed} become free with earlier instances" if freed else ""
     return Finding(
         "addresses_short",
         Severity.BLOCK,
         f"subnet {subnet.subnet_id}",
         f"all waves together take {needed} private addresses from {subnet.subnet_id} ({subnet.cidr_block}), but "
-        f"{subnet.free_addresses} are free in it{more}: {needed - subnet.free_addresses - freed} are missing",
+        f"{subnet.free_addresses} are free in it{more}: {missing} are missing",
         "Free addresses in the subnet, or spread the servers' launch templates over further subnets.",
         overridable=True,
         servers=tuple(server.ref() for server in servers),
@@ -76,21 +91,32 @@ def fixed_addresses(scope: TargetScope) -> Iterator[Finding]:
 def _misplaced(scope: TargetScope, launch: Launch, subnet: Subnet | None, address: str) -> Iterator[Finding]:
     if subnet is None:
         return
-    network, fixed = IPv4Network(subnet.cidr_block), IPv4Address(address)
-    position = int(fixed) - int(network.network_address)
-    if fixed not in network:
-        reason = "is not in the subnet"
-    elif position < _RESERVED_FIRST or fixed == network.broadcast_address:
-        reason = "is kept by AWS"
-    else:
-        return
-    yield _clash(
-        scope,
-        launch,
-        "private_ip_outside_subnet",
-        "servers insist on private addresses that their subnets cannot give",
-        f"{address} {reason} {subnet.subnet_id} ({subnet.cidr_block})",
-    )
+    if not subnet.cidr_block and not subnet.ipv6_only:
+        yield _unknown(subnet, "which addresses it has", (launch.server,))
+    elif reason := _refusal(subnet.cidr_block, address):
+        yield _clash(
+            scope,
+            launch,
+            "private_ip_outside_subnet",
+            "servers insist on private addresses that their subnets cannot give",
+            f"{address} {reason} {subnet.subnet_id} ({subnet.cidr_block or 'IPv6 only'})",
+        )
+
+
+def _refusal(cidr_block: str, address: str) -> str:
+    """Return why a subnet cannot give an address, or an empty text.
+
+    :param cidr_block: empty for a subnet of IPv6 only
+    """
+    try:
+        fixed = IPv4Address(address)
+    except ValueError:
+        return "is no IPv4 address, asked of"
+    network = IPv4Network(cidr_block) if cidr_block else None
+    if network is None or fixed not in network:
+        return "is not in the subnet"
+    kept = int(fixed) - int(network.network_address) < _RESERVED_FIRST
+    return "is kept by AWS" if kept or fixed == network.broadcast_address else ""
 
 
 def _twice(scope: TargetScope, launch: Launch, subnet_id: str, address: str) -> Iterator[Finding]:
@@ -115,24 +141,27 @@ def _in_use(scope: TargetScope, launches: list[Launch]) -> Iterator[Finding]:
         return
     replaced = {server: view.instance_id for server, view in scope.earlier_instances.items()}
     for row in scope.reads.ec2.network_interfaces_with(address for _, address in wanted):
-        holder = (row.get("Attachment") or {}).get("InstanceId") or ""
-        for address in _addresses(row):
-            for launch in wanted.get((row.get("SubnetId") or "", address), ()):
+        interface = Members(row)
+        holder, subnet_id = interface.part("Attachment").text("InstanceId"), interface.text("SubnetId")
+        for address in _addresses(interface):
+            for launch in wanted.get((subnet_id, address), ()):
                 if holder and holder == replaced.get(launch.server.source_server_id):
                     continue
-                owner = holder or row.get("NetworkInterfaceId") or "a network interface"
+                owner = holder or interface.text("NetworkInterfaceId") or "a network interface"
                 yield _clash(
                     scope,
                     launch,
                     "private_ip_in_use",
                     "servers insist on private addresses that others have",
-                    f"{address} in {row.get('SubnetId')} belongs to {owner}",
+                    f"{address} in {subnet_id} belongs to {owner}",
                 )
 
 
-def _addresses(row: Mapping[str, Any]) -> tuple[str, ...]:
-    listed = [item.get("PrivateIpAddress") for item in row.get("PrivateIpAddresses") or ()]
-    return tuple(dict.fromkeys(address for address in [row.get("PrivateIpAddress"), *listed] if address))
+def _addresses(interface: Members) -> tuple[str, ...]:
+    listed = [item.text("PrivateIpAddress") for item in interface.parts("PrivateIpAddresses")]
+    return tuple(
+        dict.fromkeys(address for address in [interface.text("PrivateIpAddress"), *listed] if address)
+    )
 
 
 def _clash(scope: TargetScope, launch: Launch, code: str, message: str, detail: str) -> Finding:

@@ -34,12 +34,12 @@ from drs_provider.preflight.scope import (
 )
 
 PLAN_CHECKS = (
-    PlanCheck(servers_reached_twice),
-    PlanCheck(min_launched_reachable),
-    PlanCheck(optional_selectors),
-    PlanCheck(replacements_in_run),
-    PlanCheck(snapshots_in_run),
-    PlanCheck(isolation_is_planned),
+    PlanCheck("servers in two groups", servers_reached_twice),
+    PlanCheck("min_launched", min_launched_reachable, overridable=True),
+    PlanCheck("optional servers", optional_selectors, overridable=True),
+    PlanCheck("replace_live_instances", replacements_in_run),
+    PlanCheck("snapshots", snapshots_in_run),
+    PlanCheck("the drill network in the plan", isolation_is_planned, overridable=True),
 )
 
 # Who cannot read the launch settings cannot know what a drill would overwrite: not overridable there.

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from drs_provider.hooks.ec2_rows import instance_exists
+from drs_provider.plan.answers import Members
 from drs_provider.plan.launch_into import LAUNCH_INTO_TAG, may_be_launched_into
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import TargetScope
@@ -64,12 +65,11 @@ def _into(scope: TargetScope) -> Iterator[tuple[SourceServer, str]]:
 def _use(scope: TargetScope, instance: str, row: Mapping[str, Any] | None) -> str:
     """Return by what an instance is in use, or an empty text."""
     for server_id, source in scope.reads.source_servers.items():
-        hints = (source.get("sourceProperties") or {}).get("identificationHints") or {}
-        if hints.get("awsInstanceID") == instance:
+        if SourceServer.from_api(source).aws_instance_id == instance:
             return f"it is the source server {server_id} that DRS protects"
     if row is None or not instance_exists(row):
         return ""
-    state = row.get("State", {}).get("Name") or "unknown"
+    state = Members(row).part("State").text("Name") or "unknown"
     return "" if state == "stopped" else f"its state is {state}, not stopped"
 
 

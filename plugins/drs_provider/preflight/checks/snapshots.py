@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from drs_provider.plan.drs_time import format_time, parse_time
+from drs_provider.plan.answers import Members
+from drs_provider.plan.drs_time import format_time
 from drs_provider.preflight.aws import Row
 from drs_provider.preflight.findings import Finding, ServerRef, Severity
 from drs_provider.preflight.scope import RunScope, TargetScope
@@ -33,13 +34,13 @@ class PointInTime:
 def points_of(rows: Sequence[Row]) -> tuple[PointInTime, ...]:
     """Return the points in time among rows of DescribeRecoverySnapshots, newest first.
 
-    :raises ValueError: if a time is malformed
+    :raises ValueError: if a time is malformed: left out, an older point would be chosen in silence
     """
-    points = [
-        PointInTime(row["snapshotID"], parse_time(row["timestamp"]))
-        for row in rows
-        if row.get("timestamp") and row.get("snapshotID")
-    ]
+    read = [Members(row) for row in rows]
+    told = [(row.text("snapshotID"), row.moment("timestamp")) for row in read]
+    if notes := [note for row in read for note in row.notes]:
+        raise ValueError(f"DescribeRecoverySnapshots sent what cannot be read: {', '.join(notes)}")
+    points = [PointInTime(key, at) for key, at in told if key and at is not None]
     return tuple(sorted(points, key=lambda point: point.at, reverse=True))
 
 

@@ -6,8 +6,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from drs_provider.plan.answers import Members
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import TargetScope
 from drs_provider.preflight.source_server import SourceServer
@@ -80,7 +80,7 @@ def vcpus(scope: TargetScope) -> Iterator[Finding]:
         code = quota_code(item.instance_type)
         if item.instance_type and item.instance_type not in known:
             yield from _not_offered(scope, item)
-        elif code:
+        elif code and known[item.instance_type] is not None:
             counted[code].append(item)
         else:
             yield _not_counted(scope, item)
@@ -105,18 +105,18 @@ def _planned(scope: TargetScope) -> Iterator[Planned]:
     rows = scope.reads.instances(into.values())
     for server, instance in into.items():
         if instance in rows:
-            yield Planned(server, rows[instance].get("InstanceType") or "", settled=True)
+            yield Planned(server, Members(rows[instance]).text("InstanceType"), settled=True)
 
 
 def _against_quotas(
-    scope: TargetScope, counted: Mapping[str, list[Planned]], known: Mapping[str, int]
+    scope: TargetScope, counted: Mapping[str, list[Planned]], known: Mapping[str, int | None]
 ) -> Iterator[Finding]:
     limits = scope.reads.vcpu_quotas
     in_use = _in_use(scope, frozenset(counted))
     account = (scope.target.account_id, scope.target.region)
     taken = scope.run.ledger.vcpus
     for code, items in counted.items():
-        taken[(*account, code)] += sum(known[item.instance_type] for item in items)
+        taken[(*account, code)] += sum(known[item.instance_type] or 0 for item in items)
         needed = taken[(*account, code)]
         if code not in limits:
             yield _unknown(scope, code, items)
@@ -128,22 +128,22 @@ def _in_use(scope: TargetScope, codes: frozenset[str]) -> Counter[str]:
     """Return the vCPUs of running On-Demand instances that stay, by quota."""
     replaced = {view.instance_id for view in scope.earlier_instances.values()}
     types = [
-        str(row.get("InstanceType"))
-        for row in scope.reads.running_instances
-        if quota_code(str(row.get("InstanceType"))) in codes
+        name
+        for row in map(Members, scope.reads.running_instances)
+        if quota_code(name := row.text("InstanceType")) in codes
         and _on_demand(row)
-        and row.get("InstanceId") not in replaced
+        and row.text("InstanceId") not in replaced
     ]
     known = scope.reads.default_vcpus(types)
     used: Counter[str] = Counter()
     for name in types:
-        used[quota_code(name)] += known.get(name, 0)
+        used[quota_code(name)] += known.get(name) or 0
     return used
 
 
-def _on_demand(row: Mapping[str, Any]) -> bool:
-    on_host = (row.get("Placement") or {}).get("Tenancy") == "host"
-    return row.get("InstanceLifecycle") not in _OTHER_LIFE_CYCLES and not on_host
+def _on_demand(row: Members) -> bool:
+    on_host = row.part("Placement").text("Tenancy") == "host"
+    return row.text("InstanceLifecycle") not in _OTHER_LIFE_CYCLES and not on_host
 
 
 def _short(
