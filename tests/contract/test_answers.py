@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from drs_provider.exceptions import DrsError
 from drs_provider.hooks.drs_api import DrsApi
 from drs_provider.hooks.ec2_api import Ec2Api, Subnet
-from drs_provider.hooks.ec2_rows import instance_exists, instance_fields
+from drs_provider.hooks.ec2_rows import instance_exists, instance_fields, status_checks
 from drs_provider.hooks.iam_api import IamApi, Right, RightsQuestion
 from drs_provider.hooks.launch_templates import LaunchTemplate
 from drs_provider.hooks.native_plans import read_native_plans
@@ -125,6 +125,7 @@ READERS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("drs", "LaunchConfiguration"): lambda row: (LaunchSettings.from_api(row), into_instance(row)),
     ("ec2", "Subnet"): Subnet.from_api,
     ("ec2", "LaunchTemplateVersion"): LaunchTemplate.from_api,
+    ("ec2", "InstanceStatus"): lambda row: (status_checks(row),),
     ("ec2", "Instance"): lambda row: (
         instance_exists(row),
         instance_fields(row),
@@ -258,6 +259,7 @@ def _calls() -> dict[str, Callable[[], Any]]:
         "drs_quotas": lambda: read_quotas(clients),
         "instances": lambda: ec2.instances([INSTANCE]),
         "running_instances": ec2.running_instances,
+        "status_checks": lambda: ec2.status_checks([INSTANCE]),
         "subnets": lambda: ec2.subnets(["subnet-1"]),
         "launch_template": lambda: ec2.launch_templates(["lt-1"]),
         "launch_templates": lambda: ec2.launch_templates(f"lt-{n}" for n in range(20)),
@@ -286,6 +288,7 @@ REQUIRED_OF_ANSWERS = {
         "Reservations": CUT_OFF,
         "InstanceId": "an instance that cannot be told by id would count as one that does not exist",
     },
+    "DescribeInstanceStatus": {"InstanceStatuses": CUT_OFF},
     "DescribeSubnets": {"Subnets": CUT_OFF},
     "DescribeLaunchTemplateVersions": {"LaunchTemplateVersions": CUT_OFF},
     "DescribeInstanceTypes": {"InstanceTypes": CUT_OFF},

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from drs_provider.hooks.clients import AwsClients
 from drs_provider.hooks.drs_requests import chunks
+from drs_provider.hooks.ec2_rows import status_checks
 from drs_provider.hooks.errors import error_code, explained, required_member
 from drs_provider.hooks.launch_templates import LaunchTemplate
 from drs_provider.hooks.quotas import read_ec2_quotas
@@ -21,6 +22,8 @@ Row = dict[str, Any]
 
 _CHUNK = 200
 _LARGEST_PAGE = 1000
+# The most ids that DescribeInstanceStatus takes.
+_STATUS_CHUNK = 100
 # Up to so many launch templates are asked for one by one, which spares accounts with thousands of others.
 _SINGLE_TEMPLATES = 8
 _OPERATION = "DescribeInstances"
@@ -79,6 +82,17 @@ class Ec2Api:
         for chunk in chunks(ids, _CHUNK):
             found.update(self._known_instances(chunk))
         return found
+
+    def status_checks(self, ids: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return the states of the status checks (:func:`~drs_provider.hooks.ec2_rows.status_checks`) by instance.
+
+        :param ids: instances that exist: one that EC2 does not know fails the call
+        """
+        rows: list[Row] = []
+        for chunk in chunks(ids, _STATUS_CHUNK):
+            request = {"InstanceIds": chunk, "IncludeAllInstances": True}
+            rows.extend(self._pages("describe_instance_status", "InstanceStatuses", request))
+        return {key: status_checks(row) for row in rows if (key := Members(row).text("InstanceId"))}
 
     def subnets(self, ids: Iterable[str]) -> dict[str, Subnet]:
         """Return subnets by id; ids that EC2 does not know are absent."""

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from drs_provider.plan.answers import Members
+from drs_provider.plan.texts import cause
 
+#: Longest cause of AWS that is kept, in characters.
+MAX_RAW = 200
 #: EC2 keeps showing a terminated instance for about an hour.
 GONE_STATES = frozenset({"shutting-down", "terminated"})
 
@@ -18,18 +21,41 @@ def instance_exists(row: Mapping[str, Any]) -> bool:
 
 def end_reason(row: Mapping[str, Any]) -> str:
     """Return EC2's own words about why an instance is not running, or an empty text; the first has the time."""
-    words = (row.get("StateTransitionReason"), (row.get("StateReason") or {}).get("Message"))
-    return "; ".join(dict.fromkeys(word for word in words if word))
+    instance = Members(row)
+    reason = instance.part("StateReason")
+    words = (instance.text("StateTransitionReason"), reason.text("Message") or reason.text("Code"))
+    return "; ".join(dict.fromkeys(cause(word, MAX_RAW) for word in words if word))
+
+
+def instance_end(row: Mapping[str, Any]) -> str:
+    """Return EC2's own words on why an instance is gone: its state and the causes; empty if it exists."""
+    if instance_exists(row):
+        return ""
+    state, causes = Members(row).part("State").text("Name"), end_reason(row)
+    return f"{state} ({causes})" if causes else f"{state}, without a cause"
+
+
+def status_checks(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the states of an instance's status checks, by ``system``, ``instance`` and ``ebs``, as EC2 names them.
+
+    ``ok``, ``impaired``, ``initializing`` (the first minutes after a start), ``insufficient-data`` or
+    ``not-applicable``; a check that EC2 does not tell is absent.
+    """
+    status = Members(row)
+    members = {"system": "SystemStatus", "instance": "InstanceStatus", "ebs": "AttachedEbsStatus"}
+    checks = {name: status.part(member).text("Status") for name, member in members.items()}
+    return {name: state for name, state in checks.items() if state}
 
 
 def instance_fields(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the record's fields of an instance: ids, addresses, type and launch time (epoch seconds)."""
-    launch_time = row.get("LaunchTime")
+    """Return the record's fields of an instance: ids, addresses, type, launch time (epoch seconds), why it is gone."""
+    instance = Members(row)
     fields = {
-        "instanceId": row.get("InstanceId"),
-        "privateIp": row.get("PrivateIpAddress"),
-        "hostname": row.get("PrivateDnsName") or None,
-        "instanceType": row.get("InstanceType"),
-        "launchTime": launch_time.timestamp() if launch_time else None,
+        "instanceId": instance.text("InstanceId"),
+        "privateIp": instance.text("PrivateIpAddress"),
+        "hostname": instance.text("PrivateDnsName"),
+        "instanceType": instance.text("InstanceType"),
+        "launchTime": instance.moment("LaunchTime"),
+        "instanceEnd": instance_end(row),
     }
-    return {name: value for name, value in fields.items() if value is not None}
+    return {name: value for name, value in fields.items() if value not in (None, "")}

@@ -68,6 +68,8 @@ class DrsEnrichOperator(BaseOperator):
             serversTotal=result["serversTotal"],
             enrichmentSeconds=seconds,
         )
+        if impaired := result.get("impairedServers"):
+            execution.emit(Event.STATUS_CHECKS_IMPAIRED, waveNumber=self.wave_number, servers=impaired)
         push_result(execution, result)
         execution.history.wave_ended(result)
         if result["status"] != "COMPLETED":

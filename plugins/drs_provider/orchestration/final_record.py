@@ -25,9 +25,10 @@ from drs_provider.plan.record import (
     apply_wave_result,
     close_attempt,
 )
+from drs_provider.plan.record_servers import impaired_servers
 from drs_provider.plan.run_conf_overrides import shown_conf
 from drs_provider.plan.states import ExecutionStatus, run_is_green, terminal_status
-from drs_provider.plan.texts import cause, message
+from drs_provider.plan.texts import cause, message, named
 from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution, execution_id_of
 from drs_provider.runtime.expected import took_text
@@ -106,11 +107,16 @@ def final_record(
     plan = execution.plan
     summary = (
         f"{plan.execution_type} {plan.plan_title}: {status}, {recovered} of {total} servers recovered, "
-        f"{took_text(execution, record)}"
+        f"{took_text(execution, record)}{_impaired_text(record)}"
     )
     if left := (drill.report or {}).get("left"):
         summary += f"; instances of the drill are left: {cause(left_text(left))}"
     return FinalRecord(record, error or None, summary)
+
+
+def _impaired_text(record: Mapping[str, Any]) -> str:
+    impaired = impaired_servers(record)
+    return f"; EC2's status checks fail: {named(impaired)}" if impaired else ""
 
 
 def _ends(execution: Execution, states: Mapping[str, str | None]) -> tuple[list[WaveEnd], list[str], bool]:

@@ -10,12 +10,12 @@ from typing import Any, cast
 
 from drs_provider import keys
 from drs_provider.exceptions import DrsError
-from drs_provider.hooks.ec2_rows import instance_exists, instance_fields
+from drs_provider.hooks.ec2_rows import instance_end, instance_exists, instance_fields
 from drs_provider.hooks.errors import AWS_ERRORS
 from drs_provider.plan.drs_model import JobView, LogEvent, launched_instances, parse_jobs, parse_log
 from drs_provider.plan.record import ServerRow, job_row, server_phases, server_row
 from drs_provider.plan.recovery_instances import RecoveryInstanceView, instance_ids, instances_by_server
-from drs_provider.plan.texts import hides, message
+from drs_provider.plan.texts import cause, hides, message
 from drs_provider.plan.verdict import ServerVerdict, WaveVerdict
 from drs_provider.plan.watch import WaveWatch
 from drs_provider.runtime.execution import Execution
@@ -29,6 +29,8 @@ class Evidence:
     """What DRS and EC2 say of a wave.
 
     :param incomplete: why instance data is missing, or None
+    :param checks: EC2's status checks by instance
+    :param checks_unread: why they could not be read, or None; nothing depends on them
     """
 
     jobs: tuple[JobView, ...]
@@ -36,6 +38,8 @@ class Evidence:
     instances: dict[str, RecoveryInstanceView] | None = None
     ec2: dict[str, Mapping[str, Any]] | None = None
     incomplete: str | None = None
+    checks: dict[str, dict[str, str]] = field(default_factory=dict)
+    checks_unread: str | None = None
 
 
 def gather(execution: Execution, watch: WaveWatch) -> Evidence:
@@ -59,7 +63,17 @@ def gather(execution: Execution, watch: WaveWatch) -> Evidence:
         evidence.instances = instances_by_server(rows, watch.wave.server_ids)
     with _noting(evidence, watch):
         evidence.ec2 = dict(execution.ec2(watch.wave.target).instances(_instance_ids(evidence)))
+    _read_checks(execution, watch, evidence)
     return evidence
+
+
+def _read_checks(execution: Execution, watch: WaveWatch, evidence: Evidence) -> None:
+    there = [key for key, row in (evidence.ec2 or {}).items() if instance_exists(row)]
+    try:
+        evidence.checks = execution.ec2(watch.wave.target).status_checks(there)
+    except (*AWS_ERRORS, DrsError) as error:
+        log.warning("EC2's status checks of wave %s cannot be read: %s", watch.wave.number, error)
+        evidence.checks_unread = cause(str(error))
 
 
 @contextmanager
@@ -107,6 +121,7 @@ def judge(
         # DRS forgets an instance that was cleaned up.
         instances=None if cleaned_up else evidence.instances,
         ec2_existing=existing,
+        ec2_ended={key: end for key, row in (evidence.ec2 or {}).items() if (end := instance_end(row))},
     )
 
 
@@ -123,6 +138,11 @@ def wave_result(
     attempts = {job.job_id: job.attempt for job in watch.jobs}
     jobs = sorted(evidence.jobs, key=lambda job: (attempts[job.job_id], job.created_at or 0.0))
     failed = [server.name for server in verdict.servers if not server.recovered]
+    impaired = [
+        server.name
+        for server in verdict.servers
+        if "impaired" in evidence.checks.get(server.recovery_instance_id or "", {}).values()
+    ]
     result: dict[str, Any] = {
         "waveNumber": watch.wave.number,
         "attempt": execution.attempt,
@@ -136,9 +156,11 @@ def wave_result(
         "serverStatuses": _rows(execution, watch, evidence, verdict),
         "errorMessage": error,
         "enrichmentIncomplete": True if evidence.incomplete else None,
+        "statusChecksUnread": evidence.checks_unread,
         "serversTotal": len(verdict.servers),
         "serversRecovered": verdict.recovered,
         "failedServers": failed,
+        "impairedServers": impaired or None,
     }
     return {name: value for name, value in result.items() if value is not None}
 
@@ -201,4 +223,6 @@ def _instance(judged: ServerVerdict, evidence: Evidence) -> dict[str, Any]:
     if view is not None and view.job_id == judged.job_id:
         fields = {"instanceId": view.instance_id, "pointInTime": view.point_in_time}
     row = (evidence.ec2 or {}).get(judged.recovery_instance_id or "")
+    if checks := evidence.checks.get(judged.recovery_instance_id or ""):
+        fields["statusChecks"] = checks
     return fields | (instance_fields(row) if row else {})

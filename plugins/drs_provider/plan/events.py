@@ -66,6 +66,10 @@ class Event(StrEnum):
         "enrichmentEnded",
         "and were: `waveNumber`, `seconds`; `complete` is false if EC2 could not say",
     )
+    STATUS_CHECKS_IMPAIRED = (
+        "statusChecksImpaired",
+        "EC2's status checks of launched instances fail; a warning: `waveNumber`, `servers`",
+    )
     WAVE_COMPLETED = (
         "waveCompleted",
         "a wave met its criteria: `waveNumber`, `serversRecovered`, `serversTotal`",

@@ -36,6 +36,7 @@ WAVE_RESULT_FIELDS = (
     "checks",
     "errorMessage",
     "enrichmentIncomplete",
+    "statusChecksUnread",
     "skipReason",
 )
 _ATTEMPT_FIELDS = ("status", "endTime", "waitingSeconds", "verdict", "hold", "cleanup", "errorMessage")

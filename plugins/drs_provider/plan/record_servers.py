@@ -21,6 +21,7 @@ _KEPT_WHEN_UNKNOWN = (
     "privateIp",
     "hostname",
     "instanceType",
+    "statusChecks",
     "pointInTime",
     "phases",
     "postLaunchActionsStatus",
@@ -106,6 +107,16 @@ def _job_fields(
             )
             fields["phases"] = [*(phase.copy() for phase in phases), post_launch]
     return fields
+
+
+def impaired_servers(record: Mapping[str, Any]) -> list[str]:
+    """Return the names of a record's servers whose EC2 status checks failed when their wave ended."""
+    return [
+        row.get("serverName") or row["sourceServerId"]
+        for wave in record["waves"]
+        for row in wave.get("serverStatuses", ())
+        if "impaired" in row.get("statusChecks", {}).values()
+    ]
 
 
 def carry_over(row: ServerRow, previous: ServerRow | None, *, at: float | None) -> ServerRow:

@@ -40,6 +40,10 @@ class ServerRow(TypedDict, total=False):
     privateIp: str
     hostname: str
     instanceType: str
+    instanceEnd: str  # EC2's words on why the instance is gone: its state and the causes
+    statusChecks: dict[
+        str, str
+    ]  # EC2's status checks (system, instance, ebs) when the wave ended: ok, impaired …
     launchTime: float  # EC2's launch time of the instance
     launchedTime: float  # when DRS had it LAUNCHED
     pollAttempts: int
@@ -127,6 +131,7 @@ class WaveRow(TypedDict, total=False):
     selected: bool
     skipReason: str
     enrichmentIncomplete: bool
+    statusChecksUnread: str  # why EC2's status checks could not be read
     errorMessage: str
     earlierAttempts: list[EarlierWave]
 

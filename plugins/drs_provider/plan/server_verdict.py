@@ -95,6 +95,7 @@ class WaveFacts:
     ec2_existing: Collection[str] | None = None
     completed_since: Mapping[str, float] = field(default_factory=dict)
     deadline_passed: bool = False
+    ec2_ended: Mapping[str, str] = field(default_factory=dict)
 
     def since_completion(self, job: JobView) -> float:
         """Seconds since the job was first seen COMPLETED, by our own clock."""
@@ -211,8 +212,13 @@ def _instance_problem(verdict: ServerVerdict, facts: WaveFacts) -> tuple[str | N
         missing = facts.instances is not None
         return ("LAUNCHED, but DRS names no recovery instance of this job" if missing else None), False
     if facts.ec2_existing is not None:
-        gone = instance_id not in facts.ec2_existing
-        return (f"LAUNCHED, but EC2 has no instance {instance_id}" if gone else None), True
+        if instance_id in facts.ec2_existing:
+            return None, True
+        end = facts.ec2_ended.get(instance_id)
+        return (
+            f"LAUNCHED, but EC2 {f'says that {instance_id} is {end}' if end else f'has no instance {instance_id}'}",
+            True,
+        )
     view = (facts.instances or {}).get(verdict.source_server_id)
     if view is not None and view.instance_id == instance_id and not view.exists:
         return f"LAUNCHED, but DRS says that {instance_id} is {view.ec2_state}", True

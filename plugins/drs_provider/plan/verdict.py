@@ -81,6 +81,7 @@ def judge_wave(
     log_events: Sequence[LogEvent] = (),
     instances: Mapping[str, RecoveryInstanceView] | None = None,
     ec2_existing: Collection[str] | None = None,
+    ec2_ended: Mapping[str, str] | None = None,
     first_seen_completed_at: Mapping[str, float] | None = None,
     expected_jobs: Mapping[str, Collection[str]] | None = None,
     missing_since: Mapping[str, float] | None = None,
@@ -97,6 +98,7 @@ def judge_wave(
     :param log_events: lines of the jobs' logs, for causes
     :param instances: DescribeRecoveryInstances by server; None if not asked
     :param ec2_existing: instance ids that EC2 has; None if not asked, or if EC2 cannot answer
+    :param ec2_ended: instance ids that EC2 shows as gone -> its words on that, state and cause
     :param first_seen_completed_at: job id -> when the caller first saw it COMPLETED; graces and the
         post-launch timeout count from there
     :param expected_jobs: job id -> servers, of the jobs that were started or adopted; a server in two of
@@ -106,7 +108,14 @@ def judge_wave(
     :param deadline_passed: the wave's time is over: what is not recovered now has failed
     """
     facts = WaveFacts(
-        rules, now, log_events, instances, ec2_existing, first_seen_completed_at or {}, deadline_passed
+        rules,
+        now,
+        log_events,
+        instances,
+        ec2_existing,
+        first_seen_completed_at or {},
+        deadline_passed,
+        ec2_ended or {},
     )
     # A job that DescribeJobs does not show is known by name only, whatever its view says.
     shown = _oldest_first(job for job in jobs if not isinstance(job, OwnedJob) or job.visible)

@@ -73,6 +73,7 @@ class WaveWatch:
         log_events: Sequence[LogEvent] = (),
         instances: Mapping[str, RecoveryInstanceView] | None = None,
         ec2_existing: Collection[str] | None = None,
+        ec2_ended: Mapping[str, str] | None = None,
     ) -> WaveVerdict:
         """Return the verdict after one more look.
 
@@ -91,6 +92,7 @@ class WaveWatch:
             log_events=log_events,
             instances=instances,
             ec2_existing=ec2_existing,
+            ec2_ended=ec2_ended,
             first_seen_completed_at=self.completed_at,
             expected_jobs={job.job_id: job.servers for job in self.jobs},
             missing_since=self.missing_since,

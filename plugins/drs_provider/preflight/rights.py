@@ -16,6 +16,7 @@ OWN_CALLS = (
     "drs:ListTagsForResource",
     "drs:TagResource",
     "drs:TerminateRecoveryInstances",
+    "ec2:DescribeInstanceStatus",
     "ec2:DescribeInstanceTypes",
     "ec2:DescribeInstances",
     "ec2:DescribeLaunchTemplateVersions",

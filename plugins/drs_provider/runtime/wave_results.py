@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 ROWS_PER_XCOM = 200
 #: What a result says beside the wave's record fields, for gates and messages.
-SUMMARY_FIELDS = ("serversTotal", "serversRecovered", "failedServers", "skippedByDecision", "rowsApart")
+SUMMARY_FIELDS = (
+    "serversTotal",
+    "serversRecovered",
+    "failedServers",
+    "impairedServers",
+    "skippedByDecision",
+    "rowsApart",
+)
 
 
 def row_chunks(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -168,8 +168,10 @@ def _done_so_far(execution: Execution) -> Sequence[str]:
         result = pull_result(execution, ref.number, enrich)
         if result:
             failed = named([plain_markdown(name) for name in result.get("failedServers", [])]) or "none"
+            impaired = named([plain_markdown(name) for name in result.get("impairedServers", [])])
             rows.append(
                 f"- wave {ref.number} **{plain_markdown(ref.name)}**: {result['status']}, "
                 f"{result['serversRecovered']} of {result['serversTotal']} servers recovered, failed: {failed}"
+                + (f", EC2's status checks fail: {impaired}" if impaired else "")
             )
     return rows

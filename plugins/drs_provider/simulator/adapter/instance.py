@@ -30,6 +30,11 @@ class SimulatedInstance(Instance):
         ]
 
     @property
+    def instance_id(self) -> str:
+        """The id, under the name that moto's answer of DescribeInstanceStatus looks for, and its own instances lack."""
+        return str(self.id)
+
+    @property
     def instance_status(self) -> dict[str, Any]:
         """The reachability of the operating system."""
         return self._check(impaired=self._impaired)
