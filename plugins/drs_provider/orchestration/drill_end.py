@@ -124,7 +124,7 @@ def _looked(execution: Execution, ends: Sequence[WaveEnd], cause: str) -> DrillE
     rows = left_rows(targets)
     report: dict[str, Any] = {"action": INCOMPLETE, "reason": message(cause), "attempt": execution.attempt}
     if not rows:
-        if not any(target.instance_ids for target in targets):
+        if not any(target.instance_ids or target.recorded for target in targets):
             # Nothing was launched, so nothing had to be cleaned up.
             return DrillEnd({**report, "action": "none"})
         return DrillEnd(report, f"{cause}; DRS and EC2 have none of the drill's instances any more")
