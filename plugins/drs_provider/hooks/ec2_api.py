@@ -17,6 +17,7 @@ from drs_provider.hooks.launch_templates import LaunchTemplate
 from drs_provider.hooks.quotas import read_ec2_quotas
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.answers import Members
+from drs_provider.plan.unlisted import JOB_TAG
 
 Row = dict[str, Any]
 
@@ -145,6 +146,18 @@ class Ec2Api:
         request = {"Filters": [states], "PaginationConfig": {"PageSize": _LARGEST_PAGE}}
         reservations = self._pages("describe_instances", "Reservations", request)
         return list(_instances(reservations))
+
+    def instances_of_jobs(self, job_ids: Iterable[str]) -> dict[str, Row]:
+        """Return the instances that DRS made in launch jobs, by id, as their EC2 tags tell; also terminated ones."""
+        found: dict[str, Row] = {}
+        for chunk in chunks(job_ids, _CHUNK):
+            request = {
+                "Filters": [{"Name": f"tag:{JOB_TAG}", "Values": chunk}],
+                "PaginationConfig": {"PageSize": _LARGEST_PAGE},
+            }
+            rows = _instances(self._pages("describe_instances", "Reservations", request))
+            found |= {required_member(row, "InstanceId", _OPERATION): row for row in rows}
+        return found
 
     def default_vcpus(self, instance_types: Iterable[str]) -> dict[str, int | None]:
         """Return the vCPUs of instance types, None where EC2 does not tell them; types not offered are absent."""

@@ -55,16 +55,6 @@ _EXPIRED_TOKENS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 )
 _ACCESS_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-_REJECTED_CREDENTIALS = frozenset(
-    {
-        "AuthFailure",
-        "IncompleteSignature",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
 _SERVICE_FAULTS = frozenset(
     {"InternalError", "InternalFailure", "InternalServerException", "ServiceUnavailable", "Unavailable"}
 )
@@ -123,11 +113,6 @@ def is_expired_token(error: BaseException) -> bool:
 def is_access_denied(error: BaseException) -> bool:
     """True if the identity lacks a right."""
     return error_code(error) in _ACCESS_DENIED
-
-
-def is_rejected_credential(error: BaseException) -> bool:
-    """True if AWS does not accept the credentials at all."""
-    return error_code(error) in _REJECTED_CREDENTIALS
 
 
 def is_transient(error: BaseException) -> bool:

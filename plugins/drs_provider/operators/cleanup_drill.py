@@ -18,7 +18,7 @@ from drs_provider.runtime.run import RunView
 from drs_provider.runtime.state_store import KeptState
 
 if TYPE_CHECKING:
-    from drs_provider.orchestration.drill_cleanup import TargetState
+    from drs_provider.orchestration.drill_target import TargetState
 
 #: A terminate job takes minutes. A job that still launches may first use up its wave's time.
 MAX_SECONDS = 2 * 3600
@@ -87,8 +87,8 @@ class DrsCleanupDrillOperator(BaseOperator):
         left = ". ".join([*(target.left() for target in unfinished), *self._unknown(execution, broken)])
         raise CleanupIncompleteError(
             f"the drill's cleanup is not complete after {round(waited / 60)} minutes; left: {left}. Terminate "
-            "these recovery instances in DRS (none that is pre-provisioned), or fix the cause; then clear this task, "
-            "with downstream, to look again."
+            "these recovery instances in DRS (none that is pre-provisioned; in EC2 those that DRS does not list), or "
+            "fix the cause; then clear this task, with downstream, to look again."
         )
 
     @staticmethod

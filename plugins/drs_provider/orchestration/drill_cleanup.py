@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -18,126 +17,23 @@ from drs_provider.exceptions import (
     TaskStoppedError,
 )
 from drs_provider.hooks.ec2_rows import instance_exists
-from drs_provider.hooks.errors import AWS_ERRORS, is_conflict, is_quota_exceeded, is_transient
+from drs_provider.hooks.errors import AWS_ERRORS, is_conflict, is_quota_exceeded
+from drs_provider.orchestration.drill_target import TargetState
 from drs_provider.orchestration.launched_into import launched_into
-from drs_provider.orchestration.told_instances import told_instances
+from drs_provider.orchestration.told_instances import left_in_ec2, told_instances
 from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.cleanup import CleanupStep, doubtful_instances, drill_instances, next_step
+from drs_provider.plan.cleanup import doubtful_instances, drill_instances, next_step
 from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.events import Event
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.launch_into import may_be_launched_into
 from drs_provider.plan.ownership import StartIntent
 from drs_provider.plan.recovery_instances import RecoveryInstanceView, instance_ids, parse_instances
-from drs_provider.plan.texts import cause, grouped, named
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, published_intents, unsettled, wave_jobs
 from drs_provider.runtime.state_store import TaskState
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class TargetState:
-    """What is known of the drill's instances in one target.
-
-    :param instance_ids: EC2 instances that were found to be the drill's, in this step or before
-    :param terminate_jobs: DRS jobs that terminate them
-    :param logged: COMPLETED launch job -> instances that its log tells
-    :param pre_provisioned: EC2 instances that existed before and were found to be launched into: never terminated
-    :param unread: server -> why its launch configuration could not be read; its instance is not terminated
-    :param held: EC2 instances of those servers
-    :param unproven: what was launched on start intents that do not verify: only its jobs' tags tell whose it is
-    :param problem: what kept the last step from being taken, or from being proven
-    :param recorded: EC2 instances that the waves' results name; they may exist if DRS or EC2 cannot be asked
-    """
-
-    target: AwsTarget
-    instance_ids: list[str] = field(default_factory=list)
-    terminate_jobs: list[str] = field(default_factory=list)
-    logged: dict[str, list[str]] = field(default_factory=dict)
-    pre_provisioned: list[str] = field(default_factory=list)
-    unread: Mapping[str, Exception] = field(default_factory=dict)
-    held: frozenset[str] = frozenset()
-    unproven: Sequence[str] = ()
-    step: CleanupStep = field(default_factory=CleanupStep)
-    problem: Exception | None = None
-    recorded: frozenset[str] = frozenset()
-
-    @property
-    def done(self) -> bool:
-        """Whether it is proven that nothing of the drill is left."""
-        return self.problem is None and not self.unproven and self.step.done
-
-    @property
-    def hopeless(self) -> bool:
-        """Whether looking again will not help unless people act."""
-        if self.problem is not None:
-            return not is_transient(self.problem)
-        step = self.step
-        unmoved = self.held | instance_ids(step.doubtful)
-        moving = step.wait_for or step.unsettled or set(step.remaining) - unmoved
-        return not moving and not any(is_transient(error) for error in self.unread.values())
-
-    @property
-    def refused(self) -> bool:
-        """Whether an error keeps the step from being taken; it may be one that people are about to correct."""
-        return self.problem is not None or bool(self.unread)
-
-    @property
-    def instances_left(self) -> list[str]:
-        """EC2 instances that are left, or that may be, because DRS or EC2 could not be asked."""
-        found = {*self.step.remaining, *self.step.kept}
-        if not found and self.problem is not None:
-            found = {*self.instance_ids, *self.recorded} - set(self.pre_provisioned)
-        return sorted(found)
-
-    def left_row(self) -> dict[str, Any]:
-        """Return what is left as records carry it: account, Region, every instance, and why."""
-        why = "; ".join(self._causes()) or "their termination is not proven"
-        return {
-            "accountId": self.target.account_id,
-            "region": self.target.region,
-            "instances": self.instances_left,
-            "why": why,
-        }
-
-    def left(self) -> str:
-        """Describe what is left, or may be left."""
-        others = [item for item in self.instances_left if item not in self.step.kept]
-        parts = [f"instances {named(others)}"] if others else []
-        what = "; ".join([*parts, *self._causes()]) or "instances whose termination is not proven"
-        return f"account {self.target.account_id}, Region {self.target.region}: {what}"
-
-    def _causes(self) -> list[str]:
-        step = self.step
-        parts = [
-            f"jobs that still launch: {named(step.wait_for)}" if step.wait_for else "",
-            f"a start whose job never showed, of {named(step.unsettled)}" if step.unsettled else "",
-            f"pre-provisioned instances {named(step.kept)}, which existed before the drill and are never "
-            "terminated here; see to them by hand: disconnect and delete their recovery instances in DRS, which leaves "
-            "them in EC2"
-            if step.kept
-            else "",
-            f"not terminated, because DRS does not tell all of what proves that they are the drill's: "
-            f"{named(step.doubts)}; look at them in DRS before you terminate by hand"
-            if step.doubtful
-            else "",
-            f"not terminated, because it is not known whether they existed before: {named(sorted(self.held))}; "
-            f"{self._unread_text()}; make the launch configurations readable, or look at them in DRS before you "
-            "terminate by hand"
-            if self.unread
-            else "",
-            *self.unproven,
-            cause(str(self.problem)) if self.problem else "",
-        ]
-        return [part for part in parts if part]
-
-    def _unread_text(self) -> str:
-        causes = grouped((server, str(error)) for server, error in sorted(self.unread.items()))
-        return "; ".join(
-            f"launch configuration of {named(servers)}: {text}" for text, servers in causes.items()
-        )
 
 
 class DrillCleanup:
@@ -204,9 +100,10 @@ class DrillCleanup:
         started = {server for wave in waves if owned[wave.number] for server in wave.server_ids}
         doubtful = instance_ids(doubtful_instances(views, own_ids, started))
         there, unproven = self._there(state, told | doubtful)
-        existing = set(there)
-        self._remember(state, told & existing)
-        self._keep(state, {key for key in (mine | told) & existing if may_be_launched_into(there[key])})
+        unproven = unproven or self._find_unlisted(state, launches, views)
+        existing = there.keys() | state.unlisted_ids
+        self._remember(state, (told & existing) | state.unlisted_ids)
+        self._keep(state, {key for key in (mine | told) & there.keys() if may_be_launched_into(there[key])})
         decide = partial(
             next_step,
             instances=views,
@@ -229,6 +126,18 @@ class DrillCleanup:
             self._terminate(state)
         if problem := unproven or unread_log:
             raise problem
+
+    def _find_unlisted(
+        self, state: TargetState, launches: Sequence[JobView], views: Sequence[RecoveryInstanceView]
+    ) -> Exception | None:
+        """Look for what failed launches left in EC2, and return why that could not be asked."""
+        execution = self._execution
+        try:
+            found = left_in_ec2(execution.drs(state.target), execution.ec2(state.target), launches, views)
+        except (*AWS_ERRORS, DrsError) as error:
+            return error
+        state.unlisted = [item for item in found if item.instance_id not in state.pre_provisioned]
+        return None
 
     def _intents(self, waves: Sequence[FrozenWave]) -> tuple[dict[int, list[StartIntent]], list[str]]:
         """Return the start intents of waves, and which do not verify: that wave's jobs are known by their tags then."""

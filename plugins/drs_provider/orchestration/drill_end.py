@@ -9,7 +9,8 @@ from typing import Any
 
 from drs_provider import keys
 from drs_provider.exceptions import EvidenceError
-from drs_provider.orchestration.drill_cleanup import DrillCleanup, TargetState
+from drs_provider.orchestration.drill_cleanup import DrillCleanup
+from drs_provider.orchestration.drill_target import TargetState
 from drs_provider.orchestration.wave_end import WaveEnd
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.texts import message, named

@@ -1,4 +1,4 @@
-"""What launch jobs tell of: their servers, and instances that DRS may not list yet, or not any more."""
+"""What launch jobs tell of, or leave: servers, and instances that DRS may not list yet, not any more, or never."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections.abc import Iterable, Sequence
 
 from drs_provider.exceptions import DrsError, DrsIncompleteAnswerError
 from drs_provider.hooks.drs_api import DrsApi
+from drs_provider.hooks.ec2_api import Ec2Api
+from drs_provider.hooks.ec2_rows import instance_exists
 from drs_provider.hooks.errors import AWS_ERRORS
+from drs_provider.orchestration.launched_into import launched_into
 from drs_provider.plan.drs_model import JobView, launched_instances, parse_log
 from drs_provider.plan.frozen import FrozenWave
 from drs_provider.plan.ownership import OwnedJob
-from drs_provider.plan.recovery_instances import RecoveryInstanceView
+from drs_provider.plan.recovery_instances import RecoveryInstanceView, instance_ids
+from drs_provider.plan.unlisted import UnlistedInstance, leaving_jobs, unlisted_instances
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,23 @@ def told_instances(
         if job.completed:
             logged[job.job_id] = ids
     return told.union(*logged.values()), problem
+
+
+def left_in_ec2(
+    drs: DrsApi, ec2: Ec2Api, launches: Sequence[JobView], views: Iterable[RecoveryInstanceView]
+) -> tuple[UnlistedInstance, ...]:
+    """Return the instances that failed launches left in EC2, and that DRS does not list.
+
+    EC2 is asked only if a server of a COMPLETED job was not launched. A launch configuration that cannot be read hides
+    nothing: what is found here is named, never terminated.
+
+    :param views: every recovery instance of the jobs' servers
+    """
+    jobs = leaving_jobs(launches)
+    rows = [row for row in ec2.instances_of_jobs(jobs).values() if instance_exists(row)] if jobs else []
+    found = unlisted_instances(rows, launches, instance_ids(views))
+    into = launched_into(drs, {item.source_server_id for item in found}).instances.values() if found else ()
+    return tuple(item for item in found if item.instance_id not in into)
 
 
 def require_servers(wave: FrozenWave, owned: Iterable[OwnedJob]) -> None:

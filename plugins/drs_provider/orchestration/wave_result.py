@@ -12,11 +12,18 @@ from drs_provider import keys
 from drs_provider.exceptions import DrsError
 from drs_provider.hooks.ec2_rows import instance_end, instance_exists, instance_fields
 from drs_provider.hooks.errors import AWS_ERRORS
+from drs_provider.orchestration.told_instances import left_in_ec2
 from drs_provider.plan.drs_model import JobView, LogEvent, launched_instances, parse_jobs, parse_log
 from drs_provider.plan.record import ServerRow, job_row, server_phases, server_row
-from drs_provider.plan.recovery_instances import RecoveryInstanceView, instance_ids, instances_by_server
+from drs_provider.plan.recovery_instances import (
+    RecoveryInstanceView,
+    instance_ids,
+    instances_by_server,
+    parse_instances,
+)
 from drs_provider.plan.texts import cause, hides, message
-from drs_provider.plan.verdict import ServerVerdict, WaveVerdict
+from drs_provider.plan.unlisted import UnlistedInstance
+from drs_provider.plan.verdict import ServerVerdict, WaveVerdict, with_left
 from drs_provider.plan.watch import WaveWatch
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.wave_results import pull_rows
@@ -28,6 +35,7 @@ log = logging.getLogger(__name__)
 class Evidence:
     """What DRS and EC2 say of a wave.
 
+    :param left: instances in EC2 that failed launches left, and that DRS does not list
     :param incomplete: why instance data is missing, or None
     :param checks: EC2's status checks by instance
     :param checks_unread: why they could not be read, or None; nothing depends on them
@@ -37,6 +45,7 @@ class Evidence:
     logs: dict[str, tuple[LogEvent, ...]] = field(default_factory=dict)
     instances: dict[str, RecoveryInstanceView] | None = None
     ec2: dict[str, Mapping[str, Any]] | None = None
+    left: tuple[UnlistedInstance, ...] = ()
     incomplete: str | None = None
     checks: dict[str, dict[str, str]] = field(default_factory=dict)
     checks_unread: str | None = None
@@ -61,6 +70,8 @@ def gather(execution: Execution, watch: WaveWatch) -> Evidence:
     with _noting(evidence, watch):
         rows = drs.recovery_instances(source_server_ids=watch.wave.server_ids)
         evidence.instances = instances_by_server(rows, watch.wave.server_ids)
+        ec2 = execution.ec2(watch.wave.target)
+        evidence.left = left_in_ec2(drs, ec2, evidence.jobs, parse_instances(rows))
     with _noting(evidence, watch):
         evidence.ec2 = dict(execution.ec2(watch.wave.target).instances(_instance_ids(evidence)))
     _read_checks(execution, watch, evidence)
@@ -114,7 +125,7 @@ def judge(
     existing = None
     if evidence.ec2 is not None:
         existing = {key for key, row in evidence.ec2.items() if instance_exists(row)} | set(cleaned_up)
-    return watch.judge(
+    verdict = watch.judge(
         evidence.jobs,
         now=now,
         log_events=[event for events in evidence.logs.values() for event in events],
@@ -123,6 +134,7 @@ def judge(
         ec2_existing=existing,
         ec2_ended={key: end for key, row in (evidence.ec2 or {}).items() if (end := instance_end(row))},
     )
+    return with_left(verdict, watch.rules, evidence.left)
 
 
 def wave_result(

@@ -240,7 +240,10 @@ def _judge_not_launched(verdict: ServerVerdict, job: JobView, facts: WaveFacts) 
     if found is not None and found.startswith("SERVER_SKIPPED"):
         return failed(verdict, f"DRS skipped it{because}")
     if verdict.launch_status == LaunchStatus.FAILED:
-        return failed(verdict, f"DRS did not launch it{because or ': the job log gives no cause'}")
+        return failed(
+            verdict,
+            f"DRS did not launch it{because or _no_cause(facts.log_events, job, verdict.source_server_id)}",
+        )
     if verdict.launch_status == LaunchStatus.TERMINATED:
         return failed(verdict, f"its instance was terminated{because}")
     if facts.grace_over(job):
@@ -249,6 +252,20 @@ def _judge_not_launched(verdict: ServerVerdict, job: JobView, facts: WaveFacts) 
             f"job {job.job_id} is COMPLETED, but the server is still {verdict.launch_status}{because}",
         )
     return verdict
+
+
+def _no_cause(events: Iterable[LogEvent], job: JobView, source_server_id: str) -> str:
+    """Say that a log tells no cause, with the known one if it has lines, but no conversion of the server began."""
+    seen = {
+        event.event
+        for event in events
+        if _of_job(event, job) and event.source_server_id in {None, source_server_id}
+    }
+    text = ": the job log gives no cause"
+    if not job.completed or not seen or "CONVERSION_START" in seen:
+        return text
+    # Recorded: a caller without ec2:RunInstances and the like.
+    return f"{text}, and no conversion began: it is known of callers that lack rights, see docs/iam.md"
 
 
 def in_words(seconds: float) -> str:

@@ -8,7 +8,7 @@ instance exists, and the required post-launch actions succeeded.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from drs_provider.plan.drs_model import JobView, LogEvent
@@ -26,8 +26,9 @@ from drs_provider.plan.server_verdict import (
     judge_server,
 )
 from drs_provider.plan.texts import named, told_causes
+from drs_provider.plan.unlisted import UnlistedInstance
 
-__all__ = ["PostLaunchStatus", "ServerVerdict", "WaveRules", "WaveVerdict", "judge_wave"]
+__all__ = ["PostLaunchStatus", "ServerVerdict", "WaveRules", "WaveVerdict", "judge_wave", "with_left"]
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,25 @@ def _waiting_reasons(verdicts: Iterable[ServerVerdict], running: Sequence[str]) 
     if open_servers:
         reasons.append(f"{open_servers} server{'s are' if open_servers != 1 else ' is'} not final")
     return tuple(reasons)
+
+
+def with_left(verdict: WaveVerdict, rules: WaveRules, left: Iterable[UnlistedInstance]) -> WaveVerdict:
+    """Return the verdict with what failed launches left in EC2 named in their servers' errors."""
+    instances = {(item.source_server_id, item.job_id): item.instance_id for item in left}
+    servers = [_leaving(server, instances) for server in verdict.servers]
+    if tuple(servers) == verdict.servers:
+        return verdict
+    reasons = failure_reasons(servers, rules) if verdict.decided else verdict.reasons
+    return replace(verdict, servers=tuple(servers), reasons=reasons)
+
+
+def _leaving(server: ServerVerdict, instances: Mapping[tuple[str, str], str]) -> ServerVerdict:
+    instance = instances.get((server.source_server_id, server.job_id or ""))
+    if instance is None or server.error is None:
+        return server
+    # First, since DRS's own words may be cut.
+    left = f"its instance {instance} is left in EC2, and DRS does not list it: see to it in EC2"
+    return failed(server, f"{left}; {server.error}")
 
 
 def failure_reasons(verdicts: Sequence[ServerVerdict], rules: WaveRules) -> tuple[str, ...]:
