@@ -210,3 +210,17 @@ def test_a_subnet_of_ipv6_only_has_no_ipv4_block():
     row = {"SubnetId": "subnet-1", "VpcId": "vpc-1", "Ipv6Native": True, "AvailableIpAddressCount": 0}
     assert Subnet.from_api(row) == Subnet("subnet-1", "vpc-1", "", "", 0, ipv6_only=True)
     assert Subnet.from_api({"SubnetId": "subnet-1"}) == Subnet("subnet-1", "", "", "", None)
+
+
+def test_instances_of_jobs_by_their_tags_from_all_pages_and_requests(ec2, ec2_clients):
+    jobs = [f"drsjob-{number:017x}" for number in range(1, 402)]
+    made = {}
+    for job in (jobs[0], jobs[250], jobs[400], "drsjob-of-others"):
+        (made[job],) = launched(ec2_clients, 1)
+        tags = [{"Key": "drs.amazonaws.com-job", "Value": job}]
+        ec2_clients.client("ec2").create_tags(Resources=[made[job]], Tags=tags)
+    others = made.pop("drsjob-of-others")
+    found = ec2.instances_of_jobs(jobs)
+    assert set(found) == set(made.values())
+    assert others not in found
+    assert ec2.instances_of_jobs([]) == {}

@@ -1,36 +1,44 @@
-"""An instance that a failed launch leaves in EC2, and that DRS does not list, is named and never touched (trap 8, 36)."""
+"""What a failed launch leaves in EC2, and DRS does not list, is named and never touched (trap 8, 36)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from drs_provider import keys
+from drs_provider.hooks.ec2_api import Ec2Api
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI, plan, recovery_of
 from tests.harness.stage import ACCOUNT, REGION, Stage
 from tests.harness.worlds import NETWORK, world
 from tests.operators.test_degraded import SENT, notification
+from tests.orchestration.test_pre_provisioned import tag
 from tests.orchestration.test_review_cleanup import deny
 
 CLEANUP = keys.CLEANUP_DRILL
+HOLD = keys.HOLD_DRILL
 LAUNCHED, LEFT = WIKI
 REMEDY = "terminate them in EC2"
+OPTIONAL = {"name": "everything", "servers": WIKI, "optional": {"servers": [LEFT]}}
 
 
-def denied(*actions: str, **special: Any) -> dict[str, Any]:
+def denied(*actions: str) -> dict[str, Any]:
     """Return a world whose caller lacks rights; only the second wiki server has several disks."""
     region = {"servers": ["all"], "networks": {"drill": NETWORK}}
-    servers = {LAUNCHED: {"disks": [8]}, LEFT: {"disks": [8, 100], **special}}
+    servers = {LAUNCHED: {"disks": [8]}, LEFT: {"disks": [8, 100]}}
     return world(servers, accounts={ACCOUNT: {"regions": {REGION: region}, "deny": list(actions)}})
 
 
 pytestmark = pytest.mark.drs_scenario(denied("ec2:DetachVolume"))
 
 
-def drill(play: Stage, **fields: Any) -> PlanRun:
-    return play.plan_run(plan(**fields), {"preflight": "warn"}).approve_everything()
+def drill(play: Stage, *waves: dict[str, Any], **conf: Any) -> PlanRun:
+    sends = [notification("RecordingNotifier", ["finished"], channel="ops")]
+    SENT.clear()
+    made = plan(*waves, notifications=sends)
+    return play.plan_run(made, {"preflight": "warn", **conf}).approve_everything()
 
 
 def alive(play: Stage) -> str:
@@ -38,32 +46,125 @@ def alive(play: Stage) -> str:
     return instance
 
 
-def is_named(run: PlanRun, instance: str, status: str = "FAILED") -> None:
+def is_named(play: Stage, run: PlanRun, status: str) -> None:
+    """By record, table, report and message alike; and nobody terminated anything but through DRS."""
+    left = alive(play)
+    assert len(play.instances()) == 2
     for record in (run.record, run.stored):
         assert record["status"] == status
         assert record["cleanup"]["action"] == "incomplete"
         (row,) = record["cleanup"]["left"]
-        assert row["instances"] == [instance]
+        assert row["instances"] == [left]
         for text in (row["why"], record["errorMessage"]):
-            assert instance in text
+            assert left in text
             assert REMEDY in text
+    assert left in next(play.reports.rglob("*.html")).read_text().split("What went wrong")[1]
+    assert left in SENT[-1]["summary"]
+    assert play.simulator.calls("TerminateInstances", service="ec2") == []
 
 
 def test_trap_08_a_drill_names_what_its_failed_launch_left(play: Stage) -> None:
-    run = drill(play, notifications=[notification("RecordingNotifier", ["finished"], channel="ops")])
-    SENT.clear()
+    run = drill(play)
     assert run.go() == "failed"
-    left = alive(play)
-    is_named(run, left)
     assert run.states[CLEANUP] == "failed"
-    assert len(play.instances()) == 2
-    assert left in SENT[-1]["summary"]
-    # DRS's own way is the only one, and it does not know this instance.
-    assert play.simulator.calls("TerminateInstances") == []
-    (terminate,) = play.jobs("TERMINATE")
-
+    is_named(play, run, "FAILED")
+    left = alive(play)
+    assert left in run.wave("everything", run.stored)["serverStatuses"][1]["error"]
     play.simulator.client("ec2").terminate_instances(InstanceIds=[left])
     run.clear(CLEANUP)
     run.go()
     assert run.record["cleanup"]["action"] == "terminated"
-    assert "left" not in run.record["cleanup"]
+    assert REMEDY not in run.record["errorMessage"]
+
+
+@pytest.mark.drs_scenario(denied("ec2:DeleteVolume"))
+def test_trap_08_a_wave_that_is_met_all_the_same_leaves_the_drill_red(play: Stage) -> None:
+    """The terminate job fails too: it deletes volumes."""
+    run = drill(play, OPTIONAL)
+    assert run.go() == "failed"
+    assert run.wave("everything", run.stored)["status"] == "COMPLETED"
+    assert run.stored["status"] == "PARTIAL"
+    (row,) = run.stored["cleanup"]["left"]
+    assert row["instances"] == sorted(play.instances())
+
+
+@pytest.mark.parametrize("by", ["cleanup", "finalize"])
+def test_trap_08_an_optional_server_that_was_left_makes_the_run_red(play: Stage, by: str) -> None:
+    run = drill(play, OPTIONAL)
+    if by == "finalize":
+        run.when(CLEANUP, "failed", lambda: run.set_state(CLEANUP, "success"))
+    assert run.go() == "failed"
+    is_named(play, run, "PARTIAL")
+
+
+def test_trap_08_finalize_looks_itself_if_the_cleanup_did_not_run(play: Stage) -> None:
+    run = drill(play, OPTIONAL)
+    run.when(HOLD, "success", lambda: run.set_state(CLEANUP, "success"))
+    assert run.go() == "failed"
+    (row,) = run.stored["cleanup"]["left"]
+    assert row["instances"] == sorted(play.instances())
+    assert REMEDY in run.stored["errorMessage"]
+
+
+def test_what_ec2_cannot_tell_is_not_taken_for_nothing(play: Stage) -> None:
+    run = drill(play, OPTIONAL)
+    run.when(HOLD, "success", lambda: deny(play, "DescribeInstances", service="ec2"))
+    run.when(CLEANUP, "failed", play.simulator.clear_faults)
+    assert run.go() == "failed"
+    assert run.stored["cleanup"]["action"] == "incomplete"
+    assert "DescribeInstances" in run.stored["errorMessage"]
+
+
+def test_trap_36_a_recovery_names_it_in_the_servers_error(play: Stage) -> None:
+    made = plan()
+    run = play.plan_run(made, recovery_of(made, preflight="warn"), user="dr-lead").approve_everything()
+    assert run.go() == "failed"
+    left = next(
+        row["error"]
+        for row in run.wave("everything", run.stored)["serverStatuses"]
+        if row["sourceServerId"] == LEFT
+    )
+    (instance,) = [key for key in play.instances() if key in left]
+    assert "left in EC2" in left
+    assert "ec2:DetachVolume" in left
+    assert instance in run.stored["errorMessage"]
+    assert set(play.instances().values()) == {"running"}
+    assert play.simulator.calls("TerminateInstances", service="ec2") == []
+
+
+def by_tag(play: Stage, instance: str) -> None:
+    tag(play, instance)
+
+
+def by_setting(play: Stage, instance: str) -> None:
+    play.simulator.client().update_launch_configuration(
+        sourceServerID=LEFT, launchIntoInstanceProperties={"launchIntoEC2InstanceID": instance}
+    )
+
+
+@pytest.mark.parametrize("marked", [by_tag, by_setting])
+def test_trap_39_an_instance_that_existed_before_is_not_named_as_the_drills(
+    play: Stage, marked: Callable[[Stage, str], None]
+) -> None:
+    run = drill(play, OPTIONAL)
+
+    def mark() -> None:
+        (known,) = play.simulator.client().describe_recovery_instances()["items"]
+        (left,) = play.instances().keys() - {known["ec2InstanceID"]}
+        marked(play, left)
+
+    run.when("wave_1_everything.wait_for_recovery", "success", mark)
+    assert run.go() == "success"
+    assert "left" not in run.stored["cleanup"]
+
+
+@pytest.mark.drs_scenario(world())
+def test_a_drill_whose_servers_were_all_launched_does_not_ask(
+    play: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    ask = Ec2Api.instances_of_jobs
+    monkeypatch.setattr(Ec2Api, "instances_of_jobs", lambda ec2, jobs: asked.append(jobs) or ask(ec2, jobs))
+    run = play.drill(plan())
+    assert "left" not in run.stored["cleanup"]
+    assert asked == []

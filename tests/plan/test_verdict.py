@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from drs_provider.plan.drs_model import JobServerView, LaunchActionRun, LogEvent
-from drs_provider.plan.verdict import ServerVerdict, WaveRules, WaveVerdict, judge_wave
+from drs_provider.plan.unlisted import UnlistedInstance
+from drs_provider.plan.verdict import ServerVerdict, WaveRules, WaveVerdict, judge_wave, with_left
 from tests.plan.rule_builders import NOW, instance, job, owned, rows, server, tags, wave
 
 GRACE = WaveRules().pending_grace_seconds
@@ -205,10 +206,44 @@ def event(name: str, at: float = 0, server_id: str | None = "s-1", error: str | 
         ([event("LAUNCH_FAILED", error="x", job_id="drsjob-0")], "the job log gives no cause"),
         ([event("LAUNCH_FAILED", error="x", job_id="drsjob-1")], "(LAUNCH_FAILED: x)"),
         ([event("CONVERSION_START"), event("CONVERSION_END")], "the job log gives no cause"),
+        (
+            [event("SNAPSHOT_START"), event("SNAPSHOT_END")],
+            "known of callers that lack rights, see docs/iam.md",
+        ),
     ],
 )
 def test_the_cause_comes_from_the_job_log(log, expected):
     assert expected in by_id(judge(ONE_FAILED, log_events=log)).error
+
+
+NOT_OF_RIGHTS = [
+    [],
+    [event("SNAPSHOT_END"), event("CONVERSION_START")],
+    [event("SNAPSHOT_END"), event("LAUNCH_FAILED")],
+    [event("SNAPSHOT_END", job_id="drsjob-0")],
+]
+
+
+@pytest.mark.parametrize("log", NOT_OF_RIGHTS)
+def test_missing_rights_are_hinted_at_only_where_they_were_seen(log):
+    assert "rights" not in by_id(judge(ONE_FAILED, log_events=log)).error
+
+
+def test_missing_rights_are_not_hinted_at_while_the_job_runs():
+    running = job("drsjob-1", ONE_FAILED, **RUNNING)
+    error = by_id(judge(jobs=[running], log_events=[event("SNAPSHOT_END")])).error
+    assert error == "DRS did not launch it: the job log gives no cause"
+
+
+def test_what_a_failed_launch_left_in_ec2_is_told_first():
+    left = [UnlistedInstance("i-9", "s-1", "drsjob-1"), UnlistedInstance("i-8", "s-2", "drsjob-1")]
+    log = [event("LAUNCH_FAILED", error="x" * 2_000)]
+    verdict = with_left(judge(ONE_FAILED, log_events=log), WaveRules(), left)
+    assert by_id(verdict).error.startswith("its instance i-9 is left in EC2, and DRS does not list it")
+    assert "i-9" in verdict.reasons[0]
+    assert by_id(verdict, "s-2").error is None
+    other = [UnlistedInstance("i-9", "s-1", "drsjob-0")]
+    assert with_left(judge(ONE_FAILED), WaveRules(), other) == judge(ONE_FAILED)
 
 
 def test_a_skipped_server_has_failed_at_once():

@@ -255,17 +255,19 @@ def _judge_not_launched(verdict: ServerVerdict, job: JobView, facts: WaveFacts) 
 
 
 def _no_cause(events: Iterable[LogEvent], job: JobView, source_server_id: str) -> str:
-    """Say that a log tells no cause, with the known one if it has lines, but no conversion of the server began."""
-    seen = {
-        event.event
-        for event in events
-        if _of_job(event, job) and event.source_server_id in {None, source_server_id}
-    }
-    text = ": the job log gives no cause"
-    if not job.completed or not seen or "CONVERSION_START" in seen:
-        return text
+    """Say that a log tells no cause, and hint at the known one if it has lines, but no conversion of the server."""
+    lines = [event for event in events if _of_job(event, job)]
+    began = any(
+        line.event == "CONVERSION_START" and line.source_server_id in {None, source_server_id}
+        for line in lines
+    )
+    if not lines or began or not job.completed:
+        return ": the job log gives no cause"
     # Recorded: a caller without ec2:RunInstances and the like.
-    return f"{text}, and no conversion began: it is known of callers that lack rights, see docs/iam.md"
+    return (
+        ": the job log gives no cause, and no conversion began: this is known of callers that lack rights, see "
+        "docs/iam.md"
+    )
 
 
 def in_words(seconds: float) -> str:
