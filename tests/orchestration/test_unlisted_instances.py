@@ -168,3 +168,12 @@ def test_a_drill_whose_servers_were_all_launched_does_not_ask(
     run = play.drill(plan())
     assert "left" not in run.stored["cleanup"]
     assert asked == []
+
+
+@pytest.mark.drs_scenario(denied("ec2:RunInstances"))
+def test_a_launch_that_ends_without_a_word_hints_at_missing_rights(play: Stage) -> None:
+    run = drill(play)
+    assert run.go() == "failed"
+    assert "docs/iam.md" in run.stored["errorMessage"]
+    assert play.instances() == {}
+    assert "left" not in run.stored["cleanup"]
