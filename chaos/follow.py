@@ -14,7 +14,7 @@ from typing import Any
 from chaos.airflow import PatientApi
 from chaos.facts import Attempt, RunFacts
 from chaos.spec import Fault, RunSpec
-from chaos.strikes import FINISHED, WAITING, Seen, Strikes, Tools
+from chaos.strikes import FINISHED, Seen, Strikes, Tools
 from chaos.world import APPROVERS, conf_of
 from drs_provider import keys
 from drs_provider.plan.identity import execution_id
@@ -196,7 +196,7 @@ class Follower:
         stops_at = self._spec.people.stops_at_wave
         if stops_at and not self._stop_sent:
             wait = self._spec.task_id(keys.WAIT_FOR_RECOVERY, stops_at)
-            if self._seen.states.get(wait) in ("running", *WAITING):
+            if self._seen.states.get(wait) in ("running", "deferred"):
                 self._stop(progress)
 
     def _stop(self, progress: _Progress) -> None:

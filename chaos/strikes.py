@@ -15,7 +15,6 @@ from chaos.stack import Plans
 from chaos.tally import Outages, Tally
 from drs_provider import keys
 
-WAITING = ("deferred", "awaiting_input")
 FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
 _LOOK_SECONDS = 0.1
 #: Longer than the DAG processor needs to see that a plan file has changed.
@@ -51,7 +50,7 @@ class Seen:
 
     def begun(self, task_id: str) -> bool:
         """Tell whether a task has begun, or never will."""
-        return self.over or self.states.get(task_id) in ("running", *WAITING, *FINISHED)
+        return self.over or self.states.get(task_id) in ("running", "deferred", *FINISHED)
 
     def finished(self, task_id: str) -> bool:
         """Tell whether a task has ended, or never will begin."""
@@ -143,7 +142,7 @@ class Strikes:
         moment, task_id = strike.moment, self._task_of(strike)
         while not self._seen.over:
             if moment is not None and moment.waiting:
-                there = self._seen.states.get(task_id) in ("running", *WAITING)
+                there = self._seen.states.get(task_id) in ("running", "deferred")
             else:
                 there = self._tools.scanner.find(self._seen.ids.get(task_id, "")) is not None
             if there:

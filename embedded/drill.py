@@ -227,7 +227,7 @@ def _is_wait(task_id: str) -> bool:
 
 def wave_state(gate: str | None, tasks: Sequence[str | None]) -> str:
     """Return a wave's state as people see it, from the states of its gate and its tasks in order."""
-    if gate in ("awaiting_input", "deferred"):
+    if gate == "deferred":
         return "WAITING"
     if gate == "failed":
         return "CANCELLED"

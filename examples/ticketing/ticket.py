@@ -66,7 +66,7 @@ class Ticket:
     def questions(self) -> list[client.HITLDetail]:
         """Return the gates that wait for somebody."""
         found = self.tasks.get_hitl_details(self.dag_id, self.number, response_received=False).hitl_details
-        return [each for each in found if each.task_instance.state in ("awaiting_input", "deferred")]
+        return [each for each in found if each.task_instance.state == "deferred"]
 
     def answer(self, task_id: str, option: str, text: str) -> str:
         """Answer a gate (Approve, Reject, Skip wave) or ``hold_drill`` (Passed, Failed); return who answered."""

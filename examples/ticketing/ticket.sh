@@ -67,7 +67,7 @@ follow() {
         now="run $(jq -r .state <<<"$ANSWER")"
         local over; over=$(jq -r '.state == "success" or .state == "failed"' <<<"$ANSWER")
         must "show who is waited for" GET "$RUN/hitlDetails?response_received=false"
-        now+=$(jq -r '.hitl_details[] | select(.task_instance.state | IN("awaiting_input", "deferred"))
+        now+=$(jq -r '.hitl_details[] | select(.task_instance.state == "deferred")
             | "; \(.task_instance.task_id) asks \([.assigned_users[]?.id] | join(", ") | if . == "" then "anybody" else . end): \(.subject)"' <<<"$ANSWER")
         [[ $now == "$seen" ]] || echo "$(date -u +%H:%M:%S) $now"
         seen=$now

@@ -107,14 +107,8 @@ MOST_RUN_ID: Final = 255 - len("run_id=")
 
 
 def waits_for_people(task_id: str, state: str | None) -> bool:
-    """Whether a task is a gate, or a drill's hold, that waits for an answer.
-
-    It is deferred instead of parked when it came back after a lost try.
-    """
-    return (task_id == HOLD_DRILL or _GATE.fullmatch(task_id) is not None) and state in (
-        "awaiting_input",
-        "deferred",
-    )
+    """Whether a task is a gate, or a drill's hold, that waits for an answer."""
+    return state == "deferred" and (task_id == HOLD_DRILL or _GATE.fullmatch(task_id) is not None)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Run:
         }
 
     def ask(self, task_id: str, *, approvers: tuple[str, ...] = (), body: str = "Look.") -> None:
-        self.tasks[task_id] = "awaiting_input"
+        self.tasks[task_id] = "deferred"
         options = ["Passed", "Failed"] if task_id == keys.HOLD_DRILL else ["Approve", "Reject", "Skip wave"]
         self.questions[task_id] = {
             "subject": "Go on?",

@@ -54,7 +54,7 @@ def nothing() -> None:
     ("gate", "tasks", "status"),
     [
         (None, (None, None, None), "PENDING"),
-        ("awaiting_input", (None, None, None), "WAITING"),
+        ("deferred", (None, None, None), "WAITING"),
         ("success", ("scheduled", None, None), "LAUNCHING"),
         ("success", ("running", None, None), "LAUNCHING"),
         ("success", ("deferred", None, None), "LAUNCHING"),

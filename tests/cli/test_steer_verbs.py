@@ -59,7 +59,7 @@ class TestPause:
         assert done.code == ExitCode.CONFLICT
         assert "not selected" in done.err
 
-    @pytest.mark.parametrize("state", ["success", "running", "awaiting_input", "failed"])
+    @pytest.mark.parametrize("state", ["success", "running", "deferred", "failed"])
     def test_a_gate_that_is_reached_is_too_late(self, airflow, drs, run, state):
         run.tasks[keys.gate_task_id(2)] = state
         assert drs("pause", "erp", "application").code == ExitCode.CONFLICT

@@ -5,19 +5,18 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 from airflow._shared.module_loading import import_string
 from airflow.jobs import triggerer_job_runner
-from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models.hitl import HITLDetail
 from airflow.models.trigger import handle_event_submit
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from airflow.sdk import DAG, BaseNotifier, BaseOperator, get_parsing_context
-from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput, TaskDeferred
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 from airflow.sdk.execution_time import comms, hitl
 from airflow.sdk.execution_time import supervisor as supervisor_module
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
@@ -29,9 +28,13 @@ from drs_provider.hooks.drs_hook import DrsHook
 from drs_provider.runtime import hitl as adapter
 from drs_provider.runtime.run import RunFacts, RunView, publish_xcom
 from drs_provider.runtime.state_store import TaskState
+from drs_provider.triggers.gate import DrsGateTrigger
 from tests.contract.task_process import Probe, SensorProbe, dag_run, run, run_probe
 
 pytestmark = pytest.mark.contract
+
+#: What the API server's modules import warns.
+SERVER_MODULES = pytest.mark.filterwarnings("ignore:Using `httpx`")
 
 
 # What we call, with the arguments that we give
@@ -47,7 +50,6 @@ pytestmark = pytest.mark.contract
         ),
         (hitl.get_hitl_detail_content_detail, 0, {"ti_id"}),
         (hitl.update_hitl_detail_response, 0, {"ti_id", "chosen_options", "params_input"}),
-        (TaskAwaitingInput, 0, {"method_name", "kwargs", "timeout"}),
         (RuntimeTaskInstance.get_task_states, 0, {"dag_id", "run_ids"}),
         (XCom.aset, 0, {"key", "value", "dag_id", "run_id", "task_id"}),
         (BaseOperator.defer, 1, {"trigger", "method_name"}),
@@ -85,6 +87,9 @@ def test_the_connection_wrapper_has_what_our_hook_changes(member):
 # Human in the loop
 
 
+WAITING = {"ti_id": "some-task", "deadline": 1800003600.25, "not_before": 1800000008.5, "closing": "Reject"}
+
+
 def ask(context):
     adapter.open_detail(
         context["ti"].id,
@@ -95,15 +100,16 @@ def ask(context):
         fields={"comment": adapter.text_field("Comment")},
         approvers=("dr-approver-1",),
     )
-    adapter.park("resumed", timeout_seconds=60, kwargs={"attempt": 2})
+    context["task"].defer(trigger=DrsGateTrigger(**WAITING), method_name="resumed", kwargs={"attempt": 2})
 
 
 @pytest.mark.parametrize("make", [Probe, SensorProbe])
-def test_a_gate_opens_its_request_then_parks(supervisor, make):
+def test_a_gate_opens_its_request_then_defers(supervisor, make):
     ended = run_probe(ask, make=make)
-    assert ended.state == "awaiting_input"
-    assert isinstance(ended.message, comms.AwaitInputTask)
-    assert (ended.message.next_method, ended.message.timeout) == ("resumed", timedelta(seconds=60))
+    assert ended.state == "deferred"
+    assert isinstance(ended.message, comms.DeferTask)
+    assert (ended.message.classpath, ended.message.trigger_kwargs) == DrsGateTrigger(**WAITING).serialize()
+    assert (ended.message.next_method, ended.message.trigger_timeout) == ("resumed", None)
     (request,) = supervisor.messages(comms.CreateHITLDetailPayload)
     assert (request.ti_id, request.options, request.subject) == (
         ended.ti_id,
@@ -116,8 +122,7 @@ def test_a_gate_opens_its_request_then_parks(supervisor, make):
     assert supervisor.sent.index(request) < supervisor.sent.index(ended.message)
 
 
-def test_no_handler_of_ours_can_swallow_the_signal_to_park_or_defer():
-    assert not issubclass(TaskAwaitingInput, Exception)
+def test_no_handler_of_ours_can_swallow_the_signal_to_defer():
     assert not issubclass(TaskDeferred, Exception)
 
 
@@ -163,15 +168,9 @@ def test_an_answer_that_airflow_gave_itself_is_nobodys():
 
 
 @pytest.mark.parametrize("make", [Probe, SensorProbe])
-@pytest.mark.parametrize(
-    "event",
-    [
-        {"chosen_options": ["Reject"], "responded_by_user": None, "timedout": True},
-        {"error": "The response timeout has passed without a response.", "error_type": "timeout"},
-    ],
-)
-def test_a_timeout_reaches_the_gates_own_method(supervisor, make, event):
-    """Airflow's sweep resumes with such an event; a sensor must not turn it into a failure of its own."""
+def test_a_timeout_reaches_the_gates_own_method(supervisor, make):
+    """A sensor must not turn it into a failure of its own."""
+    event = {"chosen_options": ["Reject"], "responded_by_user": None, "timedout": True}
     seen = []
     ended = run_probe(
         lambda context, event: seen.append(adapter.timed_out(event)), make=make, **resume_from(event)
@@ -179,14 +178,29 @@ def test_a_timeout_reaches_the_gates_own_method(supervisor, make, event):
     assert (seen, ended.state) == ([True], "success")
 
 
-def test_the_scheduler_closes_a_request_whose_time_is_over():
-    """A worker cannot: its supervisor does not handle the message of ``update_hitl_detail_response``."""
-    sweep = inspect.getsource(SchedulerJobRunner.check_awaiting_input_timeouts)
-    assert "hitl_detail.defaults" in sweep
+@SERVER_MODULES
+def test_airflow_resumes_a_deferred_task_in_the_moment_of_the_answer():
+    """Otherwise an answer would wait for the trigger's next look, and for a triggerer."""
+    from airflow.api_fastapi.core_api.routes.public import hitl as answers
+
+    handler = inspect.getsource(answers.update_hitl_detail)
+    stored, _, resumed = handler.partition("session.add(hitl_detail_model)")
+    assert "409_CONFLICT" in stored
+    assert "TaskInstanceState.DEFERRED" in resumed
+    assert "handle_event_submit" in resumed
+
+
+@SERVER_MODULES
+def test_airflow_lists_the_requests_of_deferred_tasks_as_required_actions():
+    from airflow.api_fastapi.common import parameters
+
+    assert "TaskInstanceState.DEFERRED" in inspect.getsource(parameters._PendingActionsFilter)
+
+
+def test_only_the_triggerer_reads_and_closes_requests():
+    """A worker cannot: its supervisor does not handle these messages."""
+    assert "HITLDetailResponse)" not in inspect.getsource(supervisor_module)
     assert "UpdateHITLDetail" not in inspect.getsource(supervisor_module)
-
-
-def test_the_triggerer_reads_and_closes_requests():
     handled = inspect.getsource(triggerer_job_runner)
     assert "isinstance(msg, GetHITLDetailResponse)" in handled
     assert "isinstance(msg, UpdateHITLDetail)" in handled
@@ -301,7 +315,7 @@ def test_a_scheduled_run_is_the_schedulers(supervisor):
 
 def test_xcoms_and_states_of_other_tasks(supervisor):
     supervisor.xcoms["prepare", "frozen_plan"] = {"payload": {"waves": [1, 2.5, None, "x"]}}
-    supervisor.task_states = {"manual__1": {"gate_2": "awaiting_input", "enrich": "success"}}
+    supervisor.task_states = {"manual__1": {"gate_2": "deferred", "enrich": "success"}}
     seen = {}
 
     def action(context):
@@ -315,7 +329,7 @@ def test_xcoms_and_states_of_other_tasks(supervisor):
     assert seen == {
         "plan": {"payload": {"waves": [1, 2.5, None, "x"]}},
         "missing": None,
-        "states": {"gate_2": "awaiting_input", "enrich": "success"},
+        "states": {"gate_2": "deferred", "enrich": "success"},
     }
     assert supervisor.xcoms_set()["progress"] == {"servers": 3}
     (asked,) = supervisor.messages(comms.GetTaskStates)

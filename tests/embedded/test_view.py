@@ -77,7 +77,7 @@ def test_clock(seconds: float | None, text: str) -> None:
     ("gate", "tasks", "state"),
     [
         (None, [None, None, None], "PENDING"),
-        ("awaiting_input", [None, None, None], "WAITING"),
+        ("deferred", [None, None, None], "WAITING"),
         ("failed", ["upstream_failed"] * 3, "CANCELLED"),
         ("success", ["running", None, None], "LAUNCHING"),
         ("success", ["success", "deferred", None], "POLLING"),

@@ -83,7 +83,7 @@ class People:
             known.response = None
 
     def time_out(self, ti_id: UUID) -> dict[str, Any]:
-        """Answer a request with its default, as the scheduler's sweep does, unless somebody has answered it."""
+        """Answer a request with its default, as a gate's trigger does, unless somebody has answered it."""
         request = self.requests[ti_id]
         if request.response is None:
             given = {name: spec["value"] for name, spec in request.fields.items()}

@@ -11,7 +11,7 @@ from random import Random
 
 #: AWS operations that change nothing.
 READING = ("Describe", "Get", "List", "Query", "Scan", "BatchGet", "Simulate", "AssumeRole")
-#: What a task hands to Airflow when it ends, defers or parks.
+#: What a task hands to Airflow when it ends or defers.
 THE_END = "end of the task's process"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -29,7 +29,7 @@ RETRIES = 3
 class Reply:
     """A scripted answer of a person.
 
-    :param early: given between the opening of the request and the parking of its task
+    :param early: given between the opening of the request and the deferral of its task
     """
 
     option: str
@@ -137,7 +137,7 @@ class PlanRun:
         for task_id, row in self.rows.items():
             if self.dag.get_task(task_id).is_teardown:
                 continue
-            if row.state in ("running", *rules.WAITING):
+            if row.state in ("running", "deferred"):
                 self.triggerer.cancel(task_id)
                 row.next_method = None
                 self.set_state(task_id, "failed")
@@ -178,7 +178,7 @@ class PlanRun:
         self.advance(0.001)  # no two answers come at the same moment
         status = self.people.respond(row.id, option, user, fields)
         if status == 200 and keys.waits_for_people(task_id, row.state):
-            self._resume(task_id, self._response(task_id))
+            self._resume(task_id, self.people.requests[row.id].response)
         return status
 
     def take_for_killed(self, task_id: str, *, began: bool = False) -> None:
@@ -206,7 +206,7 @@ class PlanRun:
                 worker.start(self, task_id)
             elif self._reply():
                 continue
-            elif any(row.state in rules.WAITING for row in self.rows.values()):
+            elif any(row.state == "deferred" for row in self.rows.values()):
                 for woken, payload in self.triggerer.until_event().items():
                     self._wake(woken, payload)
             else:
@@ -266,13 +266,6 @@ class PlanRun:
         self.set_state(task_id, "deferred")
         self.triggerer.start(task_id, deferral.trigger)
 
-    def park(self, task_id: str, timeout: timedelta) -> None:
-        self.set_state(task_id, "awaiting_input")
-        if response := self._response(task_id):
-            self._resume(task_id, response)  # given before the task was parked
-        else:
-            self.triggerer.wait_until(task_id, self.now() + timeout.total_seconds())
-
     def _reply(self) -> bool:
         """Give the next scripted answer to a task that waits for one."""
         for task_id, row in self.rows.items():
@@ -288,7 +281,7 @@ class PlanRun:
         return False
 
     def opened(self, ti_id: Any) -> None:
-        """Give an early answer, which comes before its task is parked."""
+        """Give an early answer, which comes while its task still runs: Airflow resumes nobody then."""
         task_id = self.task_of(ti_id)
         replies = self._replies.get(task_id, [])
         if replies and replies[0].early:
@@ -303,14 +296,8 @@ class PlanRun:
             return self._replies[task_id].pop(0) if self._replies[task_id] else None
         return self._default_replies(task_id)
 
-    def _response(self, task_id: str) -> dict[str, Any] | None:
-        request = self.people.requests.get(self.rows[task_id].id)
-        return request.response if request else None
-
     def _wake(self, task_id: str, payload: Any) -> None:
-        if self.rows[task_id].state == "awaiting_input":
-            self._resume(task_id, self.people.time_out(self.rows[task_id].id))
-        elif self.rows[task_id].state == "deferred":
+        if self.rows[task_id].state == "deferred":
             self._resume(task_id, payload)
 
     def _resume(self, task_id: str, event: Any) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 READY = "ready"
 FINISHED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 FAILED = frozenset({"failed", "upstream_failed"})
-WAITING = frozenset({"deferred", "awaiting_input"})
 
 
 def verdict(task: Any, states: Mapping[str, str | None]) -> str | None:

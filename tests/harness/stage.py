@@ -151,8 +151,11 @@ class Stage:
 
     def read_request(self, ti_id: str) -> Any:
         """Return a request's answer, as a triggerer reads it."""
-        run, asked = self._asked(ti_id)
-        run.triggerer.published(run.task_of(UUID(ti_id)))
+        for run in self.runs:
+            for task_id, row in run.rows.items():
+                if row.id == UUID(ti_id):
+                    run.triggerer.published(task_id)
+        _, asked = self._asked(ti_id)
         response = asked.response or {}
         user = response.get("responded_by_user")
         return SimpleNamespace(

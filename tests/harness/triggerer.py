@@ -15,6 +15,8 @@ from airflow._shared.module_loading import import_string
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk.timezone import utcnow
 
+from drs_provider.triggers.gate import DrsGateTrigger
+
 if TYPE_CHECKING:
     from tests.harness.plan_run import PlanRun
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 5.0
 #: The poll interval is real time in a trigger, and set very short; a timer counts simulated time.
 LEAST_WAIT_SECONDS = 60.0
+GATE_TRIGGER = f"{DrsGateTrigger.__module__}.{DrsGateTrigger.__qualname__}"
 
 
 class Triggerer:
@@ -54,10 +57,6 @@ class Triggerer:
             dag_id=self._run.dag.dag_id, run_id=self._run.dag_run.run_id, task_id=task_id, try_number=1
         )
         self._triggers[task_id] = self._loop.create_task(_first_event(made), name=task_id)
-
-    def wait_until(self, task_id: str, due: float) -> None:
-        """Wake up a task at a time that is not a trigger's (a request's timeout)."""
-        self._due[task_id] = due
 
     def cancel(self, task_id: str) -> None:
         """Drop a task's trigger: the task was stopped, cleared, or resumed by an answer."""
@@ -129,10 +128,21 @@ class Triggerer:
     def _advance(self) -> None:
         now = self._run.now()
         assert self._triggers or self._due, "nothing is waited for"
-        steps = [due - now for due in self._due.values()]
-        if self._triggers:
+        steps = [due - now for due in [*self._due.values(), *self._gates_due(now)]]
+        if any(self._stored[task_id][0] != GATE_TRIGGER for task_id in self._triggers):
             steps.append(self._run.step_seconds)
-        self._run.advance(max(0.0, min(steps)))
+        self._run.advance(max(0.0, min(steps, default=0.0)))
+
+    def _gates_due(self, now: float) -> list[float]:
+        """Return when gates' triggers may have something to do; their looks in between take no time."""
+        gates = [self._stored[task_id] for task_id in self._triggers]
+        times = [
+            arguments[name]
+            for path, arguments in gates
+            if path == GATE_TRIGGER
+            for name in ("not_before", "deadline")
+        ]
+        return [due for due in times if due > now]
 
 
 async def _first_event(trigger: Any) -> Any:

@@ -11,7 +11,6 @@ from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
-    TaskAwaitingInput,
     TaskDeferred,
 )
 
@@ -71,7 +70,7 @@ def context_of(run: PlanRun, task: Any) -> dict[str, Any]:
 
 
 def start(run: PlanRun, task_id: str) -> None:
-    """Run a task until it ends, fails, defers or parks, and set its state accordingly."""
+    """Run a task until it ends, fails or defers, and set its state accordingly."""
     row = run.rows[task_id]
     task = copy.copy(run.dag_source(task_id).get_task(task_id))  # nothing that it keeps outlives this start
     if row.next_method is None:
@@ -109,10 +108,6 @@ def _execute(run: PlanRun, task: Any) -> None:
         effects.about_to(task_id, f"{THE_END}: defer")
         row.next_method, row.next_kwargs = deferral.method_name, dict(deferral.kwargs or {})
         run.defer(task_id, deferral)
-    except TaskAwaitingInput as parked:
-        effects.about_to(task_id, f"{THE_END}: park")
-        row.next_method, row.next_kwargs = parked.method_name, dict(parked.kwargs or {})
-        run.park(task_id, parked.timeout)
     else:
         effects.about_to(task_id, THE_END)
         if result is not None:

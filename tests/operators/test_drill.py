@@ -39,7 +39,7 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         run.when("prepare", "success", lambda: look("at_start"))
         run.when("wave_1_database.wait_for_recovery", "deferred", lambda: look("in_wave_1"), after_steps=3)
         run.when("wave_1_database.enrich", "success", lambda: look("after_wave_1"))
-        run.when("gate_2", "awaiting_input", lambda: look("at_gate_2"))
+        run.when("gate_2", "deferred", lambda: look("at_gate_2"))
         run.when("hold_drill", "scheduled", lambda: setattr(seen, "before_cleanup", play.instances()))
         seen.colour = run.go()
         seen.record, seen.stored = run.record, run.stored

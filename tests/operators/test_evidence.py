@@ -32,7 +32,7 @@ def refused(run: PlanRun, named: str) -> None:
 
 def test_trap_37_a_gate_marked_as_success_by_hand_starts_nothing(play: Stage) -> None:
     run = gated(play)
-    run.when("gate_1", "awaiting_input", lambda: run.mark_success("gate_1"))
+    run.when("gate_1", "deferred", lambda: run.mark_success("gate_1"))
     refused(run, "gate_decision")
 
 
@@ -53,7 +53,7 @@ def test_trap_37_a_forged_decision_starts_nothing(play: Stage) -> None:
         )
         run.mark_success("gate_1")
 
-    run.when("gate_1", "awaiting_input", forge)
+    run.when("gate_1", "deferred", forge)
     refused(run, "gate_decision")
 
 
@@ -67,7 +67,7 @@ def test_trap_37_a_decision_of_another_run_starts_nothing(play: Stage) -> None:
         run.xcoms.set("gate_1", keys.GATE_DECISION, other.xcom("gate_1", keys.GATE_DECISION))
         run.mark_success("gate_1")
 
-    run.when("gate_1", "awaiting_input", replay)
+    run.when("gate_1", "deferred", replay)
     assert run.go() == "failed"
     assert len(play.jobs()) == jobs
     assert "another execution_id" in run.record["errorMessage"]
@@ -81,7 +81,7 @@ def test_trap_37_a_decision_about_another_wave_starts_nothing(play: Stage) -> No
         run.xcoms.set("gate_2", keys.GATE_DECISION, run.xcom("gate_1", keys.GATE_DECISION))
         run.mark_success("gate_2")
 
-    run.when("gate_2", "awaiting_input", replay)
+    run.when("gate_2", "deferred", replay)
     assert run.go() == "failed"
     assert play.launched_servers() == [WIKI[0]]
     assert "another wave" in run.record["errorMessage"]
@@ -161,7 +161,7 @@ def test_trap_37_a_forged_verdict_on_a_drill_does_not_count(play: Stage) -> None
         run.xcoms.set("hold_drill", keys.GATE_DECISION, verdict)
         run.mark_success("hold_drill")
 
-    run.when("hold_drill", "awaiting_input", forge)
+    run.when("hold_drill", "deferred", forge)
     assert run.go() == "failed"
     assert run.record["verdict"]["result"] == "not verified"
     assert "gate_decision" in run.record["verdict"]["notes"]

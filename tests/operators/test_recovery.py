@@ -72,7 +72,7 @@ def test_trap_33_a_drill_that_replaces_a_live_instance_needs_an_approval(play: S
     run = play.plan_run(made, {"replace_live_instances": [server]}).answer("gate_1", "Reject")
     before = play.instances()
     asked: list[str] = []
-    run.when("gate_1", "awaiting_input", lambda: asked.append(run.request("gate_1").body))
+    run.when("gate_1", "deferred", lambda: asked.append(run.request("gate_1").body))
     assert run.go() == "failed"
     assert "destroyed" in asked[0]
     assert r"erp\-db\-2" in asked[0]

@@ -23,7 +23,7 @@ def gated(play: Stage, conf: dict[str, Any] | None = None, **gate: Any) -> PlanR
 
 
 def questions(run: PlanRun, task_id: str) -> int:
-    return run.history.count((task_id, "awaiting_input"))
+    return run.history.count((task_id, "deferred"))
 
 
 def test_trap_37_an_approval_of_the_attempt_before_approves_no_new_one(play: Stage) -> None:
@@ -108,7 +108,7 @@ def test_trap_37_a_second_approval_that_nobody_gave_does_not_count(play: Stage) 
         stored = run.stores["gate_1"][f"{keys.GATE_ANSWERS}_1"]
         stored["accepted"] = [{**stored["accepted"][0], "respondedBy": "dr-approver-2"}]
 
-    run.when("gate_1", "scheduled", lambda: run.when("gate_1", "awaiting_input", add_an_answer))
+    run.when("gate_1", "scheduled", lambda: run.when("gate_1", "deferred", add_an_answer))
     run.answer("gate_1", "Approve")
     assert run.go() == "failed"
     assert play.jobs() == []

@@ -41,7 +41,7 @@ def test_trap_15_jobs_that_still_run_are_named(play: Stage) -> None:
 def test_stopped_while_a_gate_waits(play: Stage) -> None:
     gate = {"approvers": ["dr-approver-1"], "timeout_minutes": 30}
     run = play.plan_run(two_waves(second={"gate": gate})).answer("hold_drill", "Passed")
-    run.when("gate_2", "awaiting_input", run.mark_failed)
+    run.when("gate_2", "deferred", run.mark_failed)
     assert run.go() == "failed"
     assert run.stored["status"] == "CANCELLED"
     assert run.outline().waves == {"first": "COMPLETED", "second": "CANCELLED"}
@@ -51,7 +51,7 @@ def test_stopped_while_a_gate_waits(play: Stage) -> None:
 
 def test_stopped_while_a_drill_is_held(play: Stage) -> None:
     run = play.plan_run(plan())
-    run.when("hold_drill", "awaiting_input", run.mark_failed)
+    run.when("hold_drill", "deferred", run.mark_failed)
     assert run.go() == "failed"
     record = run.stored
     assert record["status"] == "CANCELLED"
@@ -72,7 +72,7 @@ def test_stopped_before_prepare_has_decided(play: Stage) -> None:
 def test_a_late_answer_to_a_gate_of_a_stopped_run_starts_nothing(play: Stage) -> None:
     gate = {"approvers": ["dr-approver-1"], "timeout_minutes": 30}
     run = play.plan_run(plan({"name": "everything", "servers": WIKI, "gate": gate}))
-    run.when("gate_1", "awaiting_input", run.mark_failed)
+    run.when("gate_1", "deferred", run.mark_failed)
     assert run.go() == "failed"
     run.respond("gate_1", "Approve")
     assert run.states["gate_1"] == "failed"

@@ -168,7 +168,7 @@ def test_runs_that_have_published_nothing_yet_will_see_ours(runs):
 
 
 def test_the_gate_that_the_other_one_waits_at_is_named(runs):
-    runs.add(claim("theirs"), gate_2="awaiting_input", hold_drill=None)
+    runs.add(claim("theirs"), gate_2="deferred", hold_drill=None)
     with pytest.raises(ExecutionRefusedError, match="waits for people at gate_2"):
         claim_servers(runs, claim("ours"), lambda: {"drs_wiki"})
 

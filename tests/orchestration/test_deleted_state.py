@@ -55,7 +55,7 @@ def test_trap_37_an_approval_that_was_deleted_still_counts(play: Stage) -> None:
         asked.append("twice")
         forget(run, "gate_1")
 
-    run.when("gate_1", "scheduled", lambda: run.when("gate_1", "awaiting_input", lose))
+    run.when("gate_1", "scheduled", lambda: run.when("gate_1", "deferred", lose))
     assert run.go() == "success", run.outline()
     assert asked, "it was deleted while the second person was asked"
     answers = run.wave("everything")["gate"]["responses"]

@@ -37,9 +37,7 @@ def test_trap_37_a_changed_frozen_wave_does_not_keep_cleanup_from_the_others(
     play: Stage, number: int, other: int
 ) -> None:
     run = held(play)
-    run.when(
-        keys.HOLD_DRILL, "awaiting_input", lambda: touch(run, keys.PREPARE, keys.frozen_wave_key(number))
-    )
+    run.when(keys.HOLD_DRILL, "deferred", lambda: touch(run, keys.PREPARE, keys.frozen_wave_key(number)))
     assert run.go() == "failed"
     names = {1: "first", 2: "second"}
     record = run.record
@@ -60,7 +58,7 @@ def test_trap_37_a_changed_frozen_wave_does_not_keep_cleanup_from_the_others(
 
 def test_trap_37_changed_intents_do_not_keep_cleanup_from_jobs_with_tags(play: Stage) -> None:
     run = held(play)
-    run.when(keys.HOLD_DRILL, "awaiting_input", lambda: touch(run, START, keys.START_INTENTS))
+    run.when(keys.HOLD_DRILL, "deferred", lambda: touch(run, START, keys.START_INTENTS))
     assert run.go() == "failed"
     assert set(play.instances().values()) == {"terminated"}
     assert "wave 1 (first): evidence 'start_intent' does not verify" in run.failure(keys.CLEANUP_DRILL)
@@ -95,7 +93,7 @@ def test_trap_37_an_xcom_that_cannot_be_read_is_evidence_that_does_not_verify(
     run = held(play)
     run.when(
         keys.HOLD_DRILL,
-        "awaiting_input",
+        "deferred",
         lambda: unreadable(run, monkeypatch, keys.PREPARE, keys.frozen_wave_key(2)),
     )
     assert run.go() == "failed"
@@ -125,7 +123,7 @@ def test_trap_40_a_claim_is_made_again_from_the_frozen_waves_that_verify(
         seen.append(claim_at(view, run.dag.dag_id, "rehearsal"))
         other.go()
 
-    run.when(keys.HOLD_DRILL, "awaiting_input", begin)
+    run.when(keys.HOLD_DRILL, "deferred", begin)
     run.go()
     assert list(seen[0].servers) == [f"111122223333/eu-west-1/{WIKI[1]}"]
     assert "DRILL of small (run rehearsal" in other.outline().error

@@ -87,7 +87,7 @@ def test_trap_40_a_recovery_takes_over_from_a_drill_in_mid_launch(play: Stage) -
 
 
 def test_trap_40_the_recovery_s_instances_survive_the_drill_s_cleanup(play: Stage) -> None:
-    drill, real = during(play, keys.HOLD_DRILL, "awaiting_input", given=HELD)
+    drill, real = during(play, keys.HOLD_DRILL, "deferred", given=HELD)
     assert_cancelled(drill, real)
     assert drill.record["verdict"]["result"] == "not verified"
     assert drill.xcom(keys.CLEANUP_DRILL, keys.CLEANUP)["remaining"] == []
@@ -98,7 +98,7 @@ def test_trap_40_the_recovery_s_instances_survive_the_drill_s_cleanup(play: Stag
 
 def test_trap_40_a_gate_that_is_answered_after_the_pre_emption_starts_nothing(play: Stage) -> None:
     given = two_waves(second={"gate": {"message": "Look first."}})
-    drill, real = during(play, "gate_2", "awaiting_input", given=given)
+    drill, real = during(play, "gate_2", "deferred", given=given)
     assert drill.states["gate_2"] == "failed"
     assert "pre-empted" in drill.failure("gate_2")
     assert_cancelled(drill, real)
@@ -281,7 +281,7 @@ def test_trap_34_trap_40_a_held_drill_whose_plan_no_worker_knows_is_seen_by_anot
         withdraw(monkeypatch, tmp_path / "elsewhere")
         other.go()
 
-    drill.when(keys.HOLD_DRILL, "awaiting_input", begin)
+    drill.when(keys.HOLD_DRILL, "deferred", begin)
     assert drill.go() == "success"
     assert "DRILL of small (run rehearsal, started by dr-operator) waits for people at hold_drill" in (
         other.outline().error

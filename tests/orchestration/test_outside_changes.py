@@ -50,7 +50,7 @@ def row(run: PlanRun, server: str, wave: str = "everything") -> dict[str, Any]:
 def test_trap_33_a_drill_whose_instances_were_replaced_while_it_was_held_is_not_passed(play: Stage) -> None:
     run = drilled(play)
     began: list[str] = []
-    run.when(keys.HOLD_DRILL, "awaiting_input", lambda: began.append(launch(play, *WIKI, tags=TAGS)))
+    run.when(keys.HOLD_DRILL, "deferred", lambda: began.append(launch(play, *WIKI, tags=TAGS)))
     assert run.go() == "failed"
     (job,) = began
     told = f"was replaced: job {job} of RECOVERY of intranet (execution e-other) launched the server again at"
@@ -77,7 +77,7 @@ def test_trap_36_one_instance_that_was_terminated_fails_its_server_with_ec2_s_re
         {"name": "everything", "servers": WIKI, "optional": {"servers": [WIKI[0]]}},
     )
     run = drilled(play, given)
-    run.when(keys.HOLD_DRILL, "awaiting_input", lambda: terminate(play, instance(run, WIKI[0])))
+    run.when(keys.HOLD_DRILL, "deferred", lambda: terminate(play, instance(run, WIKI[0])))
     assert run.go() == "success", run.outline()
     assert run.outline().status == "PARTIAL", "the wave's criteria are met: every critical server is there"
     lost = row(run, WIKI[0])
@@ -188,7 +188,7 @@ def test_an_ec2_that_cannot_answer_a_verdict_is_told_with_it(
     with monkeypatch.context() as broken:
         run.when(
             keys.HOLD_DRILL,
-            "awaiting_input",
+            "deferred",
             lambda: broken.setattr(Ec2Api, "instances", unanswered),
         )
         run.when(keys.HOLD_DRILL, "success", broken.undo)

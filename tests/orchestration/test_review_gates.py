@@ -41,7 +41,7 @@ def test_trap_41_the_first_of_two_approvals_survives_a_clear_of_another_wave(pla
     run.when(
         "gate_2",
         "scheduled",
-        lambda: run.when("gate_2", "awaiting_input", lambda: run.clear("wave_1_first")),
+        lambda: run.when("gate_2", "deferred", lambda: run.clear("wave_1_first")),
     )
     assert run.go() == "success"
     assert run.dag_run.clear_number == 1
@@ -52,7 +52,7 @@ def test_trap_41_the_first_of_two_approvals_survives_a_clear_of_another_wave(pla
 def test_trap_41_a_rejection_counts_even_if_the_pause_was_taken_back_meanwhile(play: Stage) -> None:
     run = side_by_side(play)
     run.when("prepare", "success", lambda: run.xcoms.set("prepare", "pause_2", True))
-    run.when("gate_2", "awaiting_input", lambda: run.xcoms.set("prepare", "pause_2", False))
+    run.when("gate_2", "deferred", lambda: run.xcoms.set("prepare", "pause_2", False))
     run.answer("gate_2", "Reject")
     assert run.go() == "failed"
     assert run.record["status"] == "CANCELLED"
@@ -69,7 +69,7 @@ def test_trap_41_a_gate_that_is_lost_after_its_time_is_over_does_not_ask_again(p
         run.rows["gate_2"].next_method = None
         run.set_state("gate_2", "up_for_retry")
 
-    run.when("gate_2", "scheduled", lambda: run.when("gate_2", "awaiting_input", lose))
+    run.when("gate_2", "scheduled", lambda: run.when("gate_2", "deferred", lose))
     begun = play.now()
     assert run.go() == "failed"
     assert run.record["status"] == "CANCELLED"

@@ -25,7 +25,7 @@ def stop() -> None:
 def holding(play: Stage) -> tuple[PlanRun, Claim]:
     """Return an execution that holds its servers, and its claim."""
     run = play.plan_run(plan()).approve_everything()
-    run.when("hold_drill", "awaiting_input", stop)
+    run.when("hold_drill", "deferred", stop)
     with pytest.raises(Stopped):
         run.go()
     stored = run.xcom(keys.PREPARE, keys.CLAIM)

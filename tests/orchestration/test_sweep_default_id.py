@@ -29,7 +29,7 @@ def held(play: Stage) -> PlanRun:
         raise Stopped
 
     run = play.plan_run("wiki").approve_everything()
-    run.when("hold_drill", "awaiting_input", stop)
+    run.when("hold_drill", "deferred", stop)
     with pytest.raises(Stopped):
         run.go()
     return run

@@ -28,7 +28,7 @@ def left_behind(play: Stage, sweeps: Sweeps, made: Plan | None = None) -> PlanRu
     made = made or plan()
     sweeps.know(made)
     run = play.plan_run(made).approve_everything()
-    run.when("hold_drill", "awaiting_input", stop)
+    run.when("hold_drill", "deferred", stop)
     with pytest.raises(Stopped):
         run.go()
     sweeps.end(run)
@@ -284,7 +284,7 @@ def test_a_conflict_is_tried_again(play: Stage, sweeps: Sweeps) -> None:
 def test_one_broken_target_does_not_stop_the_others(play: Stage, sweeps: Sweeps) -> None:
     sweeps.know("shop_two_regions")
     run = play.plan_run("shop_two_regions").approve_everything()
-    run.when("hold_drill", "awaiting_input", stop)
+    run.when("hold_drill", "deferred", stop)
     with pytest.raises(Stopped):
         run.go()
     sweeps.end(run)
@@ -310,7 +310,7 @@ def test_one_broken_target_does_not_stop_the_others(play: Stage, sweeps: Sweeps)
 def test_only_the_targets_that_are_asked_for_are_cleaned(play: Stage, sweeps: Sweeps) -> None:
     sweeps.know("shop_two_regions")
     run = play.plan_run("shop_two_regions").approve_everything()
-    run.when("hold_drill", "awaiting_input", stop)
+    run.when("hold_drill", "deferred", stop)
     with pytest.raises(Stopped):
         run.go()
     sweeps.end(run)

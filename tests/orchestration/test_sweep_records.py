@@ -48,7 +48,7 @@ def the_finding(report: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def test_a_record_whose_run_was_deleted_is_closed(play: Stage, sweeps: Sweeps) -> None:
-    run = halted(play, "hold_drill", "awaiting_input")
+    run = halted(play, "hold_drill", "deferred")
     ended = play.now()
     sweeps.delete(run)
     play.simulator.advance(LATER)
@@ -68,7 +68,7 @@ def test_a_record_whose_run_was_deleted_is_closed(play: Stage, sweeps: Sweeps) -
 def test_trap_18_the_silence_before_it_was_found_is_no_part_of_the_execution(
     play: Stage, sweeps: Sweeps
 ) -> None:
-    run = halted(play, "hold_drill", "awaiting_input")
+    run = halted(play, "hold_drill", "deferred")
     started = wiki_record(play)["startTime"]
     ended = play.now()
     sweeps.delete(run)
@@ -134,7 +134,7 @@ def test_waves_that_had_not_begun_are_cancelled(play: Stage, sweeps: Sweeps) -> 
 
 @pytest.mark.parametrize("state", ["running", "queued"])
 def test_a_living_run_is_left_alone(play: Stage, sweeps: Sweeps, state: str) -> None:
-    run = halted(play, "hold_drill", "awaiting_input")
+    run = halted(play, "hold_drill", "deferred")
     sweeps.run_states[run.dag_run.run_id] = state
     before = wiki_record(play)
     play.simulator.advance(86_400)
@@ -147,7 +147,7 @@ def test_a_living_run_is_left_alone(play: Stage, sweeps: Sweeps, state: str) -> 
 def test_a_run_that_is_over_while_a_task_of_it_is_active_is_only_reported(
     play: Stage, sweeps: Sweeps
 ) -> None:
-    run = halted(play, "hold_drill", "awaiting_input")
+    run = halted(play, "hold_drill", "deferred")
     sweeps.run_states[run.dag_run.run_id] = "failed"
     before = wiki_record(play)
     play.simulator.advance(LATER)
@@ -157,7 +157,7 @@ def test_a_run_that_is_over_while_a_task_of_it_is_active_is_only_reported(
 
 
 def test_when_airflow_does_not_tell_the_record_stays_and_the_task_fails(play: Stage, sweeps: Sweeps) -> None:
-    run = halted(play, "hold_drill", "awaiting_input")
+    run = halted(play, "hold_drill", "deferred")
     sweeps.delete(run)
     sweeps.silent.add("drs_wiki")
     before = wiki_record(play)
@@ -200,7 +200,7 @@ def test_what_contradicts_the_run_is_not_believed(play: Stage, sweeps: Sweeps, t
 def test_a_record_of_another_airflow_is_never_closed(
     play: Stage, sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = halted(play, "hold_drill", "awaiting_input")
+    run = halted(play, "hold_drill", "deferred")
     sweeps.delete(run)
     before = wiki_record(play)
     monkeypatch.setenv("AIRFLOW__DRS__DEPLOYMENT_ID", "another")
@@ -213,7 +213,7 @@ def test_a_record_of_another_airflow_is_never_closed(
 
 
 def test_a_run_that_was_made_again_under_its_name_is_another_execution(play: Stage, sweeps: Sweeps) -> None:
-    run = halted(play, "hold_drill", "awaiting_input", run_id="CHG-1", step_seconds=600)
+    run = halted(play, "hold_drill", "deferred", run_id="CHG-1", step_seconds=600)
     sweeps.delete(run)
     play.simulator.advance(LATER)
     play.plan_run("wiki", run_id="CHG-1")
@@ -222,14 +222,14 @@ def test_a_run_that_was_made_again_under_its_name_is_another_execution(play: Sta
 
 
 def test_a_paused_dag_is_told(play: Stage, sweeps: Sweeps) -> None:
-    halted(play, "hold_drill", "awaiting_input")
+    halted(play, "hold_drill", "deferred")
     play.paused_dags.add("drs_wiki")
     report = sweeps.sweep()
     assert the_finding(report, "open record")["remedy"] == "Unpause the DAG."
 
 
 def test_a_dry_run_changes_nothing(play: Stage, sweeps: Sweeps) -> None:
-    run = halted(play, "hold_drill", "awaiting_input")
+    run = halted(play, "hold_drill", "deferred")
     sweeps.delete(run)
     before = wiki_record(play)
     play.simulator.advance(LATER)
@@ -248,7 +248,7 @@ def test_a_table_that_cannot_be_read_fails_the_task_and_nothing_else(play: Stage
 
 
 def test_a_second_sweep_finds_nothing(play: Stage, sweeps: Sweeps) -> None:
-    sweeps.delete(halted(play, "hold_drill", "awaiting_input"))
+    sweeps.delete(halted(play, "hold_drill", "deferred"))
     play.simulator.advance(LATER)
     sweeps.sweep()
     after = wiki_record(play)
@@ -275,7 +275,7 @@ def test_trap_37_an_end_that_finalize_did_not_tell_never_reaches_the_table(
     told = play.plan_run("wiki").approve_everything()
     assert told.go() == "success"
     signature = told.xcom("finalize", "execution_record_signature")
-    run = halted(play, "hold_drill", "awaiting_input")
+    run = halted(play, "hold_drill", "deferred")
     (before,) = DynamoDbHistory(play.simulator.client("dynamodb"), TABLE).by_status(ExecutionStatus.PAUSED)
     end = {**told.record, **{name: before[name] for name in ("executionId", "planId", "attempt")}, **FORGED}
     run.xcoms.set("finalize", "execution_record", end)
@@ -317,7 +317,7 @@ def test_a_changed_end_is_closed_without_it(play: Stage, sweeps: Sweeps) -> None
 def test_a_strange_record_does_not_hide_the_others(
     play: Stage, sweeps: Sweeps, strange: dict[str, Any]
 ) -> None:
-    sweeps.delete(halted(play, "hold_drill", "awaiting_input"))
+    sweeps.delete(halted(play, "hold_drill", "deferred"))
     own = wiki_record(play)
     item = {"executionId": "0-theirs", "planId": "theirs", "status": "PAUSED", "startTime": 1000, **strange}
     play.simulator.client("dynamodb").put_item(TableName=TABLE, Item=to_item(item))
@@ -331,12 +331,12 @@ def test_a_strange_record_does_not_hide_the_others(
 def test_an_own_record_that_cannot_be_read_is_told_and_the_others_are_swept(
     play: Stage, sweeps: Sweeps
 ) -> None:
-    spoilt = halted(play, "hold_drill", "awaiting_input", run_id="CHG-1", step_seconds=600)
+    spoilt = halted(play, "hold_drill", "deferred", run_id="CHG-1", step_seconds=600)
     first = wiki_record(play)
     sweeps.delete(spoilt)
     changed = {**first, "waves": [{**first["waves"][0], "status": "IN_PROGRESS"}]}
     play.simulator.client("dynamodb").put_item(TableName=TABLE, Item=to_item(changed))
-    other = halted(play, "hold_drill", "awaiting_input", run_id="CHG-2", step_seconds=600)
+    other = halted(play, "hold_drill", "deferred", run_id="CHG-2", step_seconds=600)
     sweeps.delete(other)
     play.simulator.advance(LATER)
     report = sweeps.sweep()

@@ -171,7 +171,7 @@ def test_trap_08_a_run_is_red_exactly_if_its_record_has_a_message(
     play: Stage, end: str, act: Callable[[PlanRun], None]
 ) -> None:
     run = play.plan_run(plan()).approve_everything()
-    run.when(HOLD, "awaiting_input" if end == "stopped" else "success", lambda: act(run))
+    run.when(HOLD, "deferred" if end == "stopped" else "success", lambda: act(run))
     colour = run.go()
     assert (colour == "failed") == ("errorMessage" in run.stored)
     assert (colour == "success") == (run.stored["status"] == "COMPLETED")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
+from airflow.sdk.timezone import utcnow
 
 from drs_provider import keys
 from drs_provider.runtime.failures import tells_failure
@@ -45,7 +47,7 @@ def test_an_error_is_told_and_raised_on() -> None:
     "signal",
     [
         AirflowSkipException("skip"),
-        TaskAwaitingInput(method_name="answered"),
+        TaskDeferred(trigger=DateTimeTrigger(utcnow()), method_name="answered"),
         KeyboardInterrupt(),
         SystemExit(1),
     ],

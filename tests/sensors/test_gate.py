@@ -9,6 +9,7 @@ import pytest
 
 from drs_provider.sensors.gate import DrsPauseGateSensor
 from drs_provider.sensors.human_gate import MOST_SETTLING_SECONDS, settling_seconds
+from tests.harness.effects import THE_END
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import plan, recovery_of, two_waves
 from tests.harness.stage import Stage
@@ -35,7 +36,7 @@ def outcome(run: PlanRun) -> dict[str, Any]:
 def test_a_gate_that_nobody_armed_passes_at_once(play: Stage) -> None:
     run = play.plan_run(plan()).answer("hold_drill", "Passed")
     assert run.go() == "success"
-    assert "awaiting_input" not in [state for task, state in run.history if task == "gate_1"]
+    assert "deferred" not in gate_states(run)
     assert "gate" not in run.wave("everything")
 
 
@@ -56,7 +57,7 @@ def test_people_are_told_what_they_decide(play: Stage) -> None:
     made = two_waves(second={"gate": GATE})
     run = play.plan_run(made, {"reason": "<b>quarterly</b>"}).approve_everything()
     asked: list[Any] = []
-    run.when("gate_2", "awaiting_input", lambda: asked.append(run.request("gate_2")))
+    run.when("gate_2", "deferred", lambda: asked.append(run.request("gate_2")))
     assert run.go() == "success"
     (request,) = asked
     assert "second" in request.subject
@@ -101,9 +102,34 @@ def test_nobody_but_the_plans_approvers_can_answer(play: Stage) -> None:
 
 
 def test_trap_41_an_answer_before_the_task_waits_is_not_lost(play: Stage) -> None:
+    """Airflow stores it, and resumes nobody."""
     run = gated(play).answer("gate_1", "Reject", early=True)
     assert run.go() == "failed"
     assert run.record["status"] == "CANCELLED"
+    (response,) = outcome(run)["responses"]
+    assert outcome(run)["closedAt"] - response["respondedAt"] < settling_seconds(0) + 1
+    assert run.people.erased == []
+
+
+def test_trap_41_an_answer_before_the_task_waits_survives_the_task(play: Stage) -> None:
+    assert gated(play).answer("gate_1", "Approve", early=True).go() == "success"
+    done = play.effects.seen["gate_1"]
+    play.effects.kill_before("gate_1", len(done) + done.index(f"{THE_END}: defer") + 1)
+    run = gated(play).answer("gate_1", "Approve", early=True, comment="the second run's")
+    assert run.go() == "success"
+    assert [where[2] for where in play.effects.died] == [f"{THE_END}: defer"]
+    (response,) = outcome(run)["responses"]
+    assert response["comment"] == "the second run's"
+    assert run.people.erased == []
+
+
+def test_trap_41_the_second_answer_before_the_task_waits_again_is_not_lost(play: Stage) -> None:
+    """The first one, which the trigger would read at once, is gone by then."""
+    run = gated(play, two_people="always").answer("gate_1", "Approve", early=True)
+    run.answer("gate_1", "Approve", user="dr-approver-2", early=True)
+    assert run.go() == "success"
+    assert [row["respondedBy"] for row in outcome(run)["responses"]] == ["dr-approver-1", "dr-approver-2"]
+    assert gate_states(run).count("deferred") == 2
 
 
 @pytest.mark.parametrize("began", [False, True])
@@ -113,18 +139,16 @@ def test_trap_41_an_answer_to_a_task_that_is_lost_while_it_waits_is_not_asked_fo
     run = gated(play)
 
     def answer_and_lose_the_task() -> None:
-        # Seen in Airflow: answered in the moment of parking, the task is taken for one that was killed.
+        # Seen in Airflow: answered in the moment of deferring, the task is taken for one that was killed.
         assert run.respond("gate_1", "Reject", comment="not today") == 200
         run.take_for_killed("gate_1", began=began)
 
-    run.when("gate_1", "awaiting_input", answer_and_lose_the_task)
+    run.when("gate_1", "deferred", answer_and_lose_the_task)
     assert run.go() == "failed"
     assert run.record["status"] == "CANCELLED"
     (response,) = outcome(run)["responses"]
     assert response["comment"] == "not today"
     assert run.people.erased == []
-    # Parked again, it would be resumed at once, and lost again.
-    assert gate_states(run).count("awaiting_input") == 1
 
 
 def gate_states(run: PlanRun) -> list[str | None]:
@@ -141,7 +165,7 @@ def test_trap_41_a_task_that_comes_back_is_not_resumed_before_its_process_is_gon
         run.when("gate_1", "deferred", lambda: came_back.append(play.now()))
         run.when("gate_1", "success", lambda: came_back.append(play.now()))
 
-    run.when("gate_1", "awaiting_input", lose_it)
+    run.when("gate_1", "deferred", lose_it)
     assert run.go() == "success"
     deferred, decided = came_back
     assert decided - deferred >= settling_seconds(1) > 3
@@ -162,16 +186,17 @@ def test_trap_41_a_task_that_is_lost_with_every_answer_loses_none(play: Stage) -
         if user := next(people, None):
             assert run.respond("gate_1", "Approve", user=user) == 200
             run.take_for_killed("gate_1", began=True)
-            run.when("gate_1", "awaiting_input", answer_and_lose_the_task)
+            # The trigger resumes the next try, which asks the next person.
+            run.when("gate_1", "scheduled", lambda: run.when("gate_1", "deferred", answer_and_lose_the_task))
 
-    run.when("gate_1", "awaiting_input", answer_and_lose_the_task)
+    run.when("gate_1", "deferred", answer_and_lose_the_task)
     assert run.go() == "success"
     assert [row["respondedBy"] for row in outcome(run)["responses"]] == ["dr-approver-1", "dr-approver-2"]
 
 
 def test_trap_41_a_task_that_came_back_takes_an_answer_given_later(play: Stage) -> None:
     run = gated(play)
-    run.when("gate_1", "awaiting_input", lambda: run.take_for_killed("gate_1"))
+    run.when("gate_1", "deferred", lambda: run.take_for_killed("gate_1"))
     run.when("gate_1", "deferred", lambda: run.respond("gate_1", "Approve"))
     assert run.go() == "success"
     assert outcome(run)["outcome"] == "approve"
@@ -180,7 +205,7 @@ def test_trap_41_a_task_that_came_back_takes_an_answer_given_later(play: Stage) 
 def test_trap_41_a_task_that_came_back_closes_its_request_when_the_time_is_over(play: Stage) -> None:
     run = gated(play, on_timeout="reject")
     run.step_seconds = 60
-    run.when("gate_1", "awaiting_input", lambda: run.take_for_killed("gate_1"))
+    run.when("gate_1", "deferred", lambda: run.take_for_killed("gate_1"))
     assert run.go() == "failed"
     assert outcome(run)["outcome"] == "reject by timeout"
     assert run.respond("gate_1", "Approve") == 409
@@ -189,21 +214,19 @@ def test_trap_41_a_task_that_came_back_closes_its_request_when_the_time_is_over(
 
 def test_a_task_that_died_before_anybody_was_asked_asks(play: Stage) -> None:
     run = gated(play).answer("gate_1", "Approve")
-    run.when("gate_1", "awaiting_input", lambda: None)
 
     def forget_the_request() -> None:
         run.people.requests.clear()
         run.take_for_killed("gate_1")
 
-    run.when("gate_1", "awaiting_input", forget_the_request)
+    run.when("gate_1", "deferred", forget_the_request)
     assert run.go() == "success"
     assert len(outcome(run)["responses"]) == 1
 
 
 def test_an_answer_that_airflow_took_long_after_the_end_does_not_count(play: Stage) -> None:
-    """Nobody closes the request of a task that came back while no triggerer is alive."""
+    """Nobody closes the request while no triggerer is alive."""
     run = gated(play, on_timeout="reject")
-    run.when("gate_1", "awaiting_input", lambda: run.take_for_killed("gate_1"))
 
     def answer_late() -> None:
         run.advance(1800 + 61)
@@ -239,15 +262,12 @@ def test_a_drill_may_go_on_without_an_answer_if_the_plan_says_so(play: Stage) ->
 def test_two_different_people_must_approve(play: Stage) -> None:
     run = gated(play, two_people="always").answer("gate_1", "Approve").answer("gate_1", "Approve")
     run.answer("gate_1", "Approve", user="dr-approver-2")
-    asked: list[str] = []
-    run.when("gate_1", "awaiting_input", lambda: None)
     assert run.go() == "success"
     rows = outcome(run)["responses"]
     accepted = [row["respondedBy"] for row in rows if "refused" not in row]
     refused = [row["refused"] for row in rows if "refused" in row]
     assert accepted == ["dr-approver-1", "dr-approver-2"]
     assert refused == ["two different people must approve"]
-    assert asked == []
 
 
 def test_while_a_second_person_is_waited_for_everybody_can_read_what_was_answered(play: Stage) -> None:
@@ -257,7 +277,7 @@ def test_while_a_second_person_is_waited_for_everybody_can_read_what_was_answere
     run.when(
         "gate_1",
         "scheduled",
-        lambda: run.when("gate_1", "awaiting_input", lambda: told.append(run.xcom("gate_1", "gate_answers"))),
+        lambda: run.when("gate_1", "deferred", lambda: told.append(run.xcom("gate_1", "gate_answers"))),
     )
     assert run.go() == "success"
     (first,) = told[0]["responses"]
@@ -276,7 +296,7 @@ def test_the_first_answer_survives_a_worker_that_dies_before_the_second(play: St
     run.when(
         "gate_1",
         "scheduled",
-        lambda: run.when("gate_1", "awaiting_input", lose_the_worker),
+        lambda: run.when("gate_1", "deferred", lose_the_worker),
     )
     assert run.go() == "success"
     assert [row["respondedBy"] for row in outcome(run)["responses"]] == ["dr-approver-1", "dr-approver-2"]
@@ -316,7 +336,7 @@ def test_a_running_execution_is_paused_before_its_next_wave(play: Stage) -> None
 def test_skip_gates_runs_a_drill_unattended(play: Stage) -> None:
     run = gated(play, {"skip_gates": True})
     assert run.go() == "success"
-    assert "awaiting_input" not in [state for _, state in run.history]
+    assert "deferred" not in [state for task, state in run.history if task in ("gate_1", "hold_drill")]
     assert run.record["verdict"]["result"] == "not verified"
     assert run.record["status"] == "COMPLETED"
     assert set(play.instances().values()) == {"terminated"}
@@ -360,7 +380,7 @@ class TestOtherAuthManagers:
     def test_the_approvers_of_the_plan_can_answer(self, play: Stage) -> None:
         run = self.gated(play).answer("gate_1", "Approve")
         asked: list[Any] = []
-        run.when("gate_1", "awaiting_input", lambda: asked.append(run.request("gate_1")))
+        run.when("gate_1", "deferred", lambda: asked.append(run.request("gate_1")))
         assert run.go() == "success"
         assert asked[0].approvers == [], "Airflow would compare its own ids with the plan's logins"
         (response,) = outcome(run)["responses"]
@@ -380,7 +400,7 @@ class TestOtherAuthManagers:
         run = self.gated(play, on_timeout="reject")
         run.when(
             "gate_1",
-            "awaiting_input",
+            "deferred",
             lambda: (run.advance(1000), run.respond("gate_1", "Approve", user="mallory")),
         )
         assert run.go() == "failed"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from drs_provider.sensors.human_gate import settling_seconds
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import plan, recovery_of
 from tests.harness.stage import Stage
@@ -31,6 +32,16 @@ def test_the_verdict_and_its_notes_are_kept(play: Stage) -> None:
     assert (verdict["result"], verdict["by"], verdict["notes"]) == ("failed", "dr-tester", "no logins")
     assert run.record["hold"]["responses"][0]["respondedBy"] == "dr-tester"
     assert terminated(play)
+
+
+def test_trap_41_a_verdict_before_the_task_waits_is_not_lost(play: Stage) -> None:
+    """Airflow stores it, and resumes nobody."""
+    run = held(play).answer("hold_drill", "Failed", early=True)
+    assert run.go() == "success"
+    assert run.record["verdict"]["result"] == "failed"
+    (response,) = run.record["hold"]["responses"]
+    assert run.record["hold"]["closedAt"] - response["respondedAt"] < settling_seconds(0) + 1
+    assert run.people.erased == []
 
 
 def test_instances_live_until_the_drill_is_judged(play: Stage) -> None:
@@ -76,7 +87,7 @@ def test_a_plan_without_hold_is_not_verified(play: Stage) -> None:
     run = held(play, hold=None)
     assert run.go() == "success"
     assert run.record["verdict"]["result"] == "not verified"
-    assert "awaiting_input" not in [state for _, state in run.history]
+    assert "deferred" not in [state for task, state in run.history if task == "hold_drill"]
 
 
 def test_conf_keeps_the_instances(play: Stage) -> None:
@@ -91,7 +102,7 @@ def test_a_recovery_is_neither_held_nor_cleaned_up(play: Stage) -> None:
     made = plan(ONE, recovery={"initiators": ["dr-lead"], "approvers": ["dr-approver-1"]})
     run = play.plan_run(made, recovery_of(made), user="dr-lead").answer("gate_1", "Approve")
     assert run.go() == "success"
-    assert "awaiting_input" not in [state for task, state in run.history if task == "hold_drill"]
+    assert "deferred" not in [state for task, state in run.history if task == "hold_drill"]
     assert "verdict" not in run.record
     assert set(play.instances().values()) == {"running"}
     assert run.record["cleanup"]["action"] == "none"
@@ -102,7 +113,7 @@ def test_a_drill_that_launched_nothing_is_not_held(play: Stage) -> None:
     run = play.plan_run(plan({**ONE, "gate": gate})).answer("gate_1", "Skip wave")
     begun = play.now()
     run.go()
-    assert "awaiting_input" not in [state for task, state in run.history if task == "hold_drill"]
+    assert "deferred" not in [state for task, state in run.history if task == "hold_drill"]
     verdict = run.record["verdict"]
     assert (verdict["result"], verdict["notes"]) == ("not verified", "nothing was launched")
     assert play.now() - begun < 600

@@ -111,7 +111,7 @@ class WaveReader:
 
 def wave_status(gate: str | None, tasks: Sequence[str | None]) -> str:
     """Return a wave's status from the states of its gate and of its tasks in order."""
-    if gate in ("awaiting_input", "deferred"):
+    if gate == "deferred":
         return WAITING
     if gate in ("failed", "skipped") or "upstream_failed" in (gate, *tasks):
         return WaveStatus.FAILED if "failed" in tasks else WaveStatus.CANCELLED

@@ -53,7 +53,7 @@ def default_args(priority: int, owner: str | None) -> dict[str, Any]:
 def gate_arguments() -> dict[str, Any]:
     """Return how tasks that ask people are retried: what the scheduler takes for killed, at once and almost always.
 
-    An answer in the moment in which a task parks looks to the scheduler as if the task had been killed. Failures of
+    An answer in the moment in which a task defers looks to the scheduler as if the task had been killed. Failures of
     its own are retried as those of other tasks.
     """
     return {

@@ -1,28 +1,24 @@
 """Adapter over Airflow's human-in-the-loop mechanism (semi-private in Airflow 3.3).
 
-A gate writes its detail, then parks in ``awaiting_input``: no worker, no pool slot and no trigger is held, and
-an answer given between the two steps is seen when the task parks. An operator that defers instead would lose it.
+A gate writes its detail, then defers to `triggers/gate.py`. Airflow's API resumes a deferred task in the moment in
+which it stores an answer. One that it stores while the task still runs resumes nobody: the trigger reads it. Parking
+(`TaskAwaitingInput`) needs no trigger, but relies on row locks for such an answer, which SQLite does not have.
 
-A task that comes back after a lost try must not park again on a request that is answered already: Airflow would
-resume it at once, before its scheduler has seen the end of the parking process, and take it for a killed one. It
-defers to `triggers/gate.py`, which reads the answer; only a triggerer's supervisor knows that message.
-
-When its time is over, Airflow's scheduler answers the request with its default and resumes the task, in one
-transaction: an answer given before counts, one given later is refused. The default is the option that stops, and the
-task takes it for what it is, a timeout. A task cannot close its request itself: a worker's supervisor does not know
-that message (only the triggerer's does).
+When the time is over, the trigger answers the request with its default: an answer given before counts, one given
+later is refused. The default is the option that stops, and the task takes it for what it is, a timeout. A task can
+neither read nor close its request itself: a worker's supervisor does not know those messages (the triggerer's does).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowRuntimeError, TaskAwaitingInput
+from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time.hitl import (
     HITLUser,
     get_hitl_detail_content_detail,
@@ -83,7 +79,7 @@ def open_detail(
     :param approvers: logins; Airflow refuses everybody else only where its user ids are logins, elsewhere the gate
         has to look at who answered
 
-    :param closing: the option that Airflow writes when the time is over, so that later answers are refused
+    :param closing: the option that the trigger writes when the time is over, so that later answers are refused
     """
     logins = approvers if conf.get("core", "auth_manager", fallback="") == SIMPLE_AUTH_MANAGER else ()
     users = [HITLUser(id=login, name=login) for login in logins] or None
@@ -98,19 +94,9 @@ def open_detail(
     )
 
 
-def park(method_name: str, *, timeout_seconds: float, kwargs: dict[str, Any] | None = None) -> NoReturn:
-    """Leave the worker until the request is answered, or until it times out.
-
-    :param kwargs: what the method gets beside ``context`` and ``event``
-    :raises TaskAwaitingInput: always; it is how Airflow parks a task
-    """
-    timeout = timedelta(seconds=max(timeout_seconds, 1))
-    raise TaskAwaitingInput(method_name=method_name, kwargs=kwargs, timeout=timeout)
-
-
 def timed_out(event: Mapping[str, Any]) -> bool:
     """Tell whether the task was resumed because nobody answered in time."""
-    return event.get("timedout") is True or event.get("error_type") == "timeout"
+    return event.get("timedout") is True
 
 
 def read_answer(event: Mapping[str, Any]) -> Answer | None:
@@ -122,7 +108,7 @@ def read_answer(event: Mapping[str, Any]) -> Answer | None:
         return None
     options = event.get("chosen_options") or []
     user = event.get("responded_by_user") or {}
-    if "error" in event or len(options) != 1 or not user.get("id"):
+    if len(options) != 1 or not user.get("id"):
         raise ValueError(f"not an answer by a person: {dict(event)!r}")
     responded_at = event["responded_at"]
     if isinstance(responded_at, str):

@@ -35,8 +35,8 @@ PAUSE = "pause"
 class DrsPauseGateSensor(HumanGateSensor):
     """Stands before a wave; passes at once unless plan, conf, a default or a person armed it.
 
-    Armed, it waits in ``awaiting_input`` for Approve, Reject or Skip wave through UI, REST or command line, holding
-    no worker and no slot. Its decision is signed; `start_recovery` starts nothing without it.
+    Armed, it waits deferred for Approve, Reject or Skip wave through UI, REST or command line, holding no worker and no
+    slot. Its decision is signed; `start_recovery` starts nothing without it.
 
     :param wave_number: 1-based number of the wave behind the gate
     :raises GateClosedError: if it is rejected, or times out under the policy ``reject``

@@ -20,10 +20,10 @@ from drs_provider.runtime.place import require_end_ahead
 from drs_provider.runtime.signed import changed, signed, verified
 from drs_provider.runtime.state_store import KeptState
 
-#: Airflow may take this long to close a request whose time has passed; an answer that it accepted until then counts.
+#: A trigger may take this long to close a request whose time has passed; an answer that Airflow took until then counts.
 CLOSING_SECONDS: Final = 60.0
-#: How long a task that comes back waits at most before it may be resumed, so that the scheduler has seen that its
-#: process left: Airflow counts a scheduler whose loop takes 30 seconds as dead.
+#: How long a trigger waits at most before it resumes a task, so that the scheduler has seen that the task's process
+#: left: Airflow counts a scheduler whose loop takes 30 seconds as dead.
 MOST_SETTLING_SECONDS: Final = 40.0
 
 
@@ -32,7 +32,7 @@ class Request:
     """What people are asked.
 
     :param confirming: the option that lets things go on
-    :param closing: the option that stops; Airflow writes it when the time is over
+    :param closing: the option that stops; the trigger writes it when the time is over
     :param timeout_seconds: how long people have, from the first question on
     :param until: epoch seconds at which the time is over whatever the timeout says, or None
     :param approvers: logins of those whose answers count; empty: everybody's whom Airflow lets answer
@@ -60,7 +60,7 @@ class Answers:
     :param attempt: the attempt in which the gate began; a clear of something else meanwhile makes the run's own
         attempt grow, and must not lose what was answered
     :param basis: what people decide on, as it was when they were first asked
-    :param asked: whether people see the request
+    :param asked: whether people may have seen the request: opening it again would erase their answer
     :param lost: how many tries were lost since the request was opened
     """
 
@@ -80,7 +80,7 @@ class Answers:
 
 
 class HumanGateSensor(BaseSensorOperator):
-    """A sensor that parks in ``awaiting_input`` until people answer; subclasses say what and what then.
+    """A sensor that defers until people have answered; subclasses say what and what then.
 
     :param wave_number: 1-based number of the wave behind it, or 0
     """
@@ -132,10 +132,11 @@ class HumanGateSensor(BaseSensorOperator):
         if answers.closed_at is not None:
             return self.expired(execution, request, answers)
         if answers.asked:
-            self._wait_again(execution, request, answers)
+            answers.lost += 1
+            self._store(execution, answers)
+            return self._wait(execution, request, answers)
         self.opened(execution, request, answers)
-        self._ask(execution, request, answers)
-        return None
+        return self._ask(execution, request, answers)
 
     @tells_failure
     def answered(self, context: Mapping[str, Any], event: dict[str, Any], attempt: int) -> Any:
@@ -154,8 +155,7 @@ class HumanGateSensor(BaseSensorOperator):
                 return self._expire(execution, request, answers)
         if option := self._settled(request, answers):
             return self._close(execution, request, option, answers)
-        self._ask(execution, request, answers)
-        return None
+        return self._ask(execution, request, answers)
 
     def _close(self, execution: Execution, request: Request, option: str, answers: Answers) -> Any:
         if answers.closed_at is None:
@@ -194,9 +194,12 @@ class HumanGateSensor(BaseSensorOperator):
                 return str(option)
         return request.confirming if len(options) >= request.people else None
 
-    def _ask(self, execution: Execution, request: Request, answers: Answers) -> None:
+    def _ask(self, execution: Execution, request: Request, answers: Answers) -> NoReturn:
         """Open the request, erasing an answer that is stored already, and wait."""
-        self._tell(execution, answers)
+        # Stored first: a try that is lost after the opening must not open it again, one lost before it learns from
+        # the trigger that nobody was asked.
+        answers.asked, answers.lost = True, 0
+        self._store(execution, answers)
         hitl.open_detail(
             execution.context["ti"].id,
             subject=request.subject,
@@ -206,18 +209,13 @@ class HumanGateSensor(BaseSensorOperator):
             fields=request.fields,
             approvers=request.approvers,
         )
-        answers.asked, answers.lost = True, 0
-        self._store(execution, answers)
-        timeout = _deadline(request, answers) - execution.now()
-        hitl.park("answered", timeout_seconds=timeout, kwargs={"attempt": answers.attempt})
+        self._wait(execution, request, answers)
 
-    def _wait_again(self, execution: Execution, request: Request, answers: Answers) -> NoReturn:
-        """Wait for the answer to a request that a lost try has opened: asking again would erase it."""
+    def _wait(self, execution: Execution, request: Request, answers: Answers) -> NoReturn:
+        """Wait for the answer to the request that is open."""
         from drs_provider.triggers.gate import DrsGateTrigger
 
         self._tell(execution, answers)
-        answers.lost += 1
-        self._store(execution, answers)
         trigger = DrsGateTrigger(
             ti_id=str(execution.context["ti"].id),
             deadline=_deadline(request, answers),
@@ -267,10 +265,10 @@ def gate_row(answers: Answers, *, armed_by: str, outcome: str) -> dict[str, Any]
 def settling_seconds(lost: int) -> float:
     """Return how long the scheduler may take to see that a process left; longer for each try that it took for killed.
 
-    :param lost: how many tries were lost so far
+    :param lost: how many tries were lost since the request was opened
     """
     least = 3.0 + conf.getfloat("scheduler", "scheduler_idle_sleep_time", fallback=1.0)
-    return float(min(least * 2 ** (min(lost, 10) - 1), MOST_SETTLING_SECONDS))
+    return float(min(least * 2 ** min(max(lost - 1, 0), 10), MOST_SETTLING_SECONDS))
 
 
 def refusal(request: Request, earlier: Sequence[Mapping[str, Any]], answer: hitl.Answer) -> str | None:

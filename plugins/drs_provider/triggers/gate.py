@@ -1,4 +1,4 @@
-"""The trigger that waits for the answer to a gate whose task has come back after a lost try."""
+"""The trigger that waits for the answer to a gate."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from drs_provider.runtime import hitl
 
 log = logging.getLogger(__name__)
 
-#: An answer given while the task is deferred resumes it directly; this is for what was answered before.
-LOOK_SECONDS = 10.0
+#: Airflow resumes a deferred task in the moment of the answer; this is for what it took while the task still ran.
+LOOK_SECONDS = 5.0
 LEAST_SECONDS = 0.02
 
 
 class DrsGateTrigger(BaseTrigger):
-    """Reads the answer to a request that is open already, and closes the request when its time has passed.
+    """Reads the answer to a request that is open, and closes the request when its time has passed.
 
-    Deferring, unlike parking, leaves the moment of the resumption to us: the scheduler must have seen the end of
-    the process that deferred before the task is queued again, or it takes the task for a killed one. Both times are
-    absolute, so that a restarted triggerer does not begin anew.
+    Before the task is queued again the scheduler must have seen the end of the process that deferred, or it takes the
+    task for a killed one. Both times are absolute, so that a restarted triggerer does not begin anew.
 
     :param ti_id: id of the task instance that the request belongs to
     :param deadline: epoch seconds at which the request is closed
@@ -54,14 +53,10 @@ class DrsGateTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait for an answer or the deadline."""
-        while True:
-            response = await self._response()
-            now = time.time()
-            if response is not None and now >= self.not_before:
-                yield TriggerEvent(response)
-                return
+        while (response := await self._response()) is None or time.time() < self.not_before:
             until = self.deadline if response is None else self.not_before
-            await asyncio.sleep(min(LOOK_SECONDS, max(until - now, LEAST_SECONDS)))
+            await asyncio.sleep(min(LOOK_SECONDS, max(until - time.time(), LEAST_SECONDS)))
+        yield TriggerEvent(response)
 
     async def _response(self) -> dict[str, Any] | None:
         try:
