@@ -6,9 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
 
+from drs_provider.runtime import hitl
 from drs_provider.sensors.gate import DrsPauseGateSensor
 from drs_provider.sensors.human_gate import MOST_SETTLING_SECONDS, settling_seconds
+from drs_provider.triggers.gate import DrsGateTrigger
 from tests.harness.effects import THE_END
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import plan, recovery_of, two_waves
@@ -121,6 +125,40 @@ def test_trap_41_an_answer_before_the_task_waits_survives_the_task(play: Stage) 
     (response,) = outcome(run)["responses"]
     assert response["comment"] == "the second run's"
     assert run.people.erased == []
+
+
+def test_trap_41_an_answer_is_read_as_soon_as_airflows_api_can_be_asked(
+    play: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 500})
+    outage = [AirflowRuntimeError(refused)] * 3
+
+    def read(ti_id: str) -> Any:
+        if outage:
+            raise outage.pop()
+        return play.read_request(ti_id)
+
+    monkeypatch.setattr(hitl, "get_hitl_detail_content_detail", read)
+    run = gated(play).answer("gate_1", "Approve", early=True)
+    assert run.go() == "success"
+    assert outage == []
+    assert outcome(run)["outcome"] == "approve"
+
+
+def test_trap_41_an_answer_in_time_counts_though_no_triggerer_was_alive_at_the_end_of_the_time(
+    play: Stage,
+) -> None:
+    run = gated(play, on_timeout="reject").answer("gate_1", "Approve", early=True)
+
+    def die_and_return() -> None:
+        stored = run.triggerer.serialized["gate_1"]
+        run.triggerer.cancel("gate_1")
+        run.advance(3 * 3600)
+        run.triggerer.start("gate_1", DrsGateTrigger(**stored))
+
+    run.when("gate_1", "deferred", die_and_return)
+    assert run.go() == "success"
+    assert outcome(run)["outcome"] == "approve"
 
 
 def test_trap_41_the_second_answer_before_the_task_waits_again_is_not_lost(play: Stage) -> None:
