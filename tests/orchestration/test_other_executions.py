@@ -324,6 +324,7 @@ def test_trap_40_a_registration_that_was_deleted_is_made_again_before_the_start(
 def test_trap_40_a_plan_whose_dag_and_runs_are_gone_is_in_nobodys_way(play: Stage) -> None:
     drill = play.plan_run(PLAN, run_id="rehearsal").approve_everything()
     until(drill, "gate_1", "success")
+    drill.triggerer.close()
     play.runs.remove(drill)
     assert list(play.variables) == ["drs_executions_of__drs_small"]
     assert play.drill(OTHER).record["status"] == "COMPLETED"
