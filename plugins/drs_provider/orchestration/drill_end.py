@@ -94,12 +94,13 @@ def drill_end(execution: Execution, ends: Sequence[WaveEnd]) -> DrillEnd:
     launched_in = max((end.result["attempt"] for end in ends if end.result.get("jobs")), default=0)
     if report and report["attempt"] < launched_in:
         report = None  # of an attempt before: it was marked as success, and did not run
+    if report and report["action"] != INCOMPLETE:
+        # A cleanup's last word. A failure beside it is of a try that Airflow had replaced while it still ran.
+        return DrillEnd(report)
     failure = execution.view.pull(keys.CLEANUP_DRILL, keys.FAILURE)
     if failure:
         cause = f"cleanup failed: {failure['message']}"
     if not execution.plan.is_drill:
-        return DrillEnd(report, cause)
-    if report and report["action"] != INCOMPLETE:
         return DrillEnd(report, cause)
     if report:
         return DrillEnd(report, cause or f"cleanup is not complete; left: {left_text(report['left'])}")
