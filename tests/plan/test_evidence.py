@@ -12,6 +12,7 @@ from drs_provider.plan.evidence import (
     CLAIM,
     CLEANUP_REPORT,
     EXECUTION_END,
+    INSTANCES_SEEN,
     FROZEN_PLAN,
     FROZEN_WAVE,
     GATE_ANSWERS,
@@ -159,6 +160,7 @@ def test_purposes_are_a_closed_set():
         CLEANUP_REPORT,
         NOTIFICATIONS,
         EXECUTION_END,
+        INSTANCES_SEEN,
     } == PURPOSES
     with pytest.raises(ValueError, match="unknown purpose"):
         seal(PAYLOAD, key=KEY, purpose="note", binding=BOUND)

@@ -51,7 +51,7 @@ CASES = [
     (PLAN.format(fields="tags: {Backup: yes}"), "as true, not as text", 'put it in quotes: "yes"'),
     (PLAN.format(fields=f"tags: {{Cost: {'x' * 300}}}"), "longer than 256 characters", "shorten it by 44"),
     # other texts
-    (PLAN.format(fields='title: "  "'), "is not one line of text that is not blank", "write some text on one line"),
+    (PLAN.format(fields='title: "  "'), "the text is empty", "write some text on one line"),
     (PLAN.format(fields='title: ""'), "the text is empty", "write some text on one line"),
     (PLAN.format(fields=f"title: {'x' * 251}"), "longer than 250 characters", "shorten it by 1"),
     (role("arn:aws:iam::222233334444:role/DR"), "not its ARN", "of an ARN, the part after `:role/`"),

@@ -77,8 +77,11 @@ class DrsCleanupDrillOperator(BaseOperator):
         longest = MAX_SECONDS + max((wave.timeout_seconds for wave in waves), default=0)
         waited = execution.now() - since
         hopeless = all(target.hopeless for target in unfinished)
+        refused = f"{keys.CLEANUP_REFUSED}_{execution.attempt}"
         if hopeless and any(target.refused for target in unfinished):
-            hopeless = waited > REFUSED_SECONDS
+            hopeless = execution.now() - state.once(refused, now) > REFUSED_SECONDS
+        elif state.get(refused) is not None:
+            state.forget(refused)
         if waited <= longest and not hopeless:
             return pause(self, settings.get_seconds("poll_interval_seconds"))
         self._tell(

@@ -99,8 +99,8 @@ class DrillCleanup:
         told |= state.recorded
         started = {server for wave in waves if owned[wave.number] for server in wave.server_ids}
         doubtful = instance_ids(doubtful_instances(views, own_ids, started))
-        there, unproven = self._there(state, told | doubtful)
-        unproven = unproven or self._find_unlisted(state, launches, views)
+        there, unasked = self._there(state, told | doubtful)
+        unproven = self._find_unlisted(state, launches, views)
         existing = there.keys() | state.unlisted_ids
         self._remember(state, (told & existing) | state.unlisted_ids)
         self._keep(state, {key for key in (mine | told) & there.keys() if may_be_launched_into(there[key])})
@@ -119,12 +119,14 @@ class DrillCleanup:
             },
         )
         state.step = decide(pre_provisioned=state.pre_provisioned)
-        if state.step.terminate and self._terminates:
+        # Without EC2's tags nobody knows which instances existed before.
+        may_terminate = self._terminates and unasked is None
+        if state.step.terminate and may_terminate:
             self._ask_launch_into(state, views)
             state.step = decide(pre_provisioned=state.pre_provisioned, unread=state.unread)
-        if state.step.terminate and self._terminates:
+        if state.step.terminate and may_terminate:
             self._terminate(state)
-        if problem := unproven or unread_log:
+        if problem := unasked or unproven or unread_log:
             raise problem
 
     def _find_unlisted(

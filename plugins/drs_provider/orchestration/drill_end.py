@@ -45,7 +45,11 @@ def kept_reason(execution: Execution) -> str | None:
     sealed = execution.view.pull(keys.HOLD_DRILL, keys.GATE_DECISION)
     held = execution.view.task_states().get(keys.HOLD_DRILL) == "success"
     if held and sealed is not None and execution.plan.hold.on_timeout == "keep":
-        verdict = execution.unseal(sealed, GATE_DECISION, 0)["verdict"]
+        try:
+            verdict = execution.unseal(sealed, GATE_DECISION, 0)["verdict"]
+        except EvidenceError as error:
+            log.warning("The drill's verdict keeps nothing: %s", error)  # finalize ends the run by it
+            return None
         if verdict["timedOut"]:
             return "nobody judged the drill in time, and the plan keeps its instances then"
     return None

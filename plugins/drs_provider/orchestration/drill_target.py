@@ -56,11 +56,13 @@ class TargetState:
     @property
     def hopeless(self) -> bool:
         """Whether looking again will not help unless people act."""
+        step = self.step
+        if step.wait_for or step.unsettled:
+            return False
         if self.problem is not None:
             return not is_transient(self.problem)
-        step = self.step
         unmoved = self.held | instance_ids(step.doubtful) | self.unlisted_ids
-        moving = step.wait_for or step.unsettled or set(step.remaining) - unmoved
+        moving = set(step.remaining) - unmoved
         return not moving and not any(is_transient(error) for error in self.unread.values())
 
     @property

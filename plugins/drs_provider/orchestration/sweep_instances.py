@@ -15,6 +15,7 @@ from drs_provider.orchestration.launched_into import launched_into
 from drs_provider.orchestration.sweep_executions import Executions, KnownExecution
 from drs_provider.orchestration.sweep_scope import SweepScope
 from drs_provider.plan.account import AwsTarget
+from drs_provider.plan.answers import Members
 from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.identity import TAG_EXECUTION_ID, TAG_PLAN_NAME
 from drs_provider.plan.launch_into import may_be_launched_into
@@ -175,7 +176,7 @@ def _instance(
     target: AwsTarget, view: RecoveryInstanceView, job: JobView | None, row: Mapping[str, Any]
 ) -> DrillInstance:
     tags = job.tags if job else {}
-    launched = row.get("LaunchTime")
+    launched = Members(row).moment("LaunchTime")
     return DrillInstance(
         account_id=target.account_id,
         region=target.region,
@@ -183,7 +184,7 @@ def _instance(
         instance_id=view.instance_id,
         source_server_id=view.source_server_id,
         job_id=view.job_id,
-        launched_at=(job.created_at if job else None) or (launched.timestamp() if launched else None),
+        launched_at=(job.created_at if job else None) or launched,
         execution_id=tags.get(TAG_EXECUTION_ID),
         plan_name=tags.get(TAG_PLAN_NAME),
         may_be_launched_into=may_be_launched_into(row),

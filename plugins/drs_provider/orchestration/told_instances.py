@@ -75,8 +75,10 @@ def require_servers(wave: FrozenWave, owned: Iterable[OwnedJob]) -> None:
     jobs = [own.job for own in owned]
     named = {server for job in jobs for server in job.server_ids}
     for job in jobs:
-        if job.unnamed and set(wave.server_ids) - named:
+        # A running job that names none yet is waited for; a COMPLETED one would be passed over.
+        hides = job.unnamed or (job.completed and not job.servers)
+        if hides and set(wave.server_ids) - named:
             raise DrsIncompleteAnswerError(
-                f"DescribeJobs lists {len(job.unnamed)} servers of {job.job_id}, a job of this execution, without "
-                f"sourceServerID: which servers of wave {wave.number} ({wave.name}) it holds is not known"
+                f"DescribeJobs lists {len(job.unnamed) or 'its'} servers of {job.job_id}, a job of this execution, "
+                f"without sourceServerID: which servers of wave {wave.number} ({wave.name}) it holds is not known"
             )

@@ -168,8 +168,7 @@ def _end(
     quiet: bool = False,
 ) -> WaveEnd:
     result: dict[str, Any] = {"waveNumber": wave.number, "attempt": execution.attempt}
-    began = states.get(start_task_id(wave)) not in NOT_BEGUN
-    started = _started(execution, wave) if began else None
+    started = _started(execution, wave) if _began(execution, wave, states) else None
     if started:
         result |= _what_runs(execution, wave, status, started)
     result["status"] = status.value
@@ -186,6 +185,17 @@ def _with_running_jobs(error: str, started: Mapping[str, Any] | None, result: Ma
     # A job that DRS does not show yet, or that cannot be read now, runs as far as anybody knows.
     running = [job["jobId"] for job in (started or {}).get("jobs", []) if job["jobId"] not in ended]
     return f"{error}; DRS jobs cannot be cancelled, still running: {named(running)}" if running else error
+
+
+def _began(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> bool:
+    """Whether this attempt's start may have called StartRecovery."""
+    if states.get(start_task_id(wave)) not in NOT_BEGUN:
+        return True
+    # Marking a run as failed skips a task that waits for its retry, whatever its earlier tries have done.
+    try:
+        return any(intent.attempt == execution.attempt for intent in published_intents(execution, wave))
+    except EvidenceError:
+        return True
 
 
 def _started(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:

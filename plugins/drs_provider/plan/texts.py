@@ -98,15 +98,21 @@ def comparable(text: str) -> str:
 
 
 def grouped(causes: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Return cause → names, with causes that differ only in the IDs that they name as one.
+    """Return cause → names, with causes that differ only in the IDs that they name as one, without these IDs.
 
     :param causes: name and cause, in the order in which they are to be shown
     """
-    found: dict[str, tuple[str, list[str]]] = {}
+    found: dict[str, list[tuple[str, str]]] = {}
     for name, text in causes:
         short = cause(text)
-        found.setdefault(comparable(short), (short, []))[1].append(name)
-    return {short: names for short, names in found.values()}
+        found.setdefault(comparable(short), []).append((name, short))
+    return {_shared([text for _, text in rows]): [name for name, _ in rows] for rows in found.values()}
+
+
+def _shared(texts: Sequence[str]) -> str:
+    """Return what texts of one form have in common: one server's IDs must not be read as those of all."""
+    ids = iter(zip(*(_IDS.findall(text) for text in texts), strict=True))
+    return _IDS.sub(lambda found: found[0] if len(set(next(ids))) == 1 else "…", texts[0])
 
 
 def told_causes(what: str, causes: Iterable[tuple[str, str]]) -> list[str]:
