@@ -115,7 +115,10 @@ def test_initial_record_keeps_a_wave_of_which_only_the_header_is_left() -> None:
     plan = frozen_plan([frozen_wave(1, 1), frozen_wave(2, 1)])
     record = initial_record(plan, [], attempt=1, expected_duration_seconds=1, now=T0)
     assert record["totalWaves"] == 2
-    assert [(wave["waveNumber"], wave["status"]) for wave in record["waves"]] == [(1, "PENDING"), (2, "PENDING")]
+    assert [(wave["waveNumber"], wave["status"]) for wave in record["waves"]] == [
+        (1, "PENDING"),
+        (2, "PENDING"),
+    ]
 
 
 def test_server_row_follows_a_launch() -> None:
