@@ -160,6 +160,26 @@ def test_trap_41_an_answer_in_time_counts_though_no_triggerer_was_alive_at_the_e
     assert outcome(run)["outcome"] == "approve"
 
 
+@pytest.mark.parametrize("others", ["Approve", "Reject", None])
+def test_trap_41_the_event_of_another_gates_trigger_decides_nothing(play: Stage, others: str | None) -> None:
+    """Seen on SQLite, which gives the id of a deleted trigger to the next one."""
+    user = {"id": "dr-approver-1", "name": "dr-approver-1"} if others else None
+    event = {
+        "chosen_options": [others or "Reject"],
+        "params_input": {},
+        "responded_at": "2027-01-15T09:30:00+00:00",
+        "responded_by_user": user,
+        "timedout": user is None,
+        "ti_id": str(uuid4()),
+    }
+    run = gated(play).answer("gate_1", "Skip wave")
+    run.when("gate_1", "deferred", lambda: run._wake("gate_1", event))
+    run.go()
+    assert [row["decision"] for row in outcome(run)["responses"]] == ["Skip wave"]
+    assert run.people.erased == []
+    assert gate_states(run).count("deferred") == 2
+
+
 def test_trap_41_the_second_answer_before_the_task_waits_again_is_not_lost(play: Stage) -> None:
     """The first one, which the trigger would read at once, is gone by then."""
     run = gated(play, two_people="always").answer("gate_1", "Approve", early=True)

@@ -104,7 +104,7 @@ def read_answer(event: Mapping[str, Any]) -> Answer | None:
 
     :raises ValueError: if the event is no answer
     """
-    if event == UNASKED:
+    if event.get("unasked"):
         return None
     options = event.get("chosen_options") or []
     user = event.get("responded_by_user") or {}

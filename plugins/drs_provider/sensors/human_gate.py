@@ -147,6 +147,10 @@ class HumanGateSensor(BaseSensorOperator):
         execution = Execution.open(context)
         request = self.request(execution)
         answers = self._stored(execution, attempt)
+        own = str(execution.context["ti"].id)
+        # SQLite reuses ids: a trigger that lives on after its row may wake another gate (seen in Airflow 3.3).
+        if event.get("ti_id", own) != own:
+            return self._wait(execution, request, answers)
         if hitl.timed_out(event):
             return self._expire(execution, request, answers)
         if answer := hitl.read_answer(event):

@@ -56,7 +56,7 @@ class DrsGateTrigger(BaseTrigger):
         while (response := await self._response()) is None or time.time() < self.not_before:
             until = self.deadline if response is None else self.not_before
             await asyncio.sleep(min(LOOK_SECONDS, max(until - time.time(), LEAST_SECONDS)))
-        yield TriggerEvent(response)
+        yield TriggerEvent({**response, "ti_id": self.ti_id})
 
     async def _response(self) -> dict[str, Any] | None:
         try:
