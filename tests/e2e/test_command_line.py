@@ -101,7 +101,7 @@ def test_a_drill_from_preflight_to_report(drs: CommandLine) -> None:
 
     report = drs("report", "CLI-1", user="dr-viewer")
     assert report.returncode == ExitCode.OK
-    assert "the same as file://" in report.stderr
+    assert "the same as the stored report file://" in report.stderr
     content = json.loads(report.stdout)
     assert content["record"]["ticket"] == "CLI-1"
     assert content["verdict"]["notes"] == "pages open"
