@@ -8,6 +8,7 @@ from typing import Any
 
 from chaos.facts import Attempt, RunFacts, Violation, World, violation
 from chaos.truth import MET, NOT_MET, NOT_STARTED, Expected, expected, latest_parts
+from drs_provider.plan.texts import named
 
 Found = Iterator[Violation]
 _CUT = "… [cut]"
@@ -131,7 +132,7 @@ def history_equals_record(runs: Sequence[RunFacts], world: World) -> Found:
             continue
         differing = _differences(_plain(last.record), _plain(run.stored))
         if differing:
-            yield violation(run, history_equals_record, f"differs in {'; '.join(differing[:5])}")
+            yield violation(run, history_equals_record, f"differs in {named(differing, 5, between='; ')}")
 
 
 def _plain(record: Mapping[str, Any]) -> Any:

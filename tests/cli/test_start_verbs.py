@@ -235,7 +235,7 @@ class TestPreflight:
         done = self.done(airflow, drs, report)
         assert done.code == ExitCode.WARNINGS
         assert "[red]late[/red]" in done.out
-        assert "db-4 P1D, and 2 more" in done.out
+        assert "db-4 P1D and 2 more" in done.out
 
     def test_what_stops_an_execution(self, airflow, drs):
         blocking = FINDING | {"severity": "BLOCK"}

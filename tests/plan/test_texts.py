@@ -66,3 +66,7 @@ def test_names_of_places_and_types_are_no_ids():
 def test_the_first_names_and_a_count():
     assert named(["a", "b"]) == "a, b"
     assert named([str(n) for n in range(12)]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
+    assert named([str(n) for n in range(10)]).endswith(", 8, 9")
+    assert named(["a", "b", "c"], 2, between="; ") == "a; b and 1 more"
+    assert named(["a", "b", "c"], 2, total=7) == "a, b and 5 more"
+    assert named(["a", "b"], 2, total=2) == "a, b"

@@ -19,6 +19,7 @@ from drs_provider.cli.login import login_of
 from drs_provider.cli.output import Output
 from drs_provider.cli.texts import command, one_line, utc
 from drs_provider.plan.identity import dag_id_of
+from drs_provider.plan.texts import named
 
 _FINDING_COLUMNS = {
     "severity": "severity",
@@ -212,9 +213,8 @@ def tell_findings(plan: str, execution: Execution, report: Mapping[str, Any], ou
 
 
 def _servers(finding: Mapping[str, Any]) -> str:
-    named = [
+    names = [
         one_line(f"{server.get('serverName') or server['sourceServerId']} {server.get('detail', '')}".strip())
         for server in finding["servers"][:_NAMED_SERVERS]
     ]
-    more = finding["serverCount"] - len(named)
-    return ", ".join([*named, *([f"and {more} more"] if more > 0 else [])])
+    return named(names, _NAMED_SERVERS, total=finding["serverCount"])

@@ -8,13 +8,13 @@ from typing import Any
 
 from drs_provider.plan.frozen import FrozenPlan, FrozenWave
 from drs_provider.plan.states import ExecutionType
+from drs_provider.plan.texts import named
 
 #: What cleanup and everything that is not bounded by the plan may take on top.
 MARGIN_SECONDS = 4 * 3600
 
 #: The first task of an execution is at work: it may still be refused itself.
 PREPARING = "preparing"
-MAX_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,7 @@ class Conflict:
 
     def what(self) -> str:
         """Tell which execution is in the way, and with which servers."""
-        more = f" and {len(self.names) - MAX_NAMES} more" if len(self.names) > MAX_NAMES else ""
-        return f"{self.claim.name} {self._state()}{', '.join(self.names[:MAX_NAMES])}{more}"
+        return f"{self.claim.name} {self._state()}{named(self.names)}"
 
     def _state(self) -> str:
         if self.doing == PREPARING:

@@ -12,11 +12,11 @@ from drs_provider.plan.queueing import job_owner
 from drs_provider.plan.record_merge import recovered
 from drs_provider.plan.server_verdict import ServerVerdict, WaveRules
 from drs_provider.plan.states import WaveStatus
+from drs_provider.plan.texts import named
 from drs_provider.plan.verdict import failure_reasons
 
 NOT_VERIFIED = "not verified"
 PASSED = "passed"
-MOST_TOLD = 10
 
 
 def instance_of(row: Mapping[str, Any]) -> str | None:
@@ -112,7 +112,6 @@ def without_ground(verdict: Mapping[str, Any], told: Sequence[str]) -> dict[str,
     """
     if not told or verdict.get("result") != PASSED:
         return dict(verdict)
-    more = f", and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
     notes = f"; notes: {verdict['notes']}" if verdict.get("notes") else ""
-    why = f"{'; '.join(told[:MOST_TOLD])}{more}. The answer was {PASSED}{notes}"
+    why = f"{named(told, between='; ')}. The answer was {PASSED}{notes}"
     return {**verdict, "result": NOT_VERIFIED, "notes": why}

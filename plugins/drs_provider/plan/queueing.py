@@ -16,6 +16,7 @@ from drs_provider.plan.drs_model import JobView
 from drs_provider.plan.identity import TAG_EXECUTION_ID, TAG_EXECUTION_TYPE, TAG_PLAN_NAME
 from drs_provider.plan.reconcile import API_MAX_SERVERS, Quotas, QuotaUsage
 from drs_provider.plan.states import ExecutionType
+from drs_provider.plan.texts import named
 
 MAX_JOBS_NAMED = 3
 MAX_HOLDERS_NAMED = 5
@@ -125,7 +126,5 @@ def holders_text(jobs: Iterable[JobView]) -> str:
 
 def _holder(owner: str, jobs: Sequence[JobView]) -> str:
     ids = sorted(job.job_id for job in jobs)
-    named = ", ".join(ids[:MAX_JOBS_NAMED])
-    more = f" and {len(ids) - MAX_JOBS_NAMED} more" if len(ids) > MAX_JOBS_NAMED else ""
     servers = sum(job.server_count for job in jobs)
-    return f"{owner}: {len(ids)} jobs with {servers} servers ({named}{more})"
+    return f"{owner}: {len(ids)} jobs with {servers} servers ({named(ids, MAX_JOBS_NAMED)})"

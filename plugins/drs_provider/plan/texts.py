@@ -86,10 +86,16 @@ def hides(text: str) -> bool:
     return cause(text) != text
 
 
-def named(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
-    """Return the first names, and how many there are more: ``a, b and 3 more``."""
-    more = len(names) - shown
-    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+def named(
+    names: Sequence[object], shown: int = NAMES_SHOWN, *, total: int | None = None, between: str = ", "
+) -> str:
+    """Return the first names, and how many there are more: ``a, b and 3 more``.
+
+    :param total: how many there are, where ``names`` are cut already; None: as many as ``names``
+    """
+    first = [str(name) for name in names[:shown]]
+    more = (len(names) if total is None else total) - len(first)
+    return between.join(first) + (f" and {more} more" if more > 0 else "")
 
 
 def comparable(text: str) -> str:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from drs_provider.plan.drs_time import format_time
-from drs_provider.plan.texts import cause
+from drs_provider.plan.texts import cause, named
 
 # Kept well under Airflow's and DynamoDB's limits, which the report shares with other content.
 MAX_REPORT_BYTES = 100_000
@@ -114,7 +114,7 @@ class Finding:
         note = " (overridden)" if self.overridden else ""
         lines = [f"{self.severity.value}{note} [{self.code}] {self.subject}: {self.message}"]
         if self.servers:
-            lines.append(f"    Servers: {_names(self.servers, max_servers)}")
+            lines.append(f"    Servers: {named(self.servers, max_servers)}")
         if self.remedy:
             lines.append(f"    Remedy: {self.remedy}")
         return "\n".join(lines)
@@ -273,12 +273,6 @@ def _merged(findings: Iterable[Finding]) -> Iterator[Finding]:
             servers[replace(server, detail=cause(server.detail, _MAX_DETAIL))] = None
     for finding, servers in groups.items():
         yield replace(finding, servers=tuple(servers))
-
-
-def _names(servers: tuple[ServerRef, ...], shown: int) -> str:
-    more = len(servers) - shown
-    names = ", ".join(str(server) for server in servers[:shown])
-    return f"{names} and {more} more" if more > 0 else names
 
 
 def _size(data: dict[str, Any]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from drs_provider.exceptions import DrsAccessDeniedError
 from drs_provider.hooks.iam_api import NoPrincipalError, Right, RightsQuestion
+from drs_provider.plan.texts import named
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.rights import questions
 from drs_provider.preflight.scope import TargetScope
@@ -90,9 +91,7 @@ def _uncertain(scope: TargetScope, denied: list[Right]) -> Finding:
 
 
 def _told(rights_: Iterable[Right]) -> str:
-    names = list(dict.fromkeys(_name(right) for right in rights_))
-    more = len(names) - _MAX_ACTIONS
-    return ", ".join(names[:_MAX_ACTIONS]) + (f" and {more} more" if more > 0 else "")
+    return named(list(dict.fromkeys(_name(right) for right in rights_)), _MAX_ACTIONS)
 
 
 def _name(right: Right) -> str:
