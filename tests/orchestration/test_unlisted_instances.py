@@ -14,8 +14,8 @@ from tests.harness.plans import WIKI, plan, recovery_of
 from tests.harness.stage import ACCOUNT, REGION, Stage
 from tests.harness.worlds import NETWORK, world
 from tests.operators.test_degraded import SENT, notification
+from tests.orchestration.test_drill_cleanup import deny
 from tests.orchestration.test_pre_provisioned import tag
-from tests.orchestration.test_review_cleanup import deny
 
 CLEANUP = keys.CLEANUP_DRILL
 HOLD = keys.HOLD_DRILL

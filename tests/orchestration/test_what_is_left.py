@@ -12,8 +12,8 @@ from tests.harness.plans import WIKI, plan
 from tests.harness.stage import Stage
 from tests.harness.worlds import world
 from tests.operators.test_degraded import SENT, notification
+from tests.orchestration.test_drill_cleanup import deny
 from tests.orchestration.test_pre_provisioned import instance_of, set_into, unreadable
-from tests.orchestration.test_review_cleanup import deny
 
 CLEANUP = keys.CLEANUP_DRILL
 HOLD = keys.HOLD_DRILL
