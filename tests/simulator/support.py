@@ -5,12 +5,23 @@ from contextlib import contextmanager
 import pytest
 from botocore.exceptions import ClientError
 
+from drs_provider.simulator.validation import check_job_log
+
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
 DB_1, DB_2 = "s-1111111111111111a", "s-1111111111111111b"
 APP_1, APP_2, JOB_1 = "s-2222222222222222a", "s-2222222222222222b", "s-2222222222222222c"
 WEB_1, WEB_2, WEB_3 = "s-3333333333333333a", "s-3333333333333333b", "s-3333333333333333c"
 WIKI_1, WIKI_2 = "s-4444444444444444a", "s-4444444444444444b"
+
+
+def one_server(**server):
+    return {
+        "accounts": {ACCOUNT: {"regions": {REGION: {"servers": ["all"]}}, "deny": server.pop("deny", [])}},
+        "servers": {"all": [{"id": DB_1, "name": "db", **server}]},
+        "profile": "quick",
+        "post_launch_in_job": True,
+    }
 
 
 def start(drs, *server_ids, drill=True, **options):
@@ -38,6 +49,16 @@ def instance_of(drs, job, server_id):
     return instance_id
 
 
+def finished(sim, drs, *server_ids, **options):
+    job = start(drs, *server_ids, **options)
+    sim.finish()
+    done = job_of(drs, job["jobID"])
+    assert done["status"] == "COMPLETED"
+    items = everything(drs, "describe_job_log_items", jobID=job["jobID"])
+    assert [str(v) for v in check_job_log(done, items)] == []
+    return done
+
+
 def everything(drs, operation, key="items", **params):
     return [item for page in drs.get_paginator(operation).paginate(**params) for item in page[key]]
 
@@ -54,6 +75,10 @@ def events_of(drs, job_id, server_id=None):
 def server_of(drs, server_id):
     (server,) = drs.describe_source_servers(filters={"sourceServerIDs": [server_id]})["items"]
     return server
+
+
+def disk_sizes(row):
+    return [disk["totalStorageBytes"] for disk in row["dataReplicationInfo"]["replicatedDisks"]]
 
 
 def instances_of(ec2, *instance_ids):
