@@ -113,21 +113,62 @@ def test_an_instance_that_drs_does_not_list_yet_is_waited_for(
     assert run.record["cleanup"]["terminated"] == sorted(play.instances())
 
 
-def test_an_instance_that_people_took_out_of_drs_is_told_as_left(play: Stage) -> None:
+def take_out_of_drs(play: Stage, instance: str) -> None:
+    drs = play.simulator.client()
+    drs.disconnect_recovery_instance(recoveryInstanceID=instance)
+    drs.delete_recovery_instance(recoveryInstanceID=instance)
+
+
+@pytest.mark.parametrize("by", ["cleanup", "finalize"])
+def test_trap_08_what_people_took_out_of_drs_is_left_named_and_not_waited_for(play: Stage, by: str) -> None:
     """DRS does not list it any more, and cannot terminate it: only the job's log tells of it."""
-    run = play.plan_run(plan()).approve_everything()
-    drs, kept = play.simulator.client(), []
+    run = play.plan_run(plan(), step_seconds=60).approve_everything()
+    kept: list[str] = []
+    begun: list[float] = []
 
     def take_out() -> None:
         kept.append(min(play.instances()))
-        drs.disconnect_recovery_instance(recoveryInstanceID=kept[0])
-        drs.delete_recovery_instance(recoveryInstanceID=kept[0])
+        take_out_of_drs(play, kept[0])
+        begun.append(play.now())
 
     run.when("hold_drill", "success", take_out)
+    if by == "finalize":
+        run.when("cleanup_drill", "deferred", lambda: run.mark_success("cleanup_drill"), after_steps=8)
     assert run.go() == "failed"
-    assert play.instances()[kept[0]] == "running"
-    assert run.record["cleanup"]["remaining"] == kept
-    assert kept[0] in run.failure("cleanup_drill")
+    assert play.instances().pop(kept[0]) == "running"
+    assert sorted(play.instances().values()) == ["running", "terminated"]
+    (row,) = run.stored["cleanup"]["left"]
+    assert row["instances"] == kept
+    texts = [row["why"], run.stored["errorMessage"]]
+    if by == "cleanup":
+        assert run.record["cleanup"]["remaining"] == kept
+        assert 300 < play.now() - begun[0] < 3600
+        texts.append(run.failure("cleanup_drill"))
+    for text in texts:
+        assert f"DRS does not list them as the drill's: {kept[0]};" in text
+        assert "terminate them in EC2 by hand" in text
+    assert play.simulator.calls("TerminateInstances", service="ec2") == []
+    play.simulator.client("ec2").terminate_instances(InstanceIds=kept)
+    run.clear("cleanup_drill")
+    assert run.go() == "success"
+    assert run.record["status"] == "COMPLETED"
+
+
+def test_what_drs_lists_again_within_the_settling_time_is_terminated(
+    play: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = play.plan_run(plan(), step_seconds=60).approve_everything()
+    listed, hidden_until = DrsApi.recovery_instances, []
+
+    def late(api: DrsApi, *args: Any, **kwargs: Any) -> Any:
+        if run.running == "cleanup_drill" and play.now() < (hidden_until or [play.now() + 280])[0]:
+            hidden_until[:] = hidden_until or [play.now() + 280]
+            return []
+        return listed(api, *args, **kwargs)
+
+    monkeypatch.setattr(DrsApi, "recovery_instances", late)
+    assert run.go() == "success"
+    assert terminated(play)
 
 
 def test_a_log_that_cannot_be_read_keeps_no_instance_alive(play: Stage) -> None:

@@ -78,6 +78,23 @@ def test_ec2_has_the_last_word() -> None:
     assert step(instances=[], existing_instance_ids=set()).done
 
 
+def test_trap_08_what_drs_does_not_list_as_the_drills_is_told_apart() -> None:
+    assert step().unlisted == ()
+    assert step(instances=[]).unlisted == ("i-s-1",)
+    assert step(instances=[instance("s-1", is_drill=False)]).unlisted == ("i-s-1",)
+    assert step(instances=[], pre_provisioned=["i-s-1"]).unlisted == ()
+    assert step(instances=[instance("s-1", state="TERMINATED")]).unlisted == (), "EC2 follows"
+    terminating = JobView.from_api(
+        {
+            "jobID": "drsjob-2",
+            "type": "TERMINATE",
+            "status": "STARTED",
+            "participatingServers": [{"recoveryInstanceID": "i-s-1"}],
+        }
+    )
+    assert step(instances=[], jobs=[terminating]).unlisted == (), "a job is at work on it"
+
+
 SERVERS = st.sampled_from(["s-1", "s-2", "s-3"])
 INSTANCES = st.lists(
     st.builds(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 #: A terminate job takes minutes. A job that still launches may first use up its wave's time.
 MAX_SECONDS = 2 * 3600
 #: For so long a refusal is looked at again: rights and connections are edited while drills run, and IAM takes a while.
+#: So is an instance that DRS does not list: it may do so yet.
 REFUSED_SECONDS = 300
 
 

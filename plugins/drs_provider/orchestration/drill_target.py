@@ -61,14 +61,19 @@ class TargetState:
             return False
         if self.problem is not None:
             return not is_transient(self.problem)
-        unmoved = self.held | instance_ids(step.doubtful) | self.unlisted_ids
+        unmoved = self.held | instance_ids(step.doubtful) | self.unlisted_ids | set(step.unlisted)
         moving = set(step.remaining) - unmoved
         return not moving and not any(is_transient(error) for error in self.unread.values())
 
     @property
     def refused(self) -> bool:
-        """Whether an error keeps the step from being taken; it may be one that people are about to correct."""
-        return self.problem is not None or bool(self.unread)
+        """Whether what is in the way may yet go by itself, or by what people are about to correct."""
+        return self.problem is not None or bool(self.unread) or bool(self.taken_out)
+
+    @property
+    def taken_out(self) -> list[str]:
+        """Instances that EC2 has and that DRS does not list as the drill's: it cannot terminate them."""
+        return sorted(set(self.step.unlisted) - self.unlisted_ids)
 
     @property
     def instances_left(self) -> list[str]:
@@ -90,7 +95,8 @@ class TargetState:
 
     def left(self) -> str:
         """Describe what is left, or may be left."""
-        others = [item for item in self.instances_left if item not in {*self.step.kept, *self.unlisted_ids}]
+        told = {*self.step.kept, *self.unlisted_ids, *self.taken_out}
+        others = [item for item in self.instances_left if item not in told]
         parts = [f"instances {named(others)}"] if others else []
         what = "; ".join([*parts, *self._causes()]) or "instances whose termination is not proven"
         return f"account {self.target.account_id}, Region {self.target.region}: {what}"
@@ -115,6 +121,10 @@ class TargetState:
             if self.unread
             else "",
             unlisted_text(self.unlisted) if self.unlisted else "",
+            f"in EC2, but DRS does not list them as the drill's: {named(self.taken_out)}; people may have taken them "
+            "out of DRS, and only what it lists is terminated here: terminate them in EC2 by hand"
+            if self.taken_out
+            else "",
             *self.unproven,
             cause(str(self.problem)) if self.problem else "",
         ]

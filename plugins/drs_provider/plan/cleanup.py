@@ -52,6 +52,7 @@ class CleanupStep:
     :param remaining: EC2 instances of the drill that are not gone yet
     :param kept: pre-provisioned EC2 instances that DRS still lists as the drill's: only people may end that
     :param doubtful: instances that may be the drill's, but lack what proves it: only people may end them
+    :param unlisted: those of the remaining that DRS does not list as the drill's, though no job is at work on them
     """
 
     wait_for: tuple[str, ...] = ()
@@ -60,6 +61,7 @@ class CleanupStep:
     remaining: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     doubtful: tuple[RecoveryInstanceView, ...] = ()
+    unlisted: tuple[str, ...] = ()
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -75,7 +77,7 @@ class CleanupStep:
 
 def next_step(
     *,
-    instances: Iterable[RecoveryInstanceView],
+    instances: Collection[RecoveryInstanceView],
     own_job_ids: Collection[str],
     jobs: Iterable[JobView],
     known_instance_ids: Collection[str],
@@ -119,6 +121,9 @@ def next_step(
         if (not view.instance_id or view.instance_id in existing) and view.instance_id not in before
     )
     listed, unproven = instance_ids(mine), instance_ids(doubtful)
+    remaining = ((listed | unproven | set(known_instance_ids)) - before) & existing
+    # DRS may be ahead of EC2: what it says is gone is on its way.
+    ending = busy | instance_ids(view for view in instances if not view.exists)
     return CleanupStep(
         wait_for=tuple(launching),
         unsettled=tuple(sorted(unsettled)),
@@ -126,8 +131,9 @@ def next_step(
         terminate=()
         if launching or unsettled
         else tuple(sorted(view.recovery_instance_id for view in terminate)),
-        remaining=tuple(sorted(((listed | unproven | set(known_instance_ids)) - before) & existing)),
+        remaining=tuple(sorted(remaining)),
         # Taken out of DRS by people, it is an instance like any other again.
         kept=tuple(sorted(listed & before & existing)),
         doubtful=doubtful,
+        unlisted=tuple(sorted(remaining - listed - unproven - ending)),
     )
