@@ -148,7 +148,7 @@ def test_a_component_that_ended_by_itself_is_told_and_counted(tmp_path: Path) ->
 
     assert dict(components.deaths) == {"brief": 1}
     assert "brief ended by itself with exit code 3" in said[0]
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="brief"):
         stack.processes.exit_code("brief")
     stack.stop()
 

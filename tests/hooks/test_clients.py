@@ -227,7 +227,7 @@ def test_forked_process_makes_its_own_clients(own):
 
 
 def test_trap_28_clients_cannot_be_serialized(own_clients):
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="cannot pickle"):
         pickle.dumps(own_clients)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from drs_provider import keys
-from drs_provider.hooks.ec2_api import Ec2Api
+from drs_provider.plan.unlisted import JOB_TAG
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI, plan, recovery_of
 from tests.harness.stage import ACCOUNT, REGION, Stage
@@ -106,11 +107,17 @@ def test_trap_08_finalize_looks_itself_if_the_cleanup_did_not_run(play: Stage) -
     assert REMEDY in run.stored["errorMessage"]
 
 
+def deny_by_job(play: Stage) -> None:
+    """Refuse only what asks EC2 for the instances of jobs."""
+    deny(play, "DescribeInstances", service="ec2", containing=quote(f"tag:{JOB_TAG}"))
+
+
 def test_what_ec2_cannot_tell_is_not_taken_for_nothing(play: Stage) -> None:
     run = drill(play, OPTIONAL)
-    run.when(HOLD, "success", lambda: deny(play, "DescribeInstances", service="ec2"))
+    run.when(HOLD, "success", lambda: deny_by_job(play))
     run.when(CLEANUP, "failed", play.simulator.clear_faults)
     assert run.go() == "failed"
+    assert sorted(play.instances().values()) == ["running", "terminated"]
     assert run.stored["cleanup"]["action"] == "incomplete"
     assert "DescribeInstances" in run.stored["errorMessage"]
 
@@ -159,15 +166,12 @@ def test_trap_39_an_instance_that_existed_before_is_not_named_as_the_drills(
 
 
 @pytest.mark.drs_scenario(world())
-def test_a_drill_whose_servers_were_all_launched_does_not_ask(
-    play: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-    ask = Ec2Api.instances_of_jobs
-    monkeypatch.setattr(Ec2Api, "instances_of_jobs", lambda ec2, jobs: asked.append(jobs) or ask(ec2, jobs))
+def test_a_drill_whose_servers_were_all_launched_does_not_ask(play: Stage) -> None:
+    deny_by_job(play)
     run = play.drill(plan())
+    assert run.record["status"] == "COMPLETED"
+    assert run.stored["cleanup"]["action"] == "terminated"
     assert "left" not in run.stored["cleanup"]
-    assert asked == []
 
 
 @pytest.mark.drs_scenario(denied("ec2:RunInstances"))

@@ -174,7 +174,7 @@ def test_sealing_takes_a_copy():
 
 
 def test_a_payload_that_is_not_plain_is_refused():
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="set is not JSON serializable"):
         sealed({"servers": {1, 2}})
 
 

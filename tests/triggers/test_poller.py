@@ -236,7 +236,7 @@ async def test_error_in_one_consumer_leaves_the_others_alone(drs, opened):
                 raise KeyError("a mistake of the consumer")
 
     async with watch_jobs(TARGET, ["job-a"], settings=QUICK) as watch:
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError, match="a mistake of the consumer"):
             await soon(broken())
         assert (await soon(anext(watch))).missing == frozenset()
 

@@ -47,9 +47,15 @@ def test_rules_can_be_removed_one_by_one_and_all():
 
 
 @pytest.mark.parametrize(
-    "rule",
-    [{"kind": "delay"}, {"kind": "explode"}, {"probability": 0}, {"times": 0}, {"colour": "red"}],
+    ("rule", "said"),
+    [
+        ({"kind": "delay"}, "needs delay_seconds"),
+        ({"kind": "explode"}, "should be 'error', 'raw'"),
+        ({"probability": 0}, "greater than 0"),
+        ({"times": 0}, "greater than or equal to 1"),
+        ({"colour": "red"}, "Extra inputs"),
+    ],
 )
-def test_a_rule_that_means_nothing_is_refused(rule):
-    with pytest.raises(ValidationError):
+def test_a_rule_that_means_nothing_is_refused(rule, said):
+    with pytest.raises(ValidationError, match=said):
         FaultSpec(**rule)
