@@ -162,6 +162,54 @@ def test_trap_37_what_the_cleanup_saw_cannot_be_forged(play: Stage) -> None:
     assert run.outline().status == "FAILED"
 
 
+def spoil(run: PlanRun, task_id: str, key: str) -> None:
+    run.xcoms.set(task_id, key, {**run.xcom(task_id, key), "forged": True})
+
+
+def test_trap_37_what_the_cleanup_saw_is_no_ground_once_it_was_changed(play: Stage) -> None:
+    """The drill's own cleanup terminated the instances: nobody says that it was done from outside."""
+    run = drilled(play)
+    run.when(keys.CLEANUP_DRILL, "success", lambda: spoil(run, keys.PREPARE, keys.INSTANCES_SEEN))
+    assert run.go() == "failed"
+    assert run.outline().status == "FAILED"
+    for record in (run.record, run.stored):
+        assert "from outside" not in str(record)
+        assert "evidence 'instances_seen' does not verify" in record["errorMessage"]
+        assert record["verdict"]["result"] == "not verified"
+        assert "instances_seen" in record["verdict"]["notes"]
+    for server in WIKI:
+        assert (
+            f"{instance(run, server)} was there when the cleanup began is not known"
+            in row(run, server)["error"]
+        )
+    assert play.events("instancesLost") == []
+
+
+def test_trap_37_a_changed_report_of_the_cleanup_takes_nothing_from_what_it_saw(play: Stage) -> None:
+    run = drilled(play)
+    run.when(keys.CLEANUP_DRILL, "success", lambda: spoil(run, keys.CLEANUP_DRILL, keys.CLEANUP))
+    assert run.go() == "failed"
+    assert run.outline().waves == {"everything": "COMPLETED"}
+    assert "from outside" not in str(run.record)
+    assert "evidence 'cleanup_report' does not verify" in run.outline().error
+
+
+@pytest.mark.parametrize("intact", [True, False])
+def test_without_what_it_saw_the_cleanups_report_tells_what_was_there(play: Stage, intact: bool) -> None:
+    """Of a cleanup that an earlier version began."""
+    run = drilled(play)
+
+    def forget() -> None:
+        run.xcoms.set(keys.PREPARE, keys.INSTANCES_SEEN, None)
+        if not intact:
+            spoil(run, keys.CLEANUP_DRILL, keys.CLEANUP)
+
+    run.when(keys.CLEANUP_DRILL, "success", forget)
+    assert run.go() == ("success" if intact else "failed")
+    assert "from outside" not in str(run.record)
+    assert run.outline().status == ("COMPLETED" if intact else "FAILED")
+
+
 def test_an_ec2_that_cannot_answer_is_flagged_and_nothing_is_invented(
     play: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

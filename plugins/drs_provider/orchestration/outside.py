@@ -40,12 +40,14 @@ class Seen:
     :param lost: those that do not -> what became of them
     :param unchecked: those that could not be asked for
     :param problem: the last error
+    :param unproven: why it is not known what was there when the cleanup began: who ended what is gone cannot be told
     """
 
     there: set[str] = field(default_factory=set)
     lost: dict[str, str] = field(default_factory=dict)
     unchecked: set[str] = field(default_factory=set)
     problem: Exception | None = None
+    unproven: EvidenceError | None = None
 
     def covers(self, instance_id: str) -> bool:
         """Whether the instance was looked for."""
@@ -69,7 +71,7 @@ def look(execution: Execution, judged: Iterable[Judged], *, known: Seen | None =
             since[wave.target] = min(began, since.get(wave.target, began))
     for target, rows in places.items():
         _look_at(execution, target, rows, seen, since=since[target])
-    if seen.lost and places:
+    if seen.lost and places and seen.unproven is None:
         execution.emit(Event.INSTANCES_LOST, instances=dict(sorted(seen.lost.items())))
     return seen
 
@@ -92,7 +94,10 @@ def _look_at(
         return
     gone = [key for key in by_id if key not in found or not instance_exists(found[key])]
     seen.there |= by_id.keys() - set(gone)
-    if gone:
+    if seen.unproven is not None:
+        why = f"was there when the cleanup began is not known: {seen.unproven}"
+        seen.lost |= {key: cause(f"whether its instance {key} {why}") for key in gone}
+    elif gone:
         jobs = _jobs(execution, target, since)
         seen.lost |= {key: cause(loss(by_id[key], jobs, end_reason(found.get(key, {})))) for key in gone}
 
@@ -141,7 +146,7 @@ def see_before_cleanup(execution: Execution, *, patient: bool) -> bool:
     try:
         stored = told_before_cleanup(execution)
     except EvidenceError as error:
-        log.warning("%s", error)  # left as it is: `finalize` names it
+        log.warning("%s", error)  # left as it is: `finalize` names it with every instance that is gone then
         return True
     before = stored.told() if stored else None
     seen = look(execution, judged_waves(execution), known=stored)
@@ -179,13 +184,17 @@ def with_outside_changes(
 
 
 def _known_at_the_end(execution: Execution) -> Seen:
-    """Return what the cleanup saw; its own report stands for executions that it began to clean up without looking."""
+    """Return what the cleanup saw; its own report stands for executions that it began to clean up without looking.
+
+    The report is no ground beside a look that does not verify: DRS lists for a while what is gone already.
+    """
+    seen = Seen()
     try:
-        seen = told_before_cleanup(execution) or Seen()
+        seen = told_before_cleanup(execution) or seen
         report = told_cleanup(execution) or {}
     except EvidenceError as error:
-        log.warning("What the cleanup found there does not count: %s", error)
-        return Seen()
+        log.warning("What was there when the cleanup began: %s", error)
+        return replace(seen, unproven=error)
     found = {*report.get("terminated", ()), *report.get("remaining", ()), *report.get("preProvisioned", ())}
     seen.there |= found - seen.lost.keys()
     return seen
