@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drs_provider.runtime.hitl import Answer
-from drs_provider.sensors.human_gate import Request, refusal
+from drs_provider.sensors.request import Request, refusal
 
 
 def request(**changes):

@@ -15,7 +15,8 @@ from drs_provider.runtime.expected import elapsed_text
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.wave_results import pull_result
 from drs_provider.sensors.gate import other_gates_wait
-from drs_provider.sensors.human_gate import Answers, HumanGateSensor, Request, gate_row
+from drs_provider.sensors.human_gate import HumanGateSensor
+from drs_provider.sensors.request import Answers, Request, gate_row
 
 PASSED = "Passed"
 FAILED = "Failed"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any, Final, NoReturn
 
 from airflow.sdk import BaseSensorOperator
@@ -13,70 +12,17 @@ from airflow.sdk.configuration import conf
 from drs_provider import keys
 from drs_provider.plan.evidence import GATE_ANSWERS
 from drs_provider.runtime import hitl
-from drs_provider.runtime.decisions import Basis, basis_of
+from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.place import require_end_ahead
 from drs_provider.runtime.signed import changed, signed, verified
 from drs_provider.runtime.state_store import KeptState
+from drs_provider.sensors.request import Answers, Request
 
-#: A trigger may take this long to close a request whose time has passed; an answer that Airflow took until then counts.
-CLOSING_SECONDS: Final = 60.0
 #: How long a trigger waits at most before it resumes a task, so that the scheduler has seen that the task's process
 #: left: Airflow counts a scheduler whose loop takes 30 seconds as dead.
 MOST_SETTLING_SECONDS: Final = 40.0
-
-
-@dataclass(frozen=True)
-class Request:
-    """What people are asked.
-
-    :param confirming: the option that lets things go on
-    :param closing: the option that stops; the trigger writes it when the time is over
-    :param timeout_seconds: how long people have, from the first question on
-    :param until: epoch seconds at which the time is over whatever the timeout says, or None
-    :param approvers: logins of those whose answers count; empty: everybody's whom Airflow lets answer
-    :param people: how many different people must give the answer ``confirming``
-    :param excluded: login that may not give it, or None
-    """
-
-    subject: str
-    body: str
-    options: tuple[str, ...]
-    confirming: str
-    closing: str
-    timeout_seconds: float
-    fields: Mapping[str, Any]
-    until: float | None = None
-    approvers: tuple[str, ...] = ()
-    people: int = 1
-    excluded: str | None = None
-
-
-@dataclass
-class Answers:
-    """The answers to one request, in the task's state store, so that a crash or a second question loses none.
-
-    :param attempt: the attempt in which the gate began; a clear of something else meanwhile makes the run's own
-        attempt grow, and must not lose what was answered
-    :param basis: what people decide on, as it was when they were first asked
-    :param asked: whether people may have seen the request: opening it again would erase their answer
-    :param lost: how many tries were lost since the request was opened
-    """
-
-    attempt: int
-    opened_at: float
-    closed_at: float | None = None
-    asked: bool = False
-    lost: int = 0
-    basis: Basis = field(default_factory=dict)
-    accepted: list[dict[str, Any]] = field(default_factory=list)
-    refused: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def everybody(self) -> list[dict[str, Any]]:
-        """Accepted and refused answers, as records carry them."""
-        return [*self.accepted, *self.refused]
 
 
 class HumanGateSensor(BaseSensorOperator):
@@ -127,7 +73,7 @@ class HumanGateSensor(BaseSensorOperator):
             return self.passed(execution)
         request = self.request(execution)
         answers = self._stored(execution, execution.attempt)
-        if option := self._settled(request, answers):
+        if option := answers.settled(request):
             return self._close(execution, request, option, answers)
         if answers.closed_at is not None:
             return self.expired(execution, request, answers)
@@ -155,9 +101,9 @@ class HumanGateSensor(BaseSensorOperator):
             return self._expire(execution, request, answers)
         if answer := hitl.read_answer(event):
             self._accept(execution, request, answers, answer)
-            if _late(request, answers, answer):
+            if answers.late(request, answer):
                 return self._expire(execution, request, answers)
-        if option := self._settled(request, answers):
+        if option := answers.settled(request):
             return self._close(execution, request, option, answers)
         return self._ask(execution, request, answers)
 
@@ -174,29 +120,11 @@ class HumanGateSensor(BaseSensorOperator):
         return self.expired(execution, request, answers)
 
     def _accept(self, execution: Execution, request: Request, answers: Answers, answer: hitl.Answer) -> None:
-        record = {
-            "decision": answer.option,
-            "respondedBy": answer.login,
-            "respondedById": answer.user_id,
-            "respondedAt": answer.responded_at,
-            **{name: text for name, text in answer.inputs.items() if text},
-        }
-        if any(_same_answer(record, item) for item in answers.everybody):
+        if answers.has(answer):
             return  # taken by a try that was lost before it had acted on it
-        if problem := _late(request, answers, answer) or refusal(request, answers.accepted, answer):
+        if problem := answers.take(request, answer):
             self.log.warning("Answer by %s refused: %s", answer.login, problem)
-            answers.refused.append({**record, "refused": problem})
-        else:
-            answers.accepted.append(record)
         self._store(execution, answers)
-
-    @staticmethod
-    def _settled(request: Request, answers: Answers) -> str | None:
-        options = [item["decision"] for item in answers.accepted]
-        for option in options:
-            if option != request.confirming:
-                return str(option)
-        return request.confirming if len(options) >= request.people else None
 
     def _ask(self, execution: Execution, request: Request, answers: Answers) -> NoReturn:
         """Open the request, erasing an answer that is stored already, and wait."""
@@ -222,7 +150,7 @@ class HumanGateSensor(BaseSensorOperator):
         self._tell(execution, answers)
         trigger = DrsGateTrigger(
             ti_id=str(execution.context["ti"].id),
-            deadline=_deadline(request, answers),
+            deadline=answers.deadline(request),
             not_before=execution.now() + settling_seconds(answers.lost),
             closing=request.closing,
         )
@@ -255,17 +183,6 @@ def _answers_key(attempt: int) -> str:
     return f"{keys.GATE_ANSWERS}_{attempt}"
 
 
-def gate_row(answers: Answers, *, armed_by: str, outcome: str) -> dict[str, Any]:
-    """Return the record form of a gate that is over."""
-    return {
-        "armedBy": armed_by,
-        "outcome": outcome,
-        "openedAt": answers.opened_at,
-        "closedAt": answers.closed_at,
-        "responses": answers.everybody,
-    }
-
-
 def settling_seconds(lost: int) -> float:
     """Return how long the scheduler may take to see that a process left; longer for each try that it took for killed.
 
@@ -273,36 +190,3 @@ def settling_seconds(lost: int) -> float:
     """
     least = 3.0 + conf.getfloat("scheduler", "scheduler_idle_sleep_time", fallback=1.0)
     return float(min(least * 2 ** min(max(lost - 1, 0), 10), MOST_SETTLING_SECONDS))
-
-
-def refusal(request: Request, earlier: Sequence[Mapping[str, Any]], answer: hitl.Answer) -> str | None:
-    """Return why this answer does not count, or None if it does.
-
-    :param earlier: the answers that count already
-    """
-    # The same person may have one login and one id only; who started the run Airflow tells by login.
-    if request.approvers and answer.login not in request.approvers:
-        return f"{answer.login} is none of the plan's approvers: {', '.join(request.approvers)}"
-    if answer.option != request.confirming:
-        return None
-    if answer.login == request.excluded:
-        return "who started the execution cannot approve it"
-    if any(
-        answer.login == item["respondedBy"] or answer.user_id == item.get("respondedById") for item in earlier
-    ):
-        return "two different people must approve"
-    return None
-
-
-def _deadline(request: Request, answers: Answers) -> float:
-    return min(answers.opened_at + request.timeout_seconds, request.until or math.inf)
-
-
-def _late(request: Request, answers: Answers, answer: hitl.Answer) -> str | None:
-    """Return why an answer came too late, or None: Airflow takes one for as long as nobody closes the request."""
-    late = answer.responded_at > _deadline(request, answers) + CLOSING_SECONDS
-    return "the time for an answer had passed" if late else None
-
-
-def _same_answer(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(one.get(name) == other.get(name) for name in ("respondedById", "respondedAt"))
