@@ -159,7 +159,11 @@ def test_trap_37_what_the_cleanup_saw_cannot_be_forged(play: Stage) -> None:
     run.when(keys.HOLD_DRILL, "success", lambda: terminate(play, instance(run, WIKI[0])))
     run.when(keys.CLEANUP_DRILL, "success", forge)
     assert run.go() == "failed"
-    assert run.outline().status == "FAILED"
+    assert run.outline().waves == {"everything": "FAILED"}
+    assert "evidence 'instances_seen' does not verify" in run.outline().error
+    for server in WIKI:
+        told = f"{instance(run, server)} was there when the cleanup began is not known"
+        assert told in row(run, server)["error"]
 
 
 def spoil(run: PlanRun, task_id: str, key: str) -> None:
@@ -178,10 +182,8 @@ def test_trap_37_what_the_cleanup_saw_is_no_ground_once_it_was_changed(play: Sta
         assert record["verdict"]["result"] == "not verified"
         assert "instances_seen" in record["verdict"]["notes"]
     for server in WIKI:
-        assert (
-            f"{instance(run, server)} was there when the cleanup began is not known"
-            in row(run, server)["error"]
-        )
+        told = f"{instance(run, server)} was there when the cleanup began is not known"
+        assert told in row(run, server)["error"]
     assert play.events("instancesLost") == []
 
 

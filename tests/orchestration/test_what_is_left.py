@@ -181,6 +181,7 @@ def test_the_message_of_the_end_names_what_is_left(play: Stage) -> None:
     SENT.clear()
     assert run.go() == "failed"
     (sent,) = SENT
+    assert len(alive(play)) == 2
     for instance in alive(play):
         assert instance in sent["summary"]
     assert sent["record"]["cleanup"]["left"] == run.record["cleanup"]["left"]

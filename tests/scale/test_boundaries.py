@@ -197,4 +197,5 @@ def test_launches_of_a_full_quota_follow_one_another(play: Stage) -> None:
     run = play.plan_run(made).approve_everything()
     assert run.go() == "success", {task: str(row.error) for task, row in run.rows.items() if row.error}
     jobs = sorted(play.jobs(), key=lambda job: job.created_at)
+    assert len(jobs) == 2
     assert all(earlier.ended_at <= later.created_at for earlier, later in pairwise(jobs))
