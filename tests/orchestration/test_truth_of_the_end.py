@@ -160,3 +160,101 @@ def test_a_frozen_plan_is_there_again_before_prepare_can_fail(
     assert run.states["prepare"] == "failed"
     assert run.states["cleanup_drill"] == "success"
     assert set(play.instances().values()) == {"terminated"}
+
+
+LATE = world(visibility_delay_seconds=100)
+SENT = "a job may have been started: StartRecovery was sent at "
+
+
+def no_aws(play: Stage) -> None:
+    for service in ("drs", "ec2"):
+        play.simulator.inject("*", service=service, code="AccessDeniedException", message="no", status=403)
+
+
+@pytest.mark.drs_scenario(LATE)
+@pytest.mark.parametrize("readable", [True, False])
+@pytest.mark.parametrize("cleared", [True, False])
+def test_trap_15_a_start_that_was_stopped_before_its_job_shows_is_told(
+    play: Stage, readable: bool, cleared: bool
+) -> None:
+    """By its intent; where its own XComs are gone, because its next try had just begun, by the intent's copy."""
+    made = plan()
+    play.kill_worker("StartRecovery", after=True)
+    run = play.plan_run(made, recovery_of(made), user="dr-lead").approve_everything()
+
+    def stop() -> None:
+        if cleared:
+            run.xcoms.clear_task(START)
+        if not readable:
+            no_aws(play)
+        run.mark_failed()
+        run.set_state(START, "failed")
+
+    run.when(START, "up_for_retry", stop)
+    assert run.go() == "failed"
+    assert len(play.jobs()) == 1
+    for text in (run.stored["errorMessage"], run.wave("everything", run.stored)["errorMessage"]):
+        assert SENT in text
+        for server in WIKI:
+            assert server in text
+        assert ("DRS shows no job of it" if readable else "DRS cannot be asked") in text
+    assert run.stored["status"] in ("CANCELLED", "FAILED")
+
+
+@pytest.mark.drs_scenario(LATE)
+def test_trap_15_jobs_that_the_start_told_are_in_the_record_of_an_aws_that_cannot_be_read(
+    play: Stage,
+) -> None:
+    made = plan()
+    run = play.plan_run(made, recovery_of(made), user="dr-lead").approve_everything()
+    run.when(START, "success", lambda: (no_aws(play), run.mark_failed()))
+    assert run.go() == "failed"
+    (job,) = play.jobs()
+    wave = run.wave("everything", run.stored)
+    assert wave["jobs"] == [{"jobId": job.job_id, "status": "UNKNOWN", "attempt": 1}]
+    assert f"still running: {job.job_id}" in run.stored["errorMessage"]
+    assert SENT not in run.stored["errorMessage"]
+
+
+@pytest.mark.drs_scenario(world(quotas={"jobs": 1, "servers_per_job": 1}, visibility_delay_seconds=0))
+def test_trap_15_a_start_that_told_part_of_its_jobs_names_the_others_too(play: Stage) -> None:
+    made = plan()
+    play.kill_worker("StartRecovery", after=True, nth=2)
+    run = play.plan_run(made, recovery_of(made), user="dr-lead").approve_everything()
+
+    def stop() -> None:
+        run.mark_failed()
+        run.set_state(START, "failed")
+
+    run.when(START, "up_for_retry", stop)
+    assert run.go() == "failed"
+    jobs = [job.job_id for job in play.jobs()]
+    assert len(jobs) == 2
+    assert sorted(row["jobId"] for row in run.wave("everything", run.stored)["jobs"]) == sorted(jobs)
+
+
+@pytest.mark.drs_scenario(LATE)
+@pytest.mark.parametrize("readable", [True, False])
+def test_trap_08_an_earlier_cleanup_says_nothing_of_a_later_start_whose_job_does_not_show(
+    play: Stage, readable: bool
+) -> None:
+    play.kill_worker("StartRecovery", after=True, nth=2)
+    run = play.plan_run(plan()).approve_everything()
+    assert run.go() == "success"
+    run.clear("wave_1_everything")
+
+    def stop() -> None:
+        if not readable:
+            no_aws(play)
+        run.mark_failed()
+        run.set_state(START, "failed")
+        run.set_state("cleanup_drill", "skipped")
+
+    run.when(START, "up_for_retry", stop)
+    assert run.go() == "failed"
+    assert len(play.jobs()) == 2
+    assert run.record["attempt"] == 2
+    report = run.stored["cleanup"]
+    assert (report["action"], report["attempt"]) == ("incomplete", 2)
+    assert report["left"]
+    assert SENT in run.stored["errorMessage"]

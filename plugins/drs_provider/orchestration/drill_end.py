@@ -95,7 +95,8 @@ def drill_end(execution: Execution, ends: Sequence[WaveEnd]) -> DrillEnd:
         report = told_cleanup(execution)
     except EvidenceError as error:
         cause = f"cleanup: {error}"
-    launched_in = max((end.result["attempt"] for end in ends if end.result.get("jobs")), default=0)
+    launches = [end for end in ends if end.launched or end.result.get("jobs")]
+    launched_in = max((end.result["attempt"] for end in launches), default=0)
     if report and report["attempt"] < launched_in:
         report = None  # of an attempt before: it was marked as success, and did not run
     if report and report["action"] != INCOMPLETE:

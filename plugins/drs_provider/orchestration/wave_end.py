@@ -11,23 +11,26 @@ from typing import Any
 from drs_provider import keys
 from drs_provider.exceptions import DrsError, EvidenceError, GateClosedError, PreemptedError
 from drs_provider.hooks.errors import AWS_ERRORS
+from drs_provider.orchestration.started_jobs import Begun, begun
 from drs_provider.orchestration.wave_result import completed_wave, gather, judge, wave_result
-from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.frozen import FrozenWave, FrozenWaveRef
 from drs_provider.plan.states import WaveOutcome, WaveStatus
 from drs_provider.plan.texts import message, named
 from drs_provider.runtime.cleanups import told_cleanup
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, published_intents, start_task_id, wave_jobs
+from drs_provider.runtime.jobs import start_task_id
 from drs_provider.runtime.run import NOT_BEGUN
-from drs_provider.runtime.watching import jobs_to_follow, open_watch, told_jobs
+from drs_provider.runtime.watching import open_watch, told_jobs
 from drs_provider.runtime.wave_results import pull_result
 
 log = logging.getLogger(__name__)
 
 #: A person closed the gate, or a RECOVERY took the servers: nothing failed.
 _STOPS = (GateClosedError.__name__, PreemptedError.__name__)
+
+#: Status of a job that DRS does not show, or that cannot be read.
+UNKNOWN = "UNKNOWN"
 
 WAVE_TASKS = (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
 
@@ -40,6 +43,7 @@ class WaveEnd:
     :param stopped_by_person: its gate was closed, or its tasks were stopped with the run
     :param error: why it did not complete, or None
     :param told: whether it told its result when it ended; else it was made out now
+    :param launched: whether its start began jobs, or may have
     """
 
     result: dict[str, Any]
@@ -47,6 +51,7 @@ class WaveEnd:
     stopped_by_person: bool = False
     error: str | None = None
     told: bool = False
+    launched: bool = False
 
 
 def wave_end(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> WaveEnd:
@@ -168,86 +173,47 @@ def _end(
     quiet: bool = False,
 ) -> WaveEnd:
     result: dict[str, Any] = {"waveNumber": wave.number, "attempt": execution.attempt}
-    started = _started(execution, wave) if _began(execution, wave, states) else None
-    if started:
-        result |= _what_runs(execution, wave, status, started)
+    found = begun(execution, wave, states)
+    if found.started:
+        result |= _what_runs(execution, wave, status, found.started)
     result["status"] = status.value
     if error:
-        result["errorMessage"] = message(_with_running_jobs(error, started, result))
+        texts = [_with_running_jobs(error, found, result), *found.doubts]
+        result["errorMessage"] = message("; ".join(texts))
     outcome = WaveOutcome(
         wave.number, wave.selected, status, len(wave.servers), result.get("serversRecovered", 0)
     )
-    return WaveEnd(result, outcome, stopped, None if quiet else result.get("errorMessage"))
+    told = None if quiet and not found.doubts else result.get("errorMessage")
+    return WaveEnd(result, outcome, stopped, told, launched=bool(found.jobs or found.doubts))
 
 
-def _with_running_jobs(error: str, started: Mapping[str, Any] | None, result: Mapping[str, Any]) -> str:
+def _with_running_jobs(error: str, found: Begun, result: Mapping[str, Any]) -> str:
     ended = {job["jobId"] for job in result.get("jobs", []) if job["status"] == "COMPLETED"}
     # A job that DRS does not show yet, or that cannot be read now, runs as far as anybody knows.
-    running = [job["jobId"] for job in (started or {}).get("jobs", []) if job["jobId"] not in ended]
+    running = [job["jobId"] for job in found.jobs if job["jobId"] not in ended]
     return f"{error}; DRS jobs cannot be cancelled, still running: {named(running)}" if running else error
-
-
-def _began(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> bool:
-    """Whether this attempt's start may have called StartRecovery."""
-    if states.get(start_task_id(wave)) not in NOT_BEGUN:
-        return True
-    # Marking a run as failed skips a task that waits for its retry, whatever its earlier tries have done.
-    try:
-        return any(intent.attempt == execution.attempt for intent in published_intents(execution, wave))
-    except EvidenceError:
-        return True
-
-
-def _started(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
-    """Return the jobs that `start_recovery` told, or else those that it started before it failed or was stopped."""
-    try:
-        if told := told_jobs(execution, wave):
-            return told
-    except EvidenceError as error:
-        log.warning(
-            "The jobs that wave %s told do not verify; looking for them in DRS: %s", wave.number, error
-        )
-    attempt = execution.attempt
-    try:
-        intents = published_intents(execution, wave)
-    except EvidenceError as error:
-        log.warning(
-            "The start intents of wave %s do not verify; its jobs are those that bear tags: %s",
-            wave.number,
-            error,
-        )
-        intents = []
-    found = [
-        own
-        for own in wave_jobs(execution, wave, _recent_jobs(execution, wave), intents)
-        if own.attempt == attempt or not own.job.completed
-    ]
-    if not found:
-        return None
-    return jobs_to_follow(wave, found, attempt=attempt, started_at=execution.now())
-
-
-def _recent_jobs(execution: Execution, wave: FrozenWave) -> tuple[JobView, ...]:
-    try:
-        since = execution.plan.started_at - LONGEST_JOB_SECONDS
-        return parse_jobs(execution.drs(wave.target).jobs_since(since))
-    except (*AWS_ERRORS, DrsError) as error:
-        log.warning("The jobs of wave %s cannot be read: %s", wave.number, error)
-        return ()
 
 
 def _what_runs(
     execution: Execution, wave: FrozenWave, status: WaveStatus, started: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what DRS says now of a wave that started jobs but never came to its end."""
+    """Return what DRS says now of a wave that started jobs but never came to its end; each of its jobs is named."""
+    result: dict[str, Any] = {"jobs": []}
     try:
         watch = open_watch(execution, wave, started)
         evidence = gather(execution, watch)
     except (*AWS_ERRORS, DrsError) as error:
         log.warning("The jobs of wave %s cannot be read: %s", wave.number, error)
-        return {}
-    verdict = judge(watch, evidence, now=execution.now(), cleaned_up=_cleaned_up(execution))
-    return wave_result(execution, watch, evidence, verdict, status=status.value, error=None)
+    else:
+        verdict = judge(watch, evidence, now=execution.now(), cleaned_up=_cleaned_up(execution))
+        result = wave_result(execution, watch, evidence, verdict, status=status.value, error=None)
+    shown = {row["jobId"] for row in result["jobs"]}
+    unknown = [
+        {"jobId": job["jobId"], "status": UNKNOWN, "attempt": job["attempt"]}
+        for job in started["jobs"]
+        if job["jobId"] not in shown
+    ]
+    return {**result, "jobs": [*result["jobs"], *unknown]}
 
 
 def _enriched_again(execution: Execution, wave: FrozenWave, result: dict[str, Any]) -> dict[str, Any]:

@@ -35,9 +35,14 @@ def publish_intents(view: RunView, state: TaskState) -> None:
 def published_intents(execution: Execution, wave: FrozenWave) -> list[StartIntent]:
     """Return the start intents of a wave, as `start_recovery` published them.
 
+    Airflow deletes a task's XComs when it begins anew: until it publishes them again, its store's copy counts.
+
     :raises EvidenceError: if they do not verify
     """
-    sealed = execution.view.pull(start_task_id(wave), keys.START_INTENTS)
+    start = start_task_id(wave)
+    sealed = execution.view.pull(start, keys.START_INTENTS)
+    if sealed is None:
+        sealed = execution.view.pull(keys.PREPARE, keys.state_copy_key(start, keys.START_INTENTS))
     if sealed is None:
         return []
     payload = execution.unseal(sealed, START_INTENT, wave.number)
