@@ -178,11 +178,35 @@ def test_the_log_tells_which_instances_were_launched():
         (JobServerView("s-1", "LAUNCHED", "i-1"), None, False),
         (JobServerView("s-1", "PENDING"), None, False),
         (JobServerView("s-1", "FAILED"), None, False),
+        (JobServerView("", "LAUNCHED"), None, True),
+        (JobServerView("", "LAUNCHED"), {}, False),
+        (JobServerView("", "LAUNCHED", "i-1"), None, False),
+        (JobServerView("", "FAILED"), None, False),
     ],
 )
 def test_a_job_lacks_what_neither_it_nor_a_recovery_instance_tells(row, view, lacks):
     views = [] if view is None else [RecoveryInstanceView.from_api(instance(**view))]
-    assert JobView("drsjob-1", servers=(row,)).lacks_instances(views) is lacks
+    job = JobView.from_api(
+        {
+            "jobID": "drsjob-1",
+            "status": "STARTED",
+            "participatingServers": [
+                {
+                    "sourceServerID": row.source_server_id,
+                    "launchStatus": row.launch_status,
+                    "recoveryInstanceID": row.recovery_instance_id,
+                }
+            ],
+        }
+    )
+    assert job.lacks_instances(views) is lacks
+
+
+def test_a_completed_job_without_servers_leaves_an_instance_untold():
+    job = JobView("drsjob-1", status="COMPLETED")
+    assert job.untold() == ("1 servers that DRS does not name",)
+    assert job.untold({"s-1"}) == ()
+    assert JobView("drsjob-1", status="STARTED").untold() == ()
 
 
 def test_a_log_line_without_event_is_left_out():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from drs_provider.plan.drs_model import JobView
+from drs_provider.plan.drs_model import JobServerView, JobView
 from drs_provider.plan.ownership import own_jobs
 from drs_provider.plan.reconcile import Quotas, QuotaUsage, busy_servers, quota_usage
 from drs_provider.plan.recovery_instances import instances_by_server
@@ -98,11 +98,34 @@ def test_an_instance_that_the_job_does_not_name_is_found_through_drs():
         ["s-1"], attempt=2, owned_jobs=[first], live_instances=found, existing_instance_ids={"i-s-1"}
     )
     assert decision.done == {"s-1"}
-    assert decide(["s-1"], attempt=2, owned_jobs=[first]).launch == (("s-1",),)
+    gone = decide(["s-1"], attempt=2, owned_jobs=[first], live_instances=found)
+    assert gone.launch == (("s-1",),)
+
+
+@pytest.mark.parametrize("existing", [set(), None], ids=["EC2 answers", "EC2 does not"])
+@pytest.mark.parametrize("live", [{}, {"s-1": instance("s-1", job_id="drsjob-9")}], ids=["none", "another's"])
+def test_trap_33_a_launched_server_whose_instance_nothing_tells_is_not_launched_again(existing, live):
+    first = owned(job(servers=rows({"s-1": "LAUNCHED", "s-2": "FAILED"}, instances=False)))
+    decision = decide(
+        SERVERS, attempt=2, owned_jobs=[first], existing_instance_ids=existing, live_instances=live
+    )
+    assert decision.launch == (("s-2", "s-3"),)
+    assert decision.adopted == (first,)
+    assert decision.done == set()
+
+
+def test_a_launched_server_whose_instance_nothing_tells_is_launched_again_after_a_proven_cleanup():
+    first = owned(job(servers=rows({"s-1": "LAUNCHED"}, instances=False)))
+    cleaned = {"attempt": 2, "owned_jobs": [first], "cleaned_up": {"drsjob-1"}}
+    assert decide(["s-1"], **cleaned).launch == (("s-1",),)
+    again = decide(
+        ["s-1"], **cleaned, live_instances={"s-1": instance("s-1")}, existing_instance_ids={"i-s-1"}
+    )
+    assert again.done == {"s-1"}, "what is seen to exist goes before what was proven once"
 
 
 def test_the_instance_of_another_job_does_not_keep_ours_alive():
-    first = owned(job(servers=rows({"s-1": "LAUNCHED"}, instances=False)))
+    first = owned(job(servers=[JobServerView("s-1", "LAUNCHED", "i-ours")]))
     others = {"s-1": instance("s-1", job_id="drsjob-9")}
     decision = decide(
         ["s-1"],

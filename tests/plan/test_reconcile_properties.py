@@ -16,7 +16,7 @@ from drs_provider.plan.reconcile import (
     own_jobs,
     quota_usage,
 )
-from tests.plan.rule_builders import EXECUTION, NOW, OTHER_EXECUTION, decide, instance, job, tags
+from tests.plan.rule_builders import EXECUTION, NOW, OTHER_EXECUTION, decide, instance, job, rows, tags
 
 SERVERS = tuple(f"s-{number}" for number in range(8))
 LAUNCH_STATUSES = ["PENDING", "IN_PROGRESS", "LAUNCHED", "FAILED", "TERMINATED", "NEW"]
@@ -31,7 +31,10 @@ def jobs_of_anybody(draw) -> list[JobView]:
         jobs.append(
             job(
                 f"drsjob-{number}",
-                {server: draw(st.sampled_from(LAUNCH_STATUSES)) for server in members},
+                servers=rows(
+                    {server: draw(st.sampled_from(LAUNCH_STATUSES)) for server in members},
+                    instances=draw(st.booleans()),
+                ),
                 status=draw(st.sampled_from(["PENDING", "STARTED", "COMPLETED"])),
                 created_at=NOW - 100 + number,
                 tags=draw(
@@ -142,6 +145,15 @@ def test_trap_33_what_a_job_of_ours_launched_is_not_launched_again_while_it_exis
         for row in own.job.servers:
             exists = existing is not None and row.recovery_instance_id in existing
             assert not (row.source_server_id in started and exists)
+
+
+@settings(deadline=None)
+@given(worlds())
+def test_trap_33_what_a_job_of_ours_launched_without_a_word_of_its_instance_is_not_launched_again(world):
+    started = set(launched(decide(SERVERS, **world)))
+    for own in world["owned_jobs"]:
+        told = own.job.told_by(world["live_instances"].values())
+        assert not started & set(own.job.untold(told))
 
 
 @settings(deadline=None)

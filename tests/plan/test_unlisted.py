@@ -1,4 +1,4 @@
-"""Which EC2 instances count as left by launches that failed."""
+"""Which EC2 instances count as left by launches."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from drs_provider.plan.unlisted import (
     JOB_TAG,
     SERVER_TAG,
     leaving_jobs,
+    tagged_instances,
     unlisted_instances,
     unlisted_text,
 )
-from tests.plan.rule_builders import job
+from tests.plan.rule_builders import job, rows
 
 OWN = job("drsjob-1", {"s-1": "LAUNCHED", "s-2": "FAILED", "s-3": "PENDING", "s-4": "TERMINATED"})
 
@@ -36,6 +37,32 @@ def found(
 
 def test_trap_08_instances_of_servers_that_were_not_launched_are_left() -> None:
     assert found(*(row(f"s-{number}") for number in range(1, 5))) == ["i-s-2", "i-s-3"]
+
+
+def untold(**changes: Any) -> JobView:
+    return job("drsjob-1", servers=rows({"s-2": "LAUNCHED"}, instances=False), **changes)
+
+
+def test_trap_08_an_instance_of_a_launched_server_that_nothing_else_tells_is_left() -> None:
+    (item,) = unlisted_instances([row()], [untold()], ())
+    assert (item.instance_id, item.launched) == ("i-s-2", True)
+    assert leaving_jobs([untold()]) == ["drsjob-1"]
+    assert leaving_jobs([untold(status="STARTED")]) == []
+    told = untold().with_instances({"s-2": "i-s-2"})
+    assert leaving_jobs([told]) == []
+    assert found(row(), jobs=(told,)) == []
+
+
+def test_tags_tell_of_what_drs_launched_into_too() -> None:
+    row_of = row(**{KEY: VALUE})
+    assert [item.instance_id for item in tagged_instances([row_of], [untold()])] == ["i-s-2"]
+    assert found(row_of, jobs=(untold(),)) == []
+
+
+def test_a_completed_job_without_servers_may_have_left_any() -> None:
+    nothing = JobView("drsjob-1", status="COMPLETED")
+    assert leaving_jobs([nothing]) == ["drsjob-1"]
+    assert found(row("s-9"), jobs=(nothing,)) == ["i-s-9"]
 
 
 KEY, VALUE = LAUNCH_INTO_TAG.split("=")

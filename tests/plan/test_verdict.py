@@ -13,6 +13,10 @@ from tests.plan.rule_builders import NOW, instance, job, owned, rows, server, ta
 
 GRACE = WaveRules().pending_grace_seconds
 RUNNING = {"status": "STARTED"}
+UNTOLD = (
+    "LAUNCHED, but DRS names no recovery instance of this job; look for one in EC2: while nothing tells it, this "
+    "execution does not launch the server again"
+)
 
 
 def judge(statuses: dict[str, str] | None = None, **changes: Any) -> WaveVerdict:
@@ -273,7 +277,7 @@ def test_a_missing_instance_id_is_looked_up():
 def test_trap_36_no_instance_anywhere_is_a_failed_server_after_a_grace():
     assert not judge(jobs=[NO_IDS], instances={}).decided
     verdict = judge(jobs=[NO_IDS], instances={}, first_seen_completed_at={"drsjob-1": NOW - GRACE})
-    assert by_id(verdict).error == "LAUNCHED, but DRS names no recovery instance of this job"
+    assert by_id(verdict).error == UNTOLD
     assert by_id(verdict).launch_status == "LAUNCHED"
 
 
@@ -390,7 +394,7 @@ def test_trap_10_at_the_deadline_a_missing_job_is_named():
 
 def test_at_the_deadline_a_grace_ends_with_its_own_reason():
     verdict = judge(jobs=[NO_IDS], instances={}, deadline_passed=True)
-    assert by_id(verdict).error == "LAUNCHED, but DRS names no recovery instance of this job"
+    assert by_id(verdict).error == UNTOLD
 
 
 def test_at_the_deadline_required_actions_have_failed():

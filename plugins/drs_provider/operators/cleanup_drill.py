@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from drs_provider import keys, settings
 from drs_provider.exceptions import CleanupIncompleteError
 from drs_provider.plan.events import Event
-from drs_provider.runtime.cleanups import tell_cleanup
+from drs_provider.runtime.cleanups import TERMINATED, tell_cleanup
 from drs_provider.runtime.execution import Execution, never_started
 from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.outages import pause
@@ -110,7 +110,7 @@ class DrsCleanupDrillOperator(BaseOperator):
         known = sorted(item for target in targets for item in target.instance_ids)
         gone = [item for item in known if item not in {*remaining, *before}]
         return {
-            "action": "terminated",
+            "action": TERMINATED,
             "instances": len(known),
             "terminated": gone,
             "remaining": remaining,

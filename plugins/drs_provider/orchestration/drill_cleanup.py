@@ -20,7 +20,7 @@ from drs_provider.hooks.ec2_rows import instance_exists
 from drs_provider.hooks.errors import AWS_ERRORS, is_conflict, is_quota_exceeded
 from drs_provider.orchestration.drill_target import TargetState
 from drs_provider.orchestration.launched_into import launched_into
-from drs_provider.orchestration.told_instances import left_in_ec2, told_instances
+from drs_provider.orchestration.told_instances import Told, left_in_ec2, told_instances
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.cleanup import doubtful_instances, drill_instances, next_step
 from drs_provider.plan.drs_model import JobView, parse_jobs
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 class DrillCleanup:
     """One look at every target, and the termination of what may be terminated now.
 
-    :param recorded: target name -> EC2 instances that the waves' results name
+    :param recorded: target name -> job -> server -> EC2 instance that the waves' results name
     :param terminates: False: only look
     """
 
@@ -48,7 +48,7 @@ class DrillCleanup:
         execution: Execution,
         state: TaskState,
         *,
-        recorded: Mapping[str, Collection[str]] | None = None,
+        recorded: Mapping[str, Told] | None = None,
         terminates: bool = True,
     ) -> None:
         self._execution = execution
@@ -92,15 +92,15 @@ class DrillCleanup:
         views = parse_instances(rows)
         mine = instance_ids(drill_instances(views, own_ids))
         self._remember(state, mine)
-        logged = dict(state.logged)
-        told, unread_log = told_instances(drs, launches, views, state.logged)
-        if logged != state.logged:
+        before = dict(state.told)
+        told, unread_logs = told_instances(drs, launches, views, state.told)
+        if before != state.told:
             self._save(state)
-        told |= state.recorded
+        told |= state.recorded_ids
         started = {server for wave in waves if owned[wave.number] for server in wave.server_ids}
         doubtful = instance_ids(doubtful_instances(views, own_ids, started))
         there, unasked = self._there(state, told | doubtful)
-        unproven = self._find_unlisted(state, launches, views)
+        unproven = self._find_unlisted(state, launches, views, unread_logs)
         existing = there.keys() | state.unlisted_ids
         self._remember(state, (told & existing) | state.unlisted_ids)
         self._keep(state, {key for key in (mine | told) & there.keys() if may_be_launched_into(there[key])})
@@ -126,19 +126,37 @@ class DrillCleanup:
             state.step = decide(pre_provisioned=state.pre_provisioned, unread=state.unread)
         if state.step.terminate and may_terminate:
             self._terminate(state)
-        if problem := unasked or unproven or unread_log:
+        if problem := unasked or unproven or next(iter(unread_logs.values()), None):
             raise problem
 
     def _find_unlisted(
-        self, state: TargetState, launches: Sequence[JobView], views: Sequence[RecoveryInstanceView]
+        self,
+        state: TargetState,
+        launches: Sequence[JobView],
+        views: Sequence[RecoveryInstanceView],
+        unread_logs: Collection[str],
     ) -> Exception | None:
-        """Look for what failed launches left in EC2, and return why that could not be asked."""
+        """Look for what launches left in EC2, and whose instance nothing tells; return why that could not be asked."""
         execution = self._execution
+        named = [job.with_instances(state.told.get(job.job_id, {})) for job in launches]
         try:
-            found = left_in_ec2(execution.drs(state.target), execution.ec2(state.target), launches, views)
+            found, tagged = left_in_ec2(
+                execution.drs(state.target), execution.ec2(state.target), named, views
+            )
         except (*AWS_ERRORS, DrsError) as error:
             return error
         state.unlisted = [item for item in found if item.instance_id not in state.pre_provisioned]
+        for job_id, servers in tagged.items():
+            known = state.tagged.get(job_id, {})
+            if not servers.items() <= known.items():
+                state.tagged[job_id] = {**known, **servers}
+                self._save(state)
+        state.untold = [
+            f"{server} (job {job.job_id})"
+            for job in launches
+            if job.completed and job.job_id not in unread_logs
+            for server in job.untold(state.known(job.job_id))
+        ]
         return None
 
     def _intents(self, waves: Sequence[FrozenWave]) -> tuple[dict[int, list[StartIntent]], list[str]]:
@@ -234,16 +252,18 @@ class DrillCleanup:
             target,
             stored.get("instance_ids", []),
             stored.get("terminate_jobs", []),
-            stored.get("logged", {}),
+            stored.get("told", {}),
+            stored.get("tagged", {}),
             stored.get("pre_provisioned", []),
-            recorded=frozenset(self._recorded.get(target.name, ())),
+            recorded=self._recorded.get(target.name, {}),
         )
 
     def _save(self, state: TargetState) -> None:
         stored = {
             "instance_ids": state.instance_ids,
             "terminate_jobs": state.terminate_jobs,
-            "logged": state.logged,
+            "told": state.told,
+            "tagged": state.tagged,
             "pre_provisioned": state.pre_provisioned,
         }
         self._state.set(self._key(state.target), stored)

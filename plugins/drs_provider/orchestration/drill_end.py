@@ -11,6 +11,7 @@ from drs_provider import keys
 from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.drill_cleanup import DrillCleanup
 from drs_provider.orchestration.drill_target import TargetState
+from drs_provider.orchestration.told_instances import Told
 from drs_provider.orchestration.wave_end import WaveEnd
 from drs_provider.plan.evidence import GATE_DECISION
 from drs_provider.plan.texts import message, named
@@ -57,14 +58,14 @@ def kept_reason(execution: Execution) -> str | None:
 
 def recorded_instances(
     execution: Execution, results: Iterable[Mapping[str, Any]] | None = None
-) -> dict[str, set[str]]:
-    """Return the EC2 instances that wave results name, by target name.
+) -> dict[str, Told]:
+    """Return the EC2 instances that wave results name, by target name, job and server.
 
     :param results: default: what `enrich` wrote of each wave; one that was changed is left out, and so is one of a
         wave whose frozen form was
     """
     waves = {wave.number: wave for wave in execution.intact_waves()[0]}
-    found: dict[str, set[str]] = {}
+    found: dict[str, Told] = {}
     for result in _results(execution) if results is None else results:
         if result["waveNumber"] not in waves:
             continue
@@ -72,7 +73,8 @@ def recorded_instances(
         for row in result.get("serverStatuses", ()):
             instance = row.get("instanceId") or row.get("recoveryInstanceId")
             if instance:
-                found.setdefault(target, set()).add(instance)
+                of_job = found.setdefault(target, {}).setdefault(row.get("recoveryJobId", ""), {})
+                of_job[row["sourceServerId"]] = instance
     return found
 
 

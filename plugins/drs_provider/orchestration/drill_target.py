@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drs_provider.hooks.errors import is_transient
+from drs_provider.orchestration.told_instances import Told
 from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.cleanup import CleanupStep
 from drs_provider.plan.recovery_instances import instance_ids
 from drs_provider.plan.texts import cause, grouped, named
-from drs_provider.plan.unlisted import UnlistedInstance, unlisted_text
+from drs_provider.plan.unlisted import UnlistedInstance, unlisted_text, untold_text
 
 
 @dataclass
@@ -20,20 +21,23 @@ class TargetState:
 
     :param instance_ids: EC2 instances that were found to be the drill's, in this step or before
     :param terminate_jobs: DRS jobs that terminate them
-    :param logged: COMPLETED launch job -> instances that its log tells
+    :param told: COMPLETED launch job -> server -> instance, by whatever told it: DRS forgets its recovery instances
+    :param tagged: the same of servers whose instances only EC2's tags tell
     :param pre_provisioned: EC2 instances that existed before and were found to be launched into: never terminated
     :param unread: server -> why its launch configuration could not be read; its instance is not terminated
     :param held: EC2 instances of those servers
     :param unproven: what was launched on start intents that do not verify: only its jobs' tags tell whose it is
-    :param unlisted: EC2 instances that failed launches left, and that DRS does not list: only people may end them
+    :param unlisted: EC2 instances that launches left, and that DRS does not list: only people may end them
+    :param untold: servers that were launched, with their jobs, whose instances nothing tells: they may run
     :param problem: what kept the last step from being taken, or from being proven
-    :param recorded: EC2 instances that the waves' results name; they may exist if DRS or EC2 cannot be asked
+    :param recorded: as `told`, by the waves' results; they may exist if DRS or EC2 cannot be asked
     """
 
     target: AwsTarget
     instance_ids: list[str] = field(default_factory=list)
     terminate_jobs: list[str] = field(default_factory=list)
-    logged: dict[str, list[str]] = field(default_factory=dict)
+    told: Told = field(default_factory=dict)
+    tagged: Told = field(default_factory=dict)
     pre_provisioned: list[str] = field(default_factory=list)
     unread: Mapping[str, Exception] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
@@ -41,7 +45,18 @@ class TargetState:
     unlisted: Sequence[UnlistedInstance] = ()
     step: CleanupStep = field(default_factory=CleanupStep)
     problem: Exception | None = None
-    recorded: frozenset[str] = frozenset()
+    recorded: Told = field(default_factory=dict)
+    untold: Sequence[str] = ()
+
+    def known(self, job_id: str) -> dict[str, str]:
+        """Return the instances of a launch job that anything told, by server."""
+        tellers = (self.tagged, self.recorded, self.told)
+        return {server: instance for told in tellers for server, instance in told.get(job_id, {}).items()}
+
+    @property
+    def recorded_ids(self) -> set[str]:
+        """EC2 instances that the waves' results name."""
+        return {instance for servers in self.recorded.values() for instance in servers.values()}
 
     @property
     def unlisted_ids(self) -> set[str]:
@@ -51,7 +66,7 @@ class TargetState:
     @property
     def done(self) -> bool:
         """Whether it is proven that nothing of the drill is left."""
-        return self.problem is None and not self.unproven and self.step.done
+        return self.problem is None and not self.unproven and not self.untold and self.step.done
 
     @property
     def hopeless(self) -> bool:
@@ -68,7 +83,8 @@ class TargetState:
     @property
     def refused(self) -> bool:
         """Whether what is in the way may yet go by itself, or by what people are about to correct."""
-        return self.problem is not None or bool(self.unread) or bool(self.taken_out)
+        late = self.untold or self.taken_out or any(item.launched for item in self.unlisted)
+        return self.problem is not None or bool(self.unread or late)
 
     @property
     def taken_out(self) -> list[str]:
@@ -80,7 +96,7 @@ class TargetState:
         """EC2 instances that are left, or that may be, because DRS or EC2 could not be asked."""
         found = {*self.step.remaining, *self.step.kept}
         if not found and self.problem is not None:
-            found = {*self.instance_ids, *self.recorded} - set(self.pre_provisioned)
+            found = {*self.instance_ids, *self.recorded_ids} - set(self.pre_provisioned)
         return sorted(found)
 
     def left_row(self) -> dict[str, Any]:
@@ -125,6 +141,7 @@ class TargetState:
             "out of DRS, and only what it lists is terminated here: terminate them in EC2 by hand"
             if self.taken_out
             else "",
+            untold_text(self.untold) if self.untold else "",
             *self.unproven,
             cause(str(self.problem)) if self.problem else "",
         ]

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 class Evidence:
     """What DRS and EC2 say of a wave.
 
-    :param left: instances in EC2 that failed launches left, and that DRS does not list
+    :param left: instances in EC2 that launches left, and that DRS does not list
     :param incomplete: why instance data is missing, or None
     :param checks: EC2's status checks by instance
     :param checks_unread: why they could not be read, or None; nothing depends on them
@@ -71,7 +71,7 @@ def gather(execution: Execution, watch: WaveWatch) -> Evidence:
         rows = drs.recovery_instances(source_server_ids=watch.wave.server_ids)
         evidence.instances = instances_by_server(rows, watch.wave.server_ids)
         ec2 = execution.ec2(watch.wave.target)
-        evidence.left = left_in_ec2(drs, ec2, evidence.jobs, parse_instances(rows))
+        evidence.left, _ = left_in_ec2(drs, ec2, evidence.jobs, parse_instances(rows))
     with _noting(evidence, watch):
         evidence.ec2 = dict(execution.ec2(watch.wave.target).instances(_instance_ids(evidence)))
     _read_checks(execution, watch, evidence)

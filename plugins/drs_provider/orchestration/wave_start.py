@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -26,9 +26,9 @@ from drs_provider.hooks.errors import (
     is_transient,
 )
 from drs_provider.orchestration.launched_into import require_new_instances
+from drs_provider.orchestration.own_launches import cleaned_up_jobs, require_servers, with_instances
 from drs_provider.orchestration.quota_queue import QuotaQueue
-from drs_provider.orchestration.told_instances import require_servers
-from drs_provider.plan.drs_model import JobView, launched_instances, parse_jobs, parse_log
+from drs_provider.plan.drs_model import JobView, parse_jobs
 from drs_provider.plan.events import Event
 from drs_provider.plan.evidence import START_INTENT
 from drs_provider.plan.frozen import FrozenWave
@@ -36,7 +36,7 @@ from drs_provider.plan.identity import job_tags
 from drs_provider.plan.ownership import SETTLE_SECONDS, OwnedJob, StartIntent, own_jobs, unsettled_servers
 from drs_provider.plan.queueing import Ticket, holders_text, job_owner, reserved_for
 from drs_provider.plan.reconcile import Quotas, StartDecision, busy_servers, decide_start, quota_usage
-from drs_provider.plan.recovery_instances import RecoveryInstanceView, instance_ids, instances_by_server
+from drs_provider.plan.recovery_instances import instance_ids, instances_by_server
 from drs_provider.plan.texts import cause, grouped, named
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, publish_intents
@@ -115,7 +115,8 @@ class WaveStart:
         require_servers(wave, owned)
         rows = self._drs.recovery_instances(source_server_ids=wave.server_ids)
         live = instances_by_server(rows, wave.server_ids)
-        owned = self._with_instances(owned, live.values())
+        cleaned_up = cleaned_up_jobs(execution, owned)
+        owned = with_instances(execution, wave, owned, live.values(), cleaned_up)
         launched = instance_ids(live.values()).union(*(own.job.instance_ids for own in owned))
         usage, quotas = quota_usage([*jobs, *self._unseen(owned)]), self._quotas
         decide = partial(
@@ -131,29 +132,13 @@ class WaveStart:
             usage=usage,
             now=execution.now(),
             not_before=unsettled_servers(intents, owned),
+            cleaned_up=cleaned_up,
         )
         decision = decide()
         ahead: tuple[Ticket, ...] = ()
         if decision.launch and self._queue.may_exist(jobs) and (ahead := self._queue.ahead()):
             decision = decide(reserved=reserved_for(ahead, quotas))
         return _naming_blockers(decision, jobs, ahead)
-
-    def _with_instances(
-        self, owned: Iterable[OwnedJob], views: Collection[RecoveryInstanceView]
-    ) -> tuple[OwnedJob, ...]:
-        """Read from the job's log which instance was launched, where nothing else tells it.
-
-        An instance that was taken out of DRS lives on in EC2: launched again, there would be two of the server.
-        """
-        return tuple(
-            replace(own, job=own.job.with_instances(self._launched(own.job)))
-            if own.job.lacks_instances(views)
-            else own
-            for own in owned
-        )
-
-    def _launched(self, job: JobView) -> dict[str, str]:
-        return launched_instances(parse_log(self._drs.job_log(job.job_id)))
 
     def _unseen(self, owned: Iterable[OwnedJob]) -> list[JobView]:
         """Return jobs that were started just now and that DescribeJobs does not show yet: they count, too."""

@@ -8,7 +8,7 @@ missing: a row is read as far as it goes, and ``unread`` says what of it could n
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -158,15 +158,31 @@ class JobView:
         )
         return replace(self, servers=rows)
 
+    def told_by(self, views: Iterable[RecoveryInstanceView]) -> dict[str, str]:
+        """Return the instances of this job that recovery instances tell, by source server."""
+        mine = [view for view in views if view.job_id == self.job_id and view.instance_id]
+        return {view.source_server_id: view.instance_id for view in mine}
+
+    def untold(self, known: Collection[str] = ()) -> tuple[str, ...]:
+        """Return the servers that were launched, and whose instances nothing tells: they may run in EC2.
+
+        One that DRS does not name has a description for its id; a COMPLETED job without servers has one such.
+
+        :param known: servers whose instance something else than the job tells
+        """
+        silent = [
+            row.source_server_id
+            for row in (*self.servers, *self.unnamed)
+            if row.launch_status == LaunchStatus.LAUNCHED and row.recovery_instance_id is None
+        ]
+        nameless = silent.count("") or int(self.completed and not self.server_count)
+        hidden = nameless - len(set(known) - self.server_ids)
+        named = [server for server in silent if server and server not in known]
+        return (*named, *[f"{hidden} servers that DRS does not name"] * (hidden > 0))
+
     def lacks_instances(self, views: Iterable[RecoveryInstanceView]) -> bool:
         """Whether a server was launched whose instance neither the job nor one of the recovery instances tells."""
-        told = {view.source_server_id for view in views if view.job_id == self.job_id and view.instance_id}
-        return any(
-            row.launch_status == LaunchStatus.LAUNCHED
-            and row.recovery_instance_id is None
-            and row.source_server_id not in told
-            for row in self.servers
-        )
+        return bool(self.untold(self.told_by(views)))
 
     @property
     def unknown_values(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from drs_provider.plan.drs_model import JobView
 from drs_provider.plan.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
 from drs_provider.plan.recovery_instances import RecoveryInstanceView
+from drs_provider.plan.states import LaunchStatus
 
 __all__ = [
     "API_MAX_SERVERS",
@@ -112,12 +113,14 @@ def decide_start(
     reserved: QuotaUsage | None = None,
     now: float,
     not_before: Mapping[str, float] | None = None,
+    cleaned_up: Collection[str] = (),
 ) -> StartDecision:
     """Return which jobs to adopt and which servers to launch, now.
 
     - A server in a job of this attempt is never launched again, whatever became of it.
     - A server in a job of an earlier attempt is launched again only if that job is COMPLETED and its
-      instance does not exist: DRS failed to launch it, or the drill was cleaned up since.
+      instance does not exist: DRS failed to launch it, or the drill was cleaned up since. One that is LAUNCHED, and
+      whose instance nothing tells, may have one.
     - A server in another running job waits: that job may terminate or replace the instance it has.
     - A server with a live non-drill instance, or one that DRS describes too badly to know, is refused, unless it may
       be replaced.
@@ -134,9 +137,10 @@ def decide_start(
     :param reserved: room that is left to executions that go first
     :param now: epoch seconds
     :param not_before: from :func:`unsettled_servers`: a call may have started a job that is not visible yet
+    :param cleaned_up: jobs whose instances are proven to be gone, all of them
     """
     owned = tuple(sorted(owned_jobs, key=OwnedJob.order))
-    facts = _Facts(attempt, owned, busy, live_instances, existing_instance_ids)
+    facts = _Facts(attempt, owned, busy, live_instances, existing_instance_ids, frozenset(cleaned_up))
     obstacles = _Obstacles(facts, frozenset(replace_allowed), now, not_before or {})
     adopted = {own.job.job_id: own for own in facts.without_servers}
     waiting: dict[str, str] = {}
@@ -177,6 +181,7 @@ class _Facts:
     busy: Mapping[str, str]
     live: Mapping[str, RecoveryInstanceView]
     existing: Collection[str] | None
+    cleaned_up: frozenset[str] = frozenset()
 
     def job_of(self, server: str) -> OwnedJob | None:
         """Return the job of ours that holds the server and still counts, the newest first."""
@@ -186,9 +191,19 @@ class _Facts:
             running = own.visible and not own.job.completed
             if own.attempt >= self.attempt or running:
                 return own
-            if server not in self.busy and self._instance_exists(own, server):
+            if server not in self.busy and (self._instance_exists(own, server) or self._untold(own, server)):
                 return own
         return None
+
+    def _untold(self, own: OwnedJob, server: str) -> bool:
+        """Whether the job launched the server, and nothing tells its instance: it may run in EC2."""
+        row = own.job.server(server)
+        return (
+            row is not None
+            and row.launch_status == LaunchStatus.LAUNCHED
+            and own.job.job_id not in self.cleaned_up
+            and self._instance_id(own, server) is None
+        )
 
     @property
     def without_servers(self) -> tuple[OwnedJob, ...]:
@@ -209,16 +224,21 @@ class _Facts:
 
     def _instance_exists(self, own: OwnedJob, server: str) -> bool:
         """Whether the instance that this job launched for the server exists; EC2's word goes first."""
-        row = own.job.server(server)
-        view = self.live.get(server)
-        if view is not None and view.job_id != own.job.job_id:
-            view = None
-        instance_id = (row.recovery_instance_id if row else None) or (view.instance_id if view else None)
+        instance_id = self._instance_id(own, server)
         if instance_id is None:
             return False
         if self.existing is not None:
             return instance_id in self.existing
+        view = self._view(own, server)
         return view.exists if view is not None else True
+
+    def _view(self, own: OwnedJob, server: str) -> RecoveryInstanceView | None:
+        view = self.live.get(server)
+        return view if view is not None and view.job_id == own.job.job_id else None
+
+    def _instance_id(self, own: OwnedJob, server: str) -> str | None:
+        row, view = own.job.server(server), self._view(own, server)
+        return (row.recovery_instance_id if row else None) or (view.instance_id if view else None) or None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,11 @@ from drs_provider.plan.texts import MAX_CAUSE, cause
 #: What DRS or an action says of a failure, in characters: the sentence around it has room in a cause
 MAX_RAW = MAX_CAUSE - 60
 
+_UNTOLD = (
+    "LAUNCHED, but DRS names no recovery instance of this job; look for one in EC2: while nothing tells it, this "
+    "execution does not launch the server again"
+)
+
 
 class PostLaunchStatus(StrEnum):
     """Result of a server's post-launch actions; computed, DRS has no such field."""
@@ -210,7 +215,7 @@ def _instance_problem(verdict: ServerVerdict, facts: WaveFacts) -> tuple[str | N
     instance_id = verdict.recovery_instance_id
     if instance_id is None:
         missing = facts.instances is not None
-        return ("LAUNCHED, but DRS names no recovery instance of this job" if missing else None), False
+        return (_UNTOLD if missing else None), False
     if facts.ec2_existing is not None:
         if instance_id in facts.ec2_existing:
             return None, True

@@ -203,7 +203,7 @@ def _waiting_reasons(verdicts: Iterable[ServerVerdict], running: Sequence[str]) 
 
 
 def with_left(verdict: WaveVerdict, rules: WaveRules, left: Iterable[UnlistedInstance]) -> WaveVerdict:
-    """Return the verdict with what failed launches left in EC2 named in their servers' errors."""
+    """Return the verdict with what launches left in EC2 named in their servers' errors."""
     instances = {(item.source_server_id, item.job_id): item.instance_id for item in left}
     servers = [_leaving(server, instances) for server in verdict.servers]
     if tuple(servers) == verdict.servers:

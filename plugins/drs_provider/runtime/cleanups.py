@@ -10,6 +10,9 @@ from drs_provider.plan.evidence import CLEANUP_REPORT
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.signed import signed, verified
 
+#: ``action`` of a cleanup that proved that nothing of the drill is left
+TERMINATED = "terminated"
+
 
 def tell_cleanup(execution: Execution, report: Mapping[str, Any]) -> None:
     """Let `finalize`, and later attempts, know what the running cleanup came to."""

@@ -121,6 +121,9 @@ class ServerFields(Strict):
         0.0, description="the job names the recoveryInstanceID once LAUNCHED; recorded jobs never do"
     )
     no_instance: Share = Field(0.0, description="LAUNCHED, but EC2 has no such instance")
+    untold: Share = Field(
+        0.0, description="LAUNCHED, but the log names no instance, and DRS lists none; EC2 has it"
+    )
     impaired: Share = Field(0.0, description="the instance's EC2 status checks fail")
 
 

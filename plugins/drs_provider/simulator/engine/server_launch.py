@@ -211,9 +211,18 @@ class ServerLaunch:
         if instance_id is None:
             self._failed(LAUNCH.fail, self.error, at)
             return
-        self.job.note(at, LAUNCH.end, sourceServerID=self.server.server_id, targetInstanceID=instance_id)
+        untold = happens(self.server.spec.untold, self.rng)
+        named = None if untold else instance_id
+        self.job.note(at, LAUNCH.end, sourceServerID=self.server.server_id, targetInstanceID=named)
         if happens(self.server.spec.no_instance, self.rng):
             self.world.machines.forget(self.state.place, instance_id)
+        if not untold:
+            self._listed(instance_id, at)
+        self._set_status("LAUNCHED")
+        self.server.last_result = "SUCCEEDED"
+        plan_actions(self.world, self.state, self.job, self.part, self.server, at)
+
+    def _listed(self, instance_id: str, at: float) -> None:
         self.state.instances[instance_id] = RecoveryInstance(
             instance_id=instance_id,
             server_id=self.server.server_id,
@@ -225,9 +234,6 @@ class ServerLaunch:
             tags=self._job_tags(),
         )
         self.server.recovery_instance_id = instance_id
-        self._set_status("LAUNCHED")
-        self.server.last_result = "SUCCEEDED"
-        plan_actions(self.world, self.state, self.job, self.part, self.server, at)
 
     def _failed(self, event: str, error: str, at: float) -> None:
         self.job.note(at, event, sourceServerID=self.server.server_id, rawError=error)
