@@ -14,7 +14,7 @@ from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI, plan, recovery_of
 from tests.harness.stage import Stage
 from tests.harness.worlds import ALWAYS, ONCE, world
-from tests.orchestration.test_review_cleanup import deny
+from tests.orchestration.test_drill_cleanup import deny
 
 CLEANUP = keys.CLEANUP_DRILL
 HOLD = keys.HOLD_DRILL
