@@ -68,8 +68,9 @@ bench: $(READY)
 lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy plugins/drs_provider embedded chaos
+	$(PY) -m mypy
 	PYTHONPATH=plugins:. $(VENV)/bin/lint-imports --no-cache
+	PYTHONPATH=simulator $(VENV)/bin/lint-imports --no-cache --config simulator/pyproject.toml
 
 format: $(READY)
 	$(PY) -m ruff format .
@@ -84,7 +85,7 @@ lock: $(READY)
 clean:
 	@test ! -x $(PY) || $(PY) -m embedded down
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find chaos dags docs embedded plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find chaos dags docs embedded plugins simulator tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
 	rm -rf $(VENV)

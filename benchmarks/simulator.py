@@ -1,6 +1,6 @@
 """How fast the DRS simulator starts and answers, and how much memory it takes.
 
-Run: ``PYTHONPATH=plugins:. python -m benchmarks.simulator``. Prints each figure with its limit; exit code 1 if one
+Run: ``python -m benchmarks.simulator``. Prints each figure with its limit; exit code 1 if one
 is exceeded. CPU is the server process's own, so that a busy machine disturbs it little.
 """
 
@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 
 from benchmarks.figures import Figure, print_figures
 
-PLUGINS = Path(__file__).resolve().parents[1] / "plugins"
+SIMULATOR = Path(__file__).resolve().parents[1] / "simulator"
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 SERVERS = 1000
 POLLERS, POLLS = 100, 10
@@ -36,8 +36,8 @@ class Server:
     """A simulator process and a connection that signs nothing: signatures are not checked."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "drs_provider.simulator", "--port", "0", "--speed", "0"]
-        environment = {**os.environ, "PYTHONPATH": str(PLUGINS)}
+        command = [sys.executable, "-m", "drs_simulator", "--port", "0", "--speed", "0"]
+        environment = {**os.environ, "PYTHONPATH": str(SIMULATOR)}
         begin = time.perf_counter()
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         if self.process.stdout is None:

@@ -20,7 +20,8 @@ from embedded.needs import CONNECTION, Needs
 REPOSITORY = Path(__file__).resolve().parent.parent
 PLUGINS = REPOSITORY / "plugins"
 DAGS = REPOSITORY / "dags"
-SCENARIOS = PLUGINS / "drs_provider" / "simulator" / "scenarios"
+SIMULATOR = REPOSITORY / "simulator"
+SCENARIOS = SIMULATOR / "drs_simulator" / "scenarios"
 
 HISTORY_REGION = "eu-west-1"
 HISTORY_TABLE = "execution-history"
@@ -119,7 +120,7 @@ def inherited() -> dict[str, str]:
 
 def simulator_environment() -> dict[str, str]:
     """Return the environment of the simulator's process."""
-    return inherited() | _no_real_aws() | {"PYTHONPATH": str(PLUGINS)}
+    return inherited() | _no_real_aws() | {"PYTHONPATH": str(SIMULATOR)}
 
 
 def _no_real_aws() -> dict[str, str]:

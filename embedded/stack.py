@@ -224,7 +224,7 @@ class Stack:
         self.secrets.write_passwords(self.paths.passwords)
 
     def _start_simulator(self) -> None:
-        command = [sys.executable, "-m", "drs_provider.simulator"]
+        command = [sys.executable, "-m", "drs_simulator"]
         # Jobs run fast; between them the clock keeps pace with Airflow's, so that recovery times stay plausible.
         command += ["--port", str(self.ports.simulator), "--speed", f"{self.speed:g}", "--idle-speed", "1"]
         if self.scenario is not None:

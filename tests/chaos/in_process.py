@@ -23,7 +23,7 @@ from drs_provider import keys
 from drs_provider.dag_factory.build import build_single_task_dag
 from drs_provider.hooks.clients import forget_clients
 from drs_provider.plan.model import Plan
-from drs_provider.simulator.engine.truth import all_jobs
+from drs_simulator.engine.truth import all_jobs
 from tests.harness.plan_run import PlanRun
 from tests.harness.stage import Stage
 

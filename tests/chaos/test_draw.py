@@ -13,7 +13,7 @@ from chaos.world import bystanders, conf_of, plan_of, scenario_of
 from drs_provider.dag_factory.build import build_dag
 from drs_provider.plan.model import Plan
 from drs_provider.plan.run_conf import parse_run_conf
-from drs_provider.simulator.scenario import parse_scenario
+from drs_simulator.scenario import parse_scenario
 
 SPECS = [draw(seed) for seed in range(300)]
 

@@ -11,17 +11,17 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLUGINS = REPOSITORY / "plugins"
 PACKAGE = PLUGINS / "drs_provider"
+SIMULATOR = REPOSITORY / "simulator"
 DAGS = REPOSITORY / "dags"
 PLANS = DAGS / "plans"
 
 
-def pyproject() -> dict[str, Any]:
-    return tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+def pyproject(folder: Path = REPOSITORY) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def modules(folder: Path = PACKAGE, *, simulator: bool = False) -> list[Path]:
-    files = [file for file in sorted(folder.rglob("*.py")) if "__pycache__" not in file.parts]
-    return [file for file in files if simulator or PACKAGE / "simulator" not in file.parents]
+def modules(folder: Path = PACKAGE) -> list[Path]:
+    return [file for file in sorted(folder.rglob("*.py")) if "__pycache__" not in file.parts]
 
 
 def nodes(file: Path) -> Iterator[ast.AST]:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from drs_provider.options import OPTIONS
-from tests.contract.repository import PACKAGE, REPOSITORY
+from tests.contract.repository import PACKAGE, REPOSITORY, SIMULATOR
 
 pytestmark = pytest.mark.contract
 
 DOCUMENTS = sorted(
-    str(file.relative_to(REPOSITORY)) for file in (*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"))
+    str(file.relative_to(REPOSITORY))
+    for pages in ("*.md", "docs/*.md", "simulator/*.md")
+    for file in REPOSITORY.glob(pages)
 )
 
 
@@ -38,7 +40,7 @@ def anchors(file: Path) -> set[str]:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_file_that_is_named_exists(document):
     paths = named(document, r"[\w.-]+(?:/[\w.-]+)+\.(?:py|ya?ml|md|json|j2|txt)\b")
-    roots = (REPOSITORY, PACKAGE, PACKAGE.parent, PACKAGE / "simulator")
+    roots = (REPOSITORY, PACKAGE, PACKAGE.parent, SIMULATOR / "drs_simulator")
     made_by_runs = {path for path in paths if path.startswith(("build/", "reports/"))}
     missing = {path for path in paths - made_by_runs if not any((root / path).exists() for root in roots)}
     assert missing == set()

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -19,6 +20,7 @@ from tests.contract.repository import (
     PACKAGE,
     PLUGINS,
     REPOSITORY,
+    SIMULATOR,
     calls,
     imported_names,
     modules,
@@ -27,7 +29,9 @@ from tests.contract.repository import (
 
 pytestmark = pytest.mark.contract
 
-CONFIG = REPOSITORY / "pyproject.toml"
+#: The two distributions: folder with the pyproject.toml, package, what has to be on the path
+PROVIDER = pytest.param(REPOSITORY, PACKAGE, [PLUGINS, REPOSITORY], id="provider")
+OTHER = pytest.param(SIMULATOR, SIMULATOR / "drs_simulator", [SIMULATOR], id="simulator")
 HEAVY = {
     "aiobotocore",
     "boto3",
@@ -50,16 +54,17 @@ STANDARD_CLIENT_MAKERS = {"client", "resource", "create_client"}
 CLIENT_ROOM = "hooks"
 
 
-def test_imports_point_down():
+@pytest.mark.parametrize(("folder", "_package", "path"), [PROVIDER, OTHER])
+def test_imports_point_down(folder, _package, path):
     # In a process of its own: import-linter configures logging, which would switch off every logger there is.
     script = (
         "import sys; from importlinter.cli import lint_imports; "
-        f"sys.exit(lint_imports({str(CONFIG)!r}, no_cache=True))"
+        f"sys.exit(lint_imports({str(folder / 'pyproject.toml')!r}, no_cache=True))"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PLUGINS), str(REPOSITORY)])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
     done = subprocess.run(
         [sys.executable, "-c", script],
-        cwd=REPOSITORY,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
@@ -112,18 +117,25 @@ def test_parsing_a_dag_loads_nothing_heavy(module, tmp_path):
 def third_party(names: set[str]) -> Iterator[str]:
     for name in names:
         top = name.partition(".")[0]
-        if top not in sys.stdlib_module_names and top not in ("airflow", "drs_provider"):
+        if top not in sys.stdlib_module_names and top not in ("airflow", "drs_provider", "drs_simulator"):
             yield top
 
 
-def test_every_library_that_the_package_imports_is_declared():
-    declared = {Requirement(text).name for text in pyproject()["project"]["dependencies"]}
+def declared_by(folder: Path) -> list[Requirement]:
+    project = pyproject(folder)["project"]
+    extras = project.get("optional-dependencies", {}).values()
+    return [Requirement(text) for texts in (project["dependencies"], *extras) for text in texts]
+
+
+@pytest.mark.parametrize(("folder", "package", "_path"), [PROVIDER, OTHER])
+def test_every_library_that_the_package_imports_is_declared(folder, package, _path):
+    declared = {requirement.name for requirement in declared_by(folder)}
     # What a declared extra or a declared package brings by contract
     declared |= {"aiobotocore", "botocore", "pydantic-core"}
     owners = importlib.metadata.packages_distributions()
     undeclared = {
         top
-        for file in modules()
+        for file in modules(package)
         for top in third_party(imported_names(file))
         if not {canonicalize_name(name) for name in owners[top]} & declared
     }
@@ -141,14 +153,15 @@ def test_every_provider_that_the_package_imports_is_declared():
     assert {f"apache-airflow-providers-{name}" for name in providers} <= declared
 
 
-def test_the_declared_ranges_admit_what_the_tests_run_with():
-    for text in pyproject()["project"]["dependencies"]:
-        requirement = Requirement(text)
-        assert requirement.specifier.contains(importlib.metadata.version(requirement.name)), text
+@pytest.mark.parametrize("folder", [REPOSITORY, SIMULATOR])
+def test_the_declared_ranges_admit_what_the_tests_run_with(folder):
+    for requirement in declared_by(folder):
+        version = importlib.metadata.version(requirement.name)
+        assert requirement.specifier.contains(version), requirement
 
 
 def test_no_module_is_called_like_one_of_the_standard_library():
     """A plugins folder without its .airflowignore is executed under the files' stems."""
-    files = [*modules(simulator=True), *DAGS.glob("*.py")]
+    files = [*modules(), *DAGS.glob("*.py")]
     clashes = {str(file.relative_to(REPOSITORY)) for file in files if file.stem in sys.stdlib_module_names}
     assert clashes == set()

@@ -49,6 +49,17 @@ def test_components_run_airflow_and_tell_their_health(compose: dict[str, Any]) -
         assert services[name]["healthcheck"]["test"], name
 
 
+def test_the_simulator_is_mounted_where_it_runs_from(compose: dict[str, Any]) -> None:
+    service = compose["services"]["simulator"]
+    (mount,) = service["volumes"]
+    source, target, mode = mount.split(":")
+
+    assert mode == "ro"
+    assert service["environment"] == {"PYTHONPATH": target}
+    assert service["entrypoint"][:2] == ["python", "-m"]
+    assert (REPOSITORY / source / service["entrypoint"][2] / "__main__.py").is_file()
+
+
 def test_every_image_is_pinned_and_airflow_is_that_of_the_lock(compose: dict[str, Any]) -> None:
     images = {service["image"] for service in compose["services"].values()}
     lock = (REPOSITORY / "requirements.txt").read_text()

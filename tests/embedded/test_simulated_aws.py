@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from drs_provider.simulator.testing import simulator
+from drs_simulator.testing import simulator
 from embedded import simulated_aws
 from embedded.environment import HISTORY_REGION, HISTORY_TABLE
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from drs_provider.simulator.testing import pytest_configure
+from drs_simulator.testing import pytest_configure
 from tests.harness.stage import Stage, stage
 
 __all__ = ["play", "pytest_configure"]

@@ -35,10 +35,10 @@ from drs_provider.plan.catalog import load_plan
 from drs_provider.plan.model import Plan
 from drs_provider.report import files
 from drs_provider.runtime import hitl
-from drs_provider.simulator.adapter import gate
-from drs_provider.simulator.testing import Simulator, simulator
 from drs_provider.triggers import gate as gate_trigger
 from drs_provider.triggers.poller import JobPoller
+from drs_simulator.adapter import gate
+from drs_simulator.testing import Simulator, simulator
 from tests.harness.effects import Effects, WorkerKilled, changes_something
 from tests.harness.plan_run import PlanRun
 

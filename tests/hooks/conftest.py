@@ -10,7 +10,7 @@ import pytest
 
 from drs_provider.hooks.clients import AwsClients, forget_clients
 from drs_provider.plan.account import AwsTarget
-from drs_provider.simulator.testing import drs_simulator, pytest_configure
+from drs_simulator.testing import drs_simulator, pytest_configure
 from tests.hooks.scripted_aws import HUB_ACCOUNT, HUB_KEY, ScriptedAws
 
 __all__ = ["drs_simulator", "pytest_configure"]

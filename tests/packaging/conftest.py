@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.contract.repository import REPOSITORY
-from tests.packaging.support import Installation
+from tests.contract.repository import REPOSITORY, SIMULATOR
+from tests.packaging.support import PIP, Installation, built
 
 
 @pytest.fixture(scope="session")
@@ -26,21 +25,21 @@ def mounted(airflow_home: Path) -> Installation:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built with the build backend of this Python."""
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    options = ["--no-deps", "--no-build-isolation", "--no-cache-dir", "--wheel-dir", str(folder)]
-    subprocess.run([*pip, "wheel", str(REPOSITORY), *options], check=True)
-    (made,) = folder.glob("*.whl")
-    return made
+    """The provider's wheel, built with the build backend of this Python."""
+    return built(REPOSITORY, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def simulator_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The simulator's wheel, built from its folder alone."""
+    return built(SIMULATOR, tmp_path_factory.mktemp("simulator-wheel"))
 
 
 @pytest.fixture(scope="session")
 def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which the wheel is installed."""
     folder = tmp_path_factory.mktemp("site")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "--no-deps", "--target", str(folder), str(wheel)], check=True)
+    subprocess.run([*PIP, "install", "--no-deps", "--target", str(folder), str(wheel)], check=True)
     return folder
 
 

@@ -15,6 +15,16 @@ from tests.contract.repository import DAGS, PLUGINS
 
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 
+PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+
+
+def built(project: Path, folder: Path) -> Path:
+    """Build the wheel of a project into an empty folder."""
+    options = ["--no-deps", "--no-build-isolation", "--no-cache-dir", "--wheel-dir", str(folder)]
+    subprocess.run([*PIP, "wheel", str(project), *options], check=True)
+    (made,) = folder.glob("*.whl")
+    return made
+
 
 @dataclass(frozen=True)
 class Installation:

@@ -40,12 +40,10 @@ def test_the_wheel_holds_the_package_and_nothing_else(contents):
         if file.is_file() and file.suffix != ".pyc" and file.name != ".airflowignore"
     }
     assert {name for name in contents if ".dist-info/" not in name} == files
-    assert {Path(name).suffix for name in files} == {".py", ".yaml", ".j2"}
+    assert {Path(name).suffix for name in files} == {".py", ".j2"}
 
 
 def test_the_wheel_holds_what_code_reads_as_files(contents):
-    for kind in ("scenarios/three_tier.yaml", "profiles/sample_drill.yaml"):
-        assert f"drs_provider/simulator/{kind}" in contents
     assert "drs_provider/report/templates/report.html.j2" in contents
 
 

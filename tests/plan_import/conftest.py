@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from drs_provider.simulator.testing import drs_simulator, pytest_configure
+from drs_simulator.testing import drs_simulator, pytest_configure
 
 __all__ = ["drs_simulator", "pytest_configure"]

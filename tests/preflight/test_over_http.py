@@ -21,7 +21,7 @@ from drs_provider.plan.model import Plan
 from drs_provider.plan.run_conf import parse_run_conf
 from drs_provider.plan.states import ExecutionType
 from drs_provider.preflight.run import PreflightResult, run_preflight
-from drs_provider.simulator.testing import Simulator, simulator
+from drs_simulator.testing import Simulator, simulator
 from tests.preflight.world import (
     BRANCH,
     DB_1,

@@ -7,8 +7,8 @@ import pytest
 
 from drs_provider.preflight.checks.vcpus import QUOTAS, quota_code
 from drs_provider.preflight.findings import Severity
-from drs_provider.simulator.engine.quotas import quota_list
-from drs_provider.simulator.scenario import Quotas
+from drs_simulator.engine.quotas import quota_list
+from drs_simulator.scenario import Quotas
 from tests.preflight.world import (
     DB_1,
     FakeAws,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from drs_provider.simulator.testing import drs_in_process, drs_simulator, pytest_configure
-from drs_provider.simulator.validation import recording_everywhere
+from drs_simulator.testing import drs_in_process, drs_simulator, pytest_configure
+from drs_simulator.validation import recording_everywhere
 
 __all__ = ["drs_in_process", "drs_simulator", "pytest_configure"]
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 from botocore.exceptions import ClientError
 
-from drs_provider.simulator.validation import check_job_log
+from drs_simulator.validation import check_job_log
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"

@@ -8,10 +8,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from drs_provider.simulator.adapter.current import SimulatorError
-from drs_provider.simulator.adapter.simulation import Simulation
-from drs_provider.simulator.scenario import load_scenario
-from drs_provider.simulator.testing import in_process, simulator
+from drs_simulator.adapter.current import SimulatorError
+from drs_simulator.adapter.simulation import Simulation
+from drs_simulator.scenario import load_scenario
+from drs_simulator.testing import in_process, simulator
 from tests.simulator.support import (
     ACCOUNT,
     DB_1,
@@ -185,7 +185,7 @@ def test_credentials_of_a_role_expire(drs_simulator, monkeypatch, service, metho
     assumed = drs_simulator.client_in_role(service, ROLE, CENTRAL, external_id=EXTERNAL_ID)
     getattr(assumed, method)()
     later = time.time() + 3601
-    monkeypatch.setattr("drs_provider.simulator.adapter.gate.time.time", lambda: later)
+    monkeypatch.setattr("drs_simulator.adapter.gate.time.time", lambda: later)
     with refused(code):
         getattr(assumed, method)()
 

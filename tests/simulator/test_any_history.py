@@ -3,8 +3,8 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drs_provider.simulator.testing import in_process
-from drs_provider.simulator.validation import Snapshot, check_job_log, check_log_growth, check_trace
+from drs_simulator.testing import in_process
+from drs_simulator.validation import Snapshot, check_job_log, check_log_growth, check_trace
 from tests.simulator.support import ACCOUNT, REGION, everything
 
 FAIL_AT = [

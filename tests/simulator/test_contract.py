@@ -10,8 +10,8 @@ import pytest
 from aiobotocore.config import AioConfig
 from botocore.exceptions import ClientError
 
-from drs_provider.simulator.scenario import load_scenario
-from drs_provider.simulator.validation import Snapshot, check_job_log, check_trace
+from drs_simulator.scenario import load_scenario
+from drs_simulator.validation import Snapshot, check_job_log, check_trace
 from tests.simulator.support import APP_1, DB_1, DB_2, JOB_1, REGION, WEB_1, WEB_2, WEB_3
 
 pytestmark = pytest.mark.contract

@@ -8,13 +8,13 @@ from pathlib import Path
 import yaml
 
 import drs_provider
-from drs_provider.simulator.adapter.control import Control
-from drs_provider.simulator.engine.faults import FaultSpec
-from drs_provider.simulator.engine.operations import OPERATIONS
-from drs_provider.simulator.engine.rights import START_RECOVERY, Effect
-from drs_provider.simulator.launch_profile import Profile
-from drs_provider.simulator.scenario import parse_scenario, shipped_scenarios
-from drs_provider.simulator.testing import Simulator
+from drs_simulator.adapter.control import Control
+from drs_simulator.engine.faults import FaultSpec
+from drs_simulator.engine.operations import OPERATIONS
+from drs_simulator.engine.rights import START_RECOVERY, Effect
+from drs_simulator.launch_profile import Profile
+from drs_simulator.scenario import parse_scenario, shipped_scenarios
+from drs_simulator.testing import Simulator
 
 TEXT = (Path(drs_provider.__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
 

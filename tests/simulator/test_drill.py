@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from drs_provider.simulator.testing import Simulator, in_process, simulator
+from drs_simulator.testing import Simulator, in_process, simulator
 
 DATABASES = ["s-1111111111111111a", "s-1111111111111111b"]
 EVENTS = [

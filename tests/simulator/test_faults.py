@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from drs_provider.simulator.testing import in_process, simulator
-from drs_provider.simulator.validation import Check
+from drs_simulator.testing import in_process, simulator
+from drs_simulator.validation import Check
 from tests.simulator.support import ACCOUNT, DB_1, REGION, refused, start
 
 

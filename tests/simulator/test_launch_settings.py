@@ -2,7 +2,7 @@
 
 import pytest
 
-from drs_provider.simulator.scenario import load_scenario
+from drs_simulator.scenario import load_scenario
 from tests.simulator.support import (
     ACCOUNT,
     APP_2,

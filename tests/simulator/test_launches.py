@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from drs_provider.simulator.scenario import load_scenario
+from drs_simulator.scenario import load_scenario
 from tests.simulator.support import (
     ACCOUNT,
     APP_1,

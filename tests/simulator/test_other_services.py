@@ -5,7 +5,7 @@ import io
 import pytest
 from moto.ec2.models import ec2_backends
 
-from drs_provider.simulator.testing import in_process, simulator
+from drs_simulator.testing import in_process, simulator
 from tests.simulator.support import DB_1, instance_of, refused, start
 
 pytestmark = pytest.mark.integration

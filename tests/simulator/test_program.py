@@ -9,17 +9,17 @@ from pathlib import Path
 import boto3
 import pytest
 
-import drs_provider
+import drs_simulator as package
 
-PLUGINS = Path(drs_provider.__file__).parents[1]
+SIMULATOR = Path(package.__file__).parents[1]
 
 
 def command(*options):
-    return [sys.executable, "-m", "drs_provider.simulator", "--port", "0", *options]
+    return [sys.executable, "-m", "drs_simulator", "--port", "0", *options]
 
 
 def environment(**more):
-    return {**os.environ, "PYTHONPATH": str(PLUGINS), **more}
+    return {**os.environ, "PYTHONPATH": str(SIMULATOR), **more}
 
 
 @pytest.mark.integration

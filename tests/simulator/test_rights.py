@@ -5,9 +5,9 @@ import re
 import pytest
 
 from drs_provider.preflight import rights as policy
-from drs_provider.simulator.engine import rights
-from drs_provider.simulator.scenario import ScenarioError, parse_scenario
-from drs_provider.simulator.testing import simulator
+from drs_simulator.engine import rights
+from drs_simulator.scenario import ScenarioError, parse_scenario
+from drs_simulator.testing import simulator
 from tests.simulator.support import (
     ACCOUNT,
     REGION,

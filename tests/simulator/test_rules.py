@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from drs_provider.simulator.scenario import load_scenario
-from drs_provider.simulator.testing import in_process, simulator
+from drs_simulator.scenario import load_scenario
+from drs_simulator.testing import in_process, simulator
 from tests.simulator.support import (
     ACCOUNT,
     APP_1,

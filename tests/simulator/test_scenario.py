@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from drs_provider.simulator.scenario import (
+from drs_simulator.scenario import (
     ScenarioError,
     load_scenario,
     parse_scenario,

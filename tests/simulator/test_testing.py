@@ -2,7 +2,7 @@
 
 import pytest
 
-from drs_provider.simulator.testing import simulator
+from drs_simulator.testing import simulator
 from tests.simulator.support import DB_1, start
 
 

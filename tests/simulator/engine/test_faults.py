@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from drs_provider.simulator.engine.faults import FaultBook, FaultSpec
+from drs_simulator.engine.faults import FaultBook, FaultSpec
 
 
 def pick(book, service="drs", operation="DescribeJobs", account="1", region="eu-west-1"):

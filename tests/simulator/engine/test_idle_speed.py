@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drs_provider.simulator.engine.agenda import Agenda
-from drs_provider.simulator.engine.clock import Clock
+from drs_simulator.engine.agenda import Agenda
+from drs_simulator.engine.clock import Clock
 
 
 class Wall:

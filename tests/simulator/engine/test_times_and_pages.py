@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drs_provider.simulator.engine.errors import DrsError
-from drs_provider.simulator.engine.pages import page
-from drs_provider.simulator.engine.times import duration_text, parse_stamp, stamp
+from drs_simulator.engine.errors import DrsError
+from drs_simulator.engine.pages import page
+from drs_simulator.engine.times import duration_text, parse_stamp, stamp
 
 
 @given(st.floats(0, 4e9))

@@ -12,7 +12,7 @@ from typing import Any
 
 import botocore.session
 
-from drs_provider.simulator.validation import Check
+from drs_simulator.validation import Check
 from tests.simulator.validation.samples import SAMPLES, SUCCESSES, Sample
 
 MODEL = botocore.session.get_session().get_service_model("drs", "2020-02-26")

@@ -11,9 +11,9 @@ from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drs_provider.simulator.validation import validate_request, validate_response
-from drs_provider.simulator.validation.checks import CHECKS_BY_TYPE
-from drs_provider.simulator.validation.model import operation, service_model, shape
+from drs_simulator.validation import validate_request, validate_response
+from drs_simulator.validation.checks import CHECKS_BY_TYPE
+from drs_simulator.validation.model import operation, service_model, shape
 
 pytestmark = pytest.mark.contract
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from drs_provider.simulator.validation import Check, check_job_log, check_log_growth
+from drs_simulator.validation import Check, check_job_log, check_log_growth
 from tests.simulator.validation.sample_objects import (
     DB_1,
     DB_2,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.model import OperationNotFoundError
 
-from drs_provider.simulator.validation import (
+from drs_simulator.validation import (
     ERROR_DEVIATIONS,
     VALUE_DEVIATIONS,
     Check,
@@ -13,7 +13,7 @@ from drs_provider.simulator.validation import (
     validate_request,
     validate_response,
 )
-from drs_provider.simulator.validation.model import service_model
+from drs_simulator.validation.model import service_model
 from tests.simulator.validation.sample_objects import DB_1, DB_2, INSTANCE, JOB, REGION_ARN, log_item
 
 pytestmark = pytest.mark.contract

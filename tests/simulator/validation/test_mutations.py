@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drs_provider.simulator.validation import Violation, check_presence, validate_response
-from drs_provider.simulator.validation.checks import CHECKS_BY_TYPE
+from drs_simulator.validation import Violation, check_presence, validate_response
+from drs_simulator.validation.checks import CHECKS_BY_TYPE
 from tests.simulator.validation.mutators import MUTATOR_NAMES, Mutant, mutants, output_of
 from tests.simulator.validation.samples import SAMPLES, Sample
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from botocore.model import NoShapeFoundError, StructureShape
 
-from drs_provider.simulator.validation import PRESENCE_RULES, Check, check_presence, presence
-from drs_provider.simulator.validation.model import service_model, shape
-from drs_provider.simulator.validation.presence_rule import PresenceRule
+from drs_simulator.validation import PRESENCE_RULES, Check, check_presence, presence
+from drs_simulator.validation.model import service_model, shape
+from drs_simulator.validation.presence_rule import PresenceRule
 from tests.simulator.validation.sample_objects import (
     DB_1,
     INSTANCE,

@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-from drs_provider.simulator.validation import (
+from drs_simulator.validation import (
     Check,
     Recorder,
     checked_responses,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from drs_provider.simulator.validation.transition_table import (
+from drs_simulator.validation.transition_table import (
     JOB_STATUS_STEPS,
     LAST_EVENTS,
     LAUNCH_STATUS_STEPS,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from drs_provider.simulator.validation import Check, Snapshot, TraceChecker, check_trace
-from drs_provider.simulator.validation.transitions import epoch
+from drs_simulator.validation import Check, Snapshot, TraceChecker, check_trace
+from drs_simulator.validation.transitions import epoch
 from tests.simulator.validation.sample_objects import (
     DB_1,
     DB_2,

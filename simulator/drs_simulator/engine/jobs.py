@@ -1,0 +1,36 @@
+"""New jobs."""
+
+from __future__ import annotations
+
+import math
+
+from drs_simulator.engine.context import Call
+from drs_simulator.engine.entities import Job, JobServer, Place, RegionState
+from drs_simulator.engine.ids import random_id
+
+
+def new_job(
+    call: Call, place: Place, kind: str, initiated_by: str, parts: list[JobServer], tags: dict[str, str]
+) -> Job:
+    """A new PENDING job in an account and Region, visible and tagged when the scenario says so."""
+    # No finer than the answers are, or a filter by the answered time would miss the job.
+    now = math.floor(call.now * 1e6) / 1e6
+    state: RegionState = call.world.region(place)
+    state.job_count += 1
+    rng = call.world.rng("job", place.account_id, place.region, state.job_count)
+    job_id = random_id("drsjob-", rng)
+    job_delay, tags_delay = call.world.scenario.delays_of(place.account_id, place.region)
+    job = Job(
+        job_id=job_id,
+        number=state.job_count,
+        arn=state.arn("job", job_id),
+        kind=kind,
+        initiated_by=initiated_by,
+        created_at=now,
+        servers=parts,
+        tags=tags,
+        visible_at=now + job_delay,
+        tags_visible_at=None if isinstance(tags_delay, str) else now + tags_delay,
+    )
+    state.jobs[job_id] = job
+    return job
