@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from drs_simulator import __version__
 from drs_simulator.launch_profile import load_profile
 from drs_simulator.scenario import DEFAULT_SCENARIO, ScenarioError, load_scenario, shipped_scenarios
 
@@ -18,6 +19,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m drs_simulator",
         description="AWS Elastic Disaster Recovery, simulated, beside moto's EC2, STS, IAM and more.",
     )
+    parser.add_argument("--version", action="version", version=f"drs-simulator {__version__}")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=5100, help="0 takes a free one (default: %(default)s)")
     parser.add_argument(
@@ -96,6 +98,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-# Not if Airflow executes this file from a plugins folder that has lost its .airflowignore: then it has no package.
-if __name__ == "__main__" and __package__:
+if __name__ == "__main__":
     sys.exit(main())

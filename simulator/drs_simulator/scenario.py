@@ -114,7 +114,7 @@ class AccountSpec(Strict):
 
 
 class Scenario(Strict):
-    """A whole world; see docs/simulator.md for every key."""
+    """A whole world; see README.md for every key."""
 
     seed: int = 0
     start_time: str | None = Field(None, description="ISO time at which the world begins; default: now")

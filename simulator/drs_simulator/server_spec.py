@@ -59,7 +59,7 @@ class FailSpec(Strict):
         """The event's ``rawError``."""
         if self.kms_key is None:
             return self.error
-        # Seen (but not in which phase): docs/simulator.md, "Facts and their sources".
+        # Seen (but not in which phase): FACTS.md, "Facts and their sources".
         return (
             "An error occurred (AuthFailure) when calling the ModifySnapshotAttribute operation: "
             f"Not authorized to use key {self.kms_key}"

@@ -75,7 +75,7 @@ class DrsApi:
     def job_log(self, job_id: str) -> list[Row]:
         """Return the events of a job's log; none if DRS does not know the job, or not yet.
 
-        DRS answers ResourceNotFoundException then, which its model does not declare (docs/simulator.md has the source).
+        DRS answers ResourceNotFoundException then, which its model does not declare (source: simulator/FACTS.md).
         """
         try:
             return self._all("describe_job_log_items", [{"jobID": job_id}])
