@@ -33,13 +33,16 @@ from drs_provider.history.writer import HistoryWriter
 from drs_provider.hooks.clients import forget_clients
 from drs_provider.plan.catalog import load_plan
 from drs_provider.plan.model import Plan
+from drs_provider.preflight import run as preflight
 from drs_provider.report import files
 from drs_provider.runtime import hitl
 from drs_provider.triggers import gate as gate_trigger
 from drs_provider.triggers.poller import JobPoller
 from drs_simulator.adapter import gate
 from drs_simulator.testing import Simulator, simulator
+from tests.harness.client_classes import client_class
 from tests.harness.effects import Effects, WorkerKilled, changes_something
+from tests.harness.kept_answers import KeptAnswers, beginning
 from tests.harness.plan_run import PlanRun
 
 SAMPLE_PLANS = Path(__file__).parents[2] / "dags" / "plans"
@@ -57,8 +60,9 @@ class Stage:
     :param variables: Airflow's Variables
     """
 
-    def __init__(self, running: Simulator, reports: Path) -> None:
+    def __init__(self, running: Simulator, reports: Path, kept: KeptAnswers) -> None:
         self.simulator = running
+        self._kept = kept
         self.reports = reports
         self.runs: list[PlanRun] = []
         self.timeline: list[dict[str, Any]] = []
@@ -240,12 +244,21 @@ class Stage:
                 hook(operation)
             if changes_something(operation):
                 self._about_to(operation)
-            answer = original(client, operation, params)
+            answer = self._kept.answer(original, client, operation, params)
             for hook in self._after_call:
                 hook(operation)
             return answer
 
         return made
+
+    def preflight(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the preflight, with answers that are known where the world is still as it began."""
+
+        def run(*arguments: Any, **named: Any) -> Any:
+            with self._kept.used(unless=bool(self._before_call or self._after_call)):
+                return original(*arguments, **named)
+
+        return run
 
     def poll_failed(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return the poller's way of counting a failure, told to the triggerers."""
@@ -283,12 +296,14 @@ class _Timeline(logging.Handler):
 
 
 @contextmanager
-def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stage]:
-    """Give a stage with a scenario (name, path or data)."""
-    # A whole second: times that went through a datetime compare equal then.
-    begin = float(int(time.time()))
+def stage(scenario: Any, folder: Path, *, history: bool = True, asks_anew: bool = False) -> Iterator[Stage]:
+    """Give a stage with a scenario (name, path or data).
+
+    :param asks_anew: whether preflight asks AWS even what it was answered in the same world before
+    """
+    begin = beginning()
     with simulator(scenario, start=begin) as running, pytest.MonkeyPatch.context() as patch:
-        made = Stage(running, folder / "reports")
+        made = Stage(running, folder / "reports", KeptAnswers(running, asks_anew=asks_anew))
         made.has_history = history
         _environment(patch, made, history=history)
         # Sessions of roles end by real time, which botocore renews them by.
@@ -316,6 +331,8 @@ def stage(scenario: Any, folder: Path, *, history: bool = True) -> Iterator[Stag
             "_make_api_call",
             made.call(botocore.client.BaseClient._make_api_call),
         )
+        patch.setattr(botocore.client.ClientCreator, "_create_client_class", client_class)
+        patch.setattr(preflight, "run_preflight", made.preflight(preflight.run_preflight))
         patch.setattr(files, "_write_once", made.write_file(files._write_once))
         handler = _Timeline(made.timeline)
         logger = logging.getLogger("drs.timeline")

@@ -13,9 +13,11 @@ from tests.harness.plans import two_waves
 from tests.harness.stage import Stage
 from tests.harness.worlds import world
 
+pytestmark = pytest.mark.drs_scenario("three_tier", asks_anew=True)
+
 
 def _scenario(**fields: object) -> pytest.MarkDecorator:
-    return pytest.mark.drs_scenario(world(**fields))
+    return pytest.mark.drs_scenario(world(**fields), asks_anew=True)
 
 
 @_scenario(quotas={"vcpus": 1})
