@@ -12,7 +12,7 @@ PLAN ?= erp_three_tier
 SPEED ?= 60
 N ?= 10
 SEED ?=
-# End-to-end tests share one stack, so they stay together on one of the processes (tests/conftest.py).
+# What shares a stack or a wheel stays together on one of the processes; the longest tests begin (tests/conftest.py).
 PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)

@@ -36,32 +36,44 @@ settings.load_profile("untimed")
 
 # Fast ones first: pure rules, then what needs a simulator, then whole programs and real Airflow processes.
 _LAST = ("contract", "packaging", "embedded", "e2e")
+# Side by side, the longest tests come first and the shortest last, so that no process is left with a long one.
+_LONGEST = ("faults", "scale", "embedded", "contract", "orchestration", "operators", "sensors", "triggers")
 _TESTS = Path(__file__).parent
-_END_TO_END = ("tests/e2e/", "tests/chaos/test_chaos.py")
+#: What stays on one process: the tests of real Airflow processes, and those that share a database and a wheel.
+_TOGETHER = {"e2e": ("tests/e2e/", "tests/chaos/test_chaos.py"), "packaging": ("tests/packaging/",)}
+
+
+def _room(item: pytest.Item) -> str:
+    return item.path.relative_to(_TESTS).parts[0]
 
 
 def _turn(item: pytest.Item) -> int:
-    room = item.path.relative_to(_TESTS).parts[0]
+    room = _room(item)
     return _LAST.index(room) + 2 if room in _LAST else int(room != "plan")
 
 
-class EndToEndTogether(LoadScopeScheduling):
-    """Spreads tests over processes one by one; those of real Airflow processes stay on one, and so share one stack.
+def _turn_side_by_side(item: pytest.Item) -> int:
+    room = _room(item)
+    return _LONGEST.index(room) if room in _LONGEST else len(_LONGEST) + int(room == "plan")
+
+
+class LargestTogether(LoadScopeScheduling):
+    """Spreads tests over processes one by one; groups that share something stay on one process each, and begin first.
 
     The plugin's own way (`--dist loadgroup`) writes a private member of pytest's items that pytest 9.2 does not read.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "e2e" if nodeid.startswith(_END_TO_END) else nodeid
+        return next((name for name, paths in _TOGETHER.items() if nodeid.startswith(paths)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> EndToEndTogether:
-    """Return what gives tests to processes; the largest group goes first, beside all others."""
-    return EndToEndTogether(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LargestTogether:
+    """Return what gives tests to processes; the largest groups go first, beside all others."""
+    return LargestTogether(config, log)
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the rooms of the tests in their order; within a room the order stays random."""
-    items.sort(key=_turn)
+    items.sort(key=_turn_side_by_side if hasattr(config, "workerinput") else _turn)
