@@ -4,13 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drs_provider.hooks.drs_requests import (
-    chunks,
-    drs_time,
-    jobs_by_id,
-    recovery_instances_by,
-    servers_by_id,
-)
+from drs_provider.hooks.chunks import chunks
+from drs_provider.hooks.drs_requests import drs_time, jobs_by_id, recovery_instances_by, servers_by_id
 
 
 @given(st.lists(st.text(min_size=1, max_size=4)), st.integers(1, 7))

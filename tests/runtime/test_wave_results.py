@@ -10,10 +10,11 @@ import pytest
 from drs_provider import keys
 from drs_provider.exceptions import EvidenceError
 from drs_provider.plan.evidence import CLEANUP_REPORT, WAVE_RESULT, binding, seal
+from drs_provider.plan.record_types import record_fields
 from drs_provider.runtime.execution import Execution, unseal
 from drs_provider.runtime.run import RunView
 from drs_provider.runtime.signed import SIGNATURE, mark, signed, verified
-from drs_provider.runtime.wave_results import ROWS_PER_XCOM, pull_result, push_result, record_fields
+from drs_provider.runtime.wave_results import ROWS_PER_XCOM, pull_result, push_result
 from tests.harness.airflow_side import XComs
 
 TASK = "wave_1_all.enrich"

@@ -12,11 +12,11 @@ from drs_provider.exceptions import (
     DrsIncompleteAnswerError,
     DrsTerminateIncompleteError,
 )
+from drs_provider.hooks.chunks import chunks
 from drs_provider.hooks.clients import AwsClients
 from drs_provider.hooks.drs_requests import (
     MAX_INSTANCE_IDS,
     MAX_SERVERS_PER_START,
-    chunks,
     drs_time,
     jobs_by_id,
     recovery_instances_by,

@@ -6,24 +6,12 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from drs_provider.hooks.chunks import chunks
+
 MAX_JOB_IDS = 1000
 MAX_SERVER_IDS = 200
 MAX_INSTANCE_IDS = 200
 MAX_SERVERS_PER_START = 200
-
-
-def chunks(ids: Iterable[str], size: int) -> Iterator[list[str]]:
-    """Yield distinct ids in their first order, in lists of at most ``size``; nothing for no ids.
-
-    An empty filter means "everything" to DRS, so an empty list must never become a request.
-
-    :raises TypeError: if a single text is given, whose characters are no ids
-    """
-    if isinstance(ids, str):
-        raise TypeError(f"a collection of ids is needed, not the text {ids!r}")
-    distinct = list(dict.fromkeys(ids))
-    for start in range(0, len(distinct), size):
-        yield distinct[start : start + size]
 
 
 def jobs_by_id(job_ids: Iterable[str]) -> Iterator[dict[str, Any]]:

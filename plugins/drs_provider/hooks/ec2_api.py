@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from drs_provider.hooks.chunks import chunks
 from drs_provider.hooks.clients import AwsClients
-from drs_provider.hooks.drs_requests import chunks
 from drs_provider.hooks.ec2_rows import status_checks
 from drs_provider.hooks.errors import error_code, explained, required_member
 from drs_provider.hooks.launch_templates import LaunchTemplate

@@ -26,6 +26,7 @@ from drs_provider.plan.record import (
     close_attempt,
 )
 from drs_provider.plan.record_servers import impaired_servers
+from drs_provider.plan.record_types import record_fields
 from drs_provider.plan.run_conf_overrides import shown_conf
 from drs_provider.plan.states import ExecutionStatus, run_is_green, terminal_status
 from drs_provider.plan.texts import cause, message, named
@@ -34,7 +35,6 @@ from drs_provider.runtime.execution import Execution, execution_id_of
 from drs_provider.runtime.expected import took_text
 from drs_provider.runtime.notifications import failures
 from drs_provider.runtime.run import RunFacts, RunView
-from drs_provider.runtime.wave_results import record_fields
 
 #: Why a run is red if none of its waves has an error.
 _WITHOUT_ERRORS = {ExecutionStatus.CANCELLED: "stopped by a person"}

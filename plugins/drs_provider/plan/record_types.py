@@ -9,6 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Required, TypedDict
 
+#: What a result says beside the wave's record fields, for gates and messages.
+SUMMARY_FIELDS = (
+    "serversTotal",
+    "serversRecovered",
+    "failedServers",
+    "impairedServers",
+    "skippedByDecision",
+    "rowsApart",
+)
+
 
 class Phase(TypedDict, total=False):
     """A server's time in one phase: ``snapshot``, ``conversion``, ``launch`` or ``post-launch``."""
@@ -202,3 +212,8 @@ class ExecutionRecord(TypedDict, total=False):
 def without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that have a value; None means absent."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def record_fields(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a result belongs into the wave's record."""
+    return {name: value for name, value in result.items() if name not in SUMMARY_FIELDS}

@@ -15,8 +15,8 @@ from drs_provider.plan.account import AwsTarget
 from drs_provider.plan.identity import role_session_name
 from drs_provider.plan.ownership import OwnedJob
 from drs_provider.plan.record import ExecutionRecord, job_row
+from drs_provider.plan.record_types import record_fields
 from drs_provider.plan.states import ExecutionStatus, WaveStatus, running_status
-from drs_provider.runtime.wave_results import record_fields
 
 # Operators import this module, and parsing a DAG must not load boto3.
 if TYPE_CHECKING:

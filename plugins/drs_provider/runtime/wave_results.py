@@ -18,15 +18,6 @@ if TYPE_CHECKING:
     from drs_provider.runtime.execution import Execution
 
 ROWS_PER_XCOM = 200
-#: What a result says beside the wave's record fields, for gates and messages.
-SUMMARY_FIELDS = (
-    "serversTotal",
-    "serversRecovered",
-    "failedServers",
-    "impairedServers",
-    "skippedByDecision",
-    "rowsApart",
-)
 
 
 def row_chunks(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -82,8 +73,3 @@ def _rows_apart(view: RunView, task_id: str, hashes: Sequence[str]) -> list[dict
             raise changed(keys.server_rows_key(number))
         rows += chunk
     return rows
-
-
-def record_fields(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a result belongs into the wave's record."""
-    return {name: value for name, value in result.items() if name not in SUMMARY_FIELDS}
