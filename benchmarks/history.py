@@ -48,11 +48,11 @@ def figures() -> Iterator[Figure]:
 
 
 def _figures(client: TimedClient) -> Iterator[Figure]:
+    from drs_provider.core.states import ExecutionStatus, WaveStatus
     from drs_provider.history.outcome import ExecutionRef
     from drs_provider.history.store import DynamoDbHistory
     from drs_provider.history.table import ensure_table
-    from drs_provider.plan.record import close_attempt, initial_record
-    from drs_provider.plan.states import ExecutionStatus, WaveStatus
+    from drs_provider.rules.record.execution_record import close_attempt, initial_record
     from tests.history.world import frozen_plan, frozen_wave
 
     ensure_table(client, "execution-history")

@@ -26,7 +26,7 @@ def figures() -> Iterator[Figure]:
     from airflow.serialization.serialized_objects import DagSerialization
 
     from drs_provider.dag_factory.build import build_dag
-    from drs_provider.plan.catalog import load_catalog, load_plan
+    from drs_provider.plan.files.folder import load_catalog, load_plan
 
     with TemporaryDirectory() as folder:
         for number in range(PLANS):

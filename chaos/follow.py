@@ -17,7 +17,7 @@ from chaos.spec import Fault, RunSpec
 from chaos.strikes import FINISHED, Seen, Strikes, Tools
 from chaos.world import APPROVERS, conf_of
 from drs_provider import keys
-from drs_provider.plan.identity import execution_id
+from drs_provider.core.identity import execution_id
 from embedded.needs import OPERATOR
 from embedded.stack import Stack
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from chaos.facts import Attempt, RunFacts, Violation, World, violation
 from chaos.truth import MET, NOT_MET, NOT_STARTED, Expected, expected, latest_parts
-from drs_provider.plan.texts import named
+from drs_provider.core.texts import named
 
 Found = Iterator[Violation]
 _CUT = "… [cut]"

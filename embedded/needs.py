@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from drs_provider.plan.catalog import Catalog, load_catalog
+from drs_provider.plan.files.folder import Catalog, load_catalog
 from drs_provider.plan.model import Plan
 from embedded.processes import StackError
 

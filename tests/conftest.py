@@ -35,6 +35,7 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 # Fast ones first: pure rules, then what needs a simulator, then whole programs and real Airflow processes.
+_PURE = ("core", "plan", "rules")
 _LAST = ("contract", "packaging", "embedded", "e2e")
 # Side by side, the longest tests come first and the shortest last, so that no process is left with a long one.
 _LONGEST = ("faults", "scale", "embedded", "contract", "orchestration", "operators", "sensors", "triggers")
@@ -49,7 +50,7 @@ def _room(item: pytest.Item) -> str:
 
 def _turn(item: pytest.Item) -> int:
     room = _room(item)
-    return _LAST.index(room) + 2 if room in _LAST else int(room != "plan")
+    return _LAST.index(room) + 2 if room in _LAST else int(room not in _PURE)
 
 
 def _turn_side_by_side(item: pytest.Item) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from drs_provider.core.account import AwsTarget
 from drs_provider.exceptions import DrsIdentityError
 from drs_provider.partitions import partition_of, role_arn
-from drs_provider.plan.account import AwsTarget
 
 
 def remote(region: str) -> AwsTarget:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from docs.make import command_line, configuration, timeline
-from drs_provider.plan.json_schema import schema_text
+from drs_provider.plan.files.json_schema import schema_text
 from drs_provider.preflight import catalog
 
 REPOSITORY = Path(__file__).resolve().parents[2]

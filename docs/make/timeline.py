@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drs_provider.plan.events import Event
+from drs_provider.core.events import Event
 
 
 def table() -> str:

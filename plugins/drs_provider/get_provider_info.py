@@ -26,13 +26,13 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["aws"],
             }
         ],
-        "hooks": [_modules("hooks.drs_hook")],
+        "hooks": [_modules("hooks.aws.drs_hook")],
         "operators": [
             _modules(
                 "operators.prepare",
                 "operators.start_recovery",
                 "operators.enrich",
-                "operators.cleanup_drill",
+                "operators.cleanup",
                 "operators.finalize",
                 "operators.sweep",
             )

@@ -6,8 +6,8 @@ from typing import Any
 
 from airflow.sdk import BaseOperatorLink
 
+from drs_provider.core.account import AwsTarget
 from drs_provider.partitions import partition_of
-from drs_provider.plan.account import AwsTarget
 
 # botocore does not know consoles. Partitions that are missing here have none that is public.
 _CONSOLES = {

@@ -6,8 +6,8 @@ import re
 from functools import cache
 from typing import Any
 
+from drs_provider.core.account import AwsTarget
 from drs_provider.exceptions import DrsIdentityError
-from drs_provider.plan.account import AwsTarget
 
 
 @cache

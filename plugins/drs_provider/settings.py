@@ -15,9 +15,9 @@ from pathlib import Path
 
 from airflow.sdk.configuration import conf
 
+from drs_provider.core.account import AwsTarget
 from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.options import OPTIONS
-from drs_provider.plan.account import AwsTarget
 
 log = logging.getLogger(__name__)
 

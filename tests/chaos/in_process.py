@@ -21,7 +21,7 @@ from chaos.spec import PLACES, Fault, Moment, RunSpec, Strike
 from chaos.world import conf_of, plan_of
 from drs_provider import keys
 from drs_provider.dag_factory.build import build_single_task_dag
-from drs_provider.hooks.clients import forget_clients
+from drs_provider.hooks.aws.clients import forget_clients
 from drs_provider.plan.model import Plan
 from drs_simulator.engine.truth import all_jobs
 from tests.harness.plan_run import PlanRun

@@ -11,8 +11,8 @@ from chaos.draw import draw
 from chaos.spec import KILLS_TASK, PLACES, Behaviour, Fault, RunSpec
 from chaos.world import bystanders, conf_of, plan_of, scenario_of
 from drs_provider.dag_factory.build import build_dag
+from drs_provider.plan.conf.parsing import parse_run_conf
 from drs_provider.plan.model import Plan
-from drs_provider.plan.run_conf import parse_run_conf
 from drs_simulator.scenario import parse_scenario
 
 SPECS = [draw(seed) for seed in range(300)]

@@ -20,7 +20,7 @@ from chaos.tally import Outages, Tally
 from chaos.world import scenario_of
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import ensure_table
-from drs_provider.plan.catalog import load_catalog
+from drs_provider.plan.files.folder import load_catalog
 from drs_simulator.testing import simulator
 from embedded import simulated_aws
 from embedded.environment import HISTORY_REGION, HISTORY_TABLE

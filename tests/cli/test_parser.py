@@ -137,7 +137,7 @@ from drs_provider.cli.definition import get_drs_cli_commands
 get_drs_cli_commands()
 heavy = ("boto3", "botocore", "aiobotocore", "httpx", "jinja2", "fastapi", "sqlalchemy.orm", "moto", "rich.live")
 print([name for name in heavy if name in set(sys.modules) - before])
-print([name for name in sys.modules if name.startswith("drs_provider.cli.") and name.endswith("_verbs")])
+print([name for name in sys.modules if name.startswith("drs_provider.cli.commands.")])
 """
     done = subprocess.run(
         [sys.executable, "-c", code],

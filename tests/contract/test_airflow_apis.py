@@ -23,11 +23,11 @@ from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.execution_time.xcom import XCom
 from airflow.triggers.base import TriggerEvent
 
+from drs_provider.airflow_api import hitl as adapter
+from drs_provider.airflow_api.run import RunFacts, RunView, publish_xcom
+from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.exceptions import DrsError, DrsFailError
-from drs_provider.hooks.drs_hook import DrsHook
-from drs_provider.runtime import hitl as adapter
-from drs_provider.runtime.run import RunFacts, RunView, publish_xcom
-from drs_provider.runtime.state_store import TaskState
+from drs_provider.hooks.aws.drs_hook import DrsHook
 from drs_provider.triggers.gate import DrsGateTrigger
 from tests.contract.task_process import Probe, SensorProbe, dag_run, run, run_probe
 

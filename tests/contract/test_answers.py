@@ -18,22 +18,22 @@ from botocore.model import OperationModel, Shape
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.answers import Members
 from drs_provider.exceptions import DrsError
-from drs_provider.hooks.drs_api import DrsApi
-from drs_provider.hooks.ec2_api import Ec2Api, Subnet
-from drs_provider.hooks.ec2_rows import instance_exists, instance_fields, status_checks
+from drs_provider.hooks.drs.drs_api import DrsApi
+from drs_provider.hooks.drs.native_plans import read_native_plans
+from drs_provider.hooks.drs.quotas import read_ec2_quotas, read_quotas
+from drs_provider.hooks.ec2.ec2_api import Ec2Api, Subnet
+from drs_provider.hooks.ec2.ec2_rows import instance_exists, instance_fields, status_checks
+from drs_provider.hooks.ec2.launch_templates import LaunchTemplate
 from drs_provider.hooks.iam_api import IamApi, Right, RightsQuestion
-from drs_provider.hooks.launch_templates import LaunchTemplate
-from drs_provider.hooks.native_plans import read_native_plans
-from drs_provider.hooks.quotas import read_ec2_quotas, read_quotas
-from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.answers import Members
-from drs_provider.plan.drs_model import JobView, parse_jobs, parse_log
-from drs_provider.plan.launch_into import into_instance, may_be_launched_into
-from drs_provider.plan.recovery_instances import instances_by_server, parse_instances
 from drs_provider.preflight.checks.snapshots import points_of
 from drs_provider.preflight.launches import LaunchSettings
 from drs_provider.preflight.source_server import SourceServer
+from drs_provider.rules.drs.jobs import JobView, parse_jobs, parse_log
+from drs_provider.rules.drs.launch_into import into_instance, may_be_launched_into
+from drs_provider.rules.drs.recovery_instances import instances_by_server, parse_instances
 
 pytestmark = pytest.mark.contract
 

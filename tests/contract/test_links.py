@@ -8,9 +8,9 @@ import pytest
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import DAG
 
+from drs_provider.core.account import AwsTarget
 from drs_provider.exceptions import DrsFailError
 from drs_provider.links import DrsJobsLink, DrsReportLink
-from drs_provider.plan.account import AwsTarget
 from tests.contract.task_process import Probe, run
 
 pytestmark = pytest.mark.contract

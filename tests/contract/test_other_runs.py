@@ -12,10 +12,10 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import comms, task_runner
 from airflow.sdk.execution_time.supervisor import ActivitySubprocess
 
+from drs_provider.airflow_api.dag_register import register, registered
+from drs_provider.airflow_api.other_runs import OtherRunView, find_run, run_ids, task_states
+from drs_provider.airflow_api.run import RunView
 from drs_provider.exceptions import DrsFailError, RunUnknownError, TaskStoppedError
-from drs_provider.runtime.dag_register import register, registered
-from drs_provider.runtime.other_runs import OtherRunView, find_run, run_ids, task_states
-from drs_provider.runtime.run import RunView
 from tests.contract.task_process import RUN_AFTER, Supervisor, dag_run, run_probe
 
 pytestmark = pytest.mark.contract

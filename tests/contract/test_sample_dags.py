@@ -19,9 +19,9 @@ from airflow.task.trigger_rule import TriggerRule
 
 from drs_provider import keys
 from drs_provider.dag_factory.build import build_dag, build_single_task_dag
-from drs_provider.plan.catalog import load_catalog
+from drs_provider.plan.conf.parsing import parse_run_conf
+from drs_provider.plan.files.folder import load_catalog
 from drs_provider.plan.model import Plan
-from drs_provider.plan.run_conf import parse_run_conf
 from tests.contract.repository import PLANS
 
 pytestmark = pytest.mark.contract

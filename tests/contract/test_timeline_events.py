@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from drs_provider.plan.events import Event
+from drs_provider.core.events import Event
 from tests.contract.repository import PACKAGE, modules, nodes
 
 

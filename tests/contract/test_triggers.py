@@ -14,7 +14,7 @@ from airflow.models.trigger import Trigger
 from airflow.triggers.base import BaseTrigger
 
 import drs_provider.triggers
-from tests.plan.rule_builders import wave
+from tests.rules.rule_builders import wave
 
 pytestmark = pytest.mark.contract
 

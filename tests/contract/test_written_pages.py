@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from docs.make import DOCS, PARTS, command_line, filled
-from drs_provider.plan.events import Event
+from drs_provider.core.events import Event
 
 pytestmark = pytest.mark.contract
 

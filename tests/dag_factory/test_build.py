@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from drs_provider.core.identity import plan_name_of
 from drs_provider.dag_factory.build import build_dag, build_single_task_dag
 from drs_provider.dag_factory.defaults import default_args
-from drs_provider.plan.catalog import load_plan
-from drs_provider.plan.identity import plan_name_of
+from drs_provider.plan.files.folder import load_plan
 from tests.harness.plans import WIKI, plan, two_waves
 from tests.harness.stage import SAMPLE_PLANS
 

@@ -12,7 +12,7 @@ from airflow.sdk import DAG
 
 from drs_provider.dag_factory import register
 from drs_provider.dag_factory.register import recovery_plan_dags
-from drs_provider.plan.last_good import SECONDS_PER_DAY, LastGoodPlans
+from drs_provider.plan.files.last_good import SECONDS_PER_DAY, LastGoodPlans
 from tests.harness.plans import plan
 from tests.harness.stage import SAMPLE_PLANS
 

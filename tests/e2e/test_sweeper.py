@@ -9,7 +9,7 @@ import pytest
 
 from drs_provider import keys
 from drs_provider.history.store import DynamoDbHistory
-from drs_provider.plan.record_types import ExecutionRecord
+from drs_provider.rules.record.schema import ExecutionRecord
 from embedded import simulated_aws
 from embedded.environment import HISTORY_REGION, HISTORY_TABLE
 from embedded.needs import ADMIN, CONNECTION

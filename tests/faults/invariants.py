@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from drs_provider.plan.identity import TAG_ATTEMPT, TAG_EXECUTION_ID, TAG_WAVE_NUMBER
+from drs_provider.core.identity import TAG_ATTEMPT, TAG_EXECUTION_ID, TAG_WAVE_NUMBER
 from tests.harness.plan_run import PlanRun
 from tests.harness.stage import ACCOUNT, REGION, Stage
 

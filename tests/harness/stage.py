@@ -27,15 +27,15 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.execution_time.xcom import XCom
 
+from drs_provider.airflow_api import hitl
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import ensure_table
 from drs_provider.history.writer import HistoryWriter
-from drs_provider.hooks.clients import forget_clients
-from drs_provider.plan.catalog import load_plan
+from drs_provider.hooks.aws.clients import forget_clients
+from drs_provider.plan.files.folder import load_plan
 from drs_provider.plan.model import Plan
 from drs_provider.preflight import run as preflight
 from drs_provider.report import files
-from drs_provider.runtime import hitl
 from drs_provider.triggers import gate as gate_trigger
 from drs_provider.triggers.poller import JobPoller
 from drs_simulator.adapter import gate

@@ -17,7 +17,7 @@ from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 from drs_provider import keys
 from drs_provider.dag_factory.sweeper import sweeper_dag
-from drs_provider.plan.catalog import load_plan
+from drs_provider.plan.files.folder import load_plan
 from drs_provider.plan.model import Plan
 from tests.harness import rules
 from tests.harness.airflow_side import StateStore, as_json

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drs_provider.core.states import ExecutionStatus, WaveStatus
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.history.packing import (
     ITEM_LIMIT_BYTES,
@@ -17,8 +18,12 @@ from drs_provider.history.packing import (
 )
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.values import cut_text, fit, from_item, size_of, to_item
-from drs_provider.plan.record import ExecutionRecord, apply_wave_result, close_attempt, server_rows
-from drs_provider.plan.states import ExecutionStatus, WaveStatus
+from drs_provider.rules.record.execution_record import (
+    ExecutionRecord,
+    apply_wave_result,
+    close_attempt,
+    server_rows,
+)
 from tests.history.world import T0, launched_rows, record_of
 
 

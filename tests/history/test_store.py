@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drs_provider.core.states import ExecutionStatus, WaveStatus, transition_reason
 from drs_provider.history.outcome import ExecutionRef, Outcome
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import DEFAULT_TABLE_NAME
-from drs_provider.plan.record import (
+from drs_provider.rules.record.execution_record import (
     ExecutionRecord,
     apply_wave_result,
     close_attempt,
@@ -19,7 +20,6 @@ from drs_provider.plan.record import (
     new_attempt,
     with_report,
 )
-from drs_provider.plan.states import ExecutionStatus, WaveStatus, transition_reason
 from tests.history.world import T0, launched_rows, record_of
 
 E, W = ExecutionStatus, WaveStatus

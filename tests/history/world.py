@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.frozen import (
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.states import ExecutionType
+from drs_provider.rules.execution.frozen import (
     FrozenGate,
     FrozenHold,
     FrozenPlan,
@@ -14,8 +15,7 @@ from drs_provider.plan.frozen import (
     FrozenWave,
     FrozenWaveRef,
 )
-from drs_provider.plan.record import ExecutionRecord, ServerRow, initial_record
-from drs_provider.plan.states import ExecutionType
+from drs_provider.rules.record.execution_record import ExecutionRecord, ServerRow, initial_record
 
 T0 = 1_800_000_000.0
 MAIN = AwsTarget("main", "aws_dr", "111122223333", "eu-west-1", own_account=True)

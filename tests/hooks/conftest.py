@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from drs_provider.hooks.clients import AwsClients, forget_clients
-from drs_provider.plan.account import AwsTarget
+from drs_provider.core.account import AwsTarget
+from drs_provider.hooks.aws.clients import AwsClients, forget_clients
 from drs_simulator.testing import drs_simulator, pytest_configure
 from tests.hooks.scripted_aws import HUB_ACCOUNT, HUB_KEY, ScriptedAws
 

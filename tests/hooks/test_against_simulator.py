@@ -8,18 +8,18 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.times import parse_time
 from drs_provider.exceptions import (
     DrsAccessDeniedError,
     DrsIdentityError,
     DrsIncompleteAnswerError,
     DrsNotInitializedError,
 )
-from drs_provider.hooks.clients import AwsClients
-from drs_provider.hooks.drs_api import DrsApi
-from drs_provider.hooks.ec2_api import Ec2Api
-from drs_provider.hooks.errors import is_conflict, is_outcome_unknown, is_throttle, retry_after_seconds
-from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.drs_time import parse_time
+from drs_provider.hooks.aws.clients import AwsClients
+from drs_provider.hooks.aws.errors import is_conflict, is_outcome_unknown, is_throttle, retry_after_seconds
+from drs_provider.hooks.drs.drs_api import DrsApi
+from drs_provider.hooks.ec2.ec2_api import Ec2Api
 from drs_provider.triggers.cadence import PollSettings
 from drs_provider.triggers.poller import watch_jobs
 from tests.hooks.conftest import SESSION_NAME

@@ -7,8 +7,8 @@ import re
 import botocore.session
 import pytest
 
-from drs_provider.hooks import drs_requests, quotas
-from drs_provider.hooks.drs_requests import (
+from drs_provider.hooks.drs import drs_requests, quotas
+from drs_provider.hooks.drs.drs_requests import (
     MAX_INSTANCE_IDS,
     MAX_JOB_IDS,
     MAX_SERVER_IDS,

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
+from drs_provider.core.account import AwsTarget
 from drs_provider.exceptions import DrsAccessDeniedError
-from drs_provider.hooks.clients import AwsClients
+from drs_provider.hooks.aws.clients import AwsClients
 from drs_provider.hooks.iam_api import IamApi, NoPrincipalError, Right, RightsQuestion
-from drs_provider.plan.account import AwsTarget
 from tests.hooks.conftest import SESSION_NAME
 from tests.hooks.scripted_aws import HUB_ACCOUNT, HUB_KEY, Raw, Refusal
 

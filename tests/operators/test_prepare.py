@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from drs_provider.plan.catalog import load_plan
+from drs_provider.plan.files.folder import load_plan
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import plan, recovery_of, two_waves
 from tests.harness.stage import SAMPLE_PLANS, Stage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drs_provider.plan.catalog import load_plan
+from drs_provider.plan.files.folder import load_plan
 from tests.harness.plans import WIKI, plan, recovery_of
 from tests.harness.stage import SAMPLE_PLANS, Stage
 

@@ -59,7 +59,7 @@ def test_a_failed_wave_lets_the_one_beside_it_finish(play: Stage) -> None:
 
 
 def test_trap_38_a_wrong_external_id_is_refused_by_name(play: Stage) -> None:
-    from drs_provider.plan.catalog import load_plan
+    from drs_provider.plan.files.folder import load_plan
     from drs_provider.plan.model import Plan
     from tests.harness.stage import SAMPLE_PLANS
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from drs_provider import keys
-from drs_provider.hooks.drs_api import DrsApi
+from drs_provider.hooks.drs.drs_api import DrsApi
 from tests.harness.plans import WIKI, plan, recovery_of, two_waves
 from tests.harness.stage import Stage
 from tests.harness.worlds import world
-from tests.orchestration.test_drill_cleanup import deny
-from tests.orchestration.test_pre_provisioned import instance_of, tag
+from tests.orchestration.cleanup.test_pre_provisioned import instance_of, tag
+from tests.orchestration.cleanup.test_steps import deny
 
 START = "wave_1_everything.start_recovery"
 WAIT = "wave_1_everything.wait_for_recovery"

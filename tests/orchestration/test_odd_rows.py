@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from drs_provider.hooks.drs_api import DrsApi
+from drs_provider.hooks.drs.drs_api import DrsApi
 from tests.harness.plans import WIKI, plan
 from tests.harness.stage import Stage
 

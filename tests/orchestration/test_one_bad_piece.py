@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from drs_provider import keys
-from drs_provider.orchestration.claiming import claim_at
-from drs_provider.runtime.run import RunView, Unreadable
+from drs_provider.airflow_api.run import RunView, Unreadable
+from drs_provider.orchestration.concurrency.claims import claim_at
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI, plan, two_waves
 from tests.harness.stage import Stage

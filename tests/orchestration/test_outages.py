@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from drs_provider.hooks.clients import forget_clients
-from drs_provider.plan.account import AwsTarget
+from drs_provider.core.account import AwsTarget
+from drs_provider.hooks.aws.clients import forget_clients
 from drs_provider.triggers import recovery
 from tests.harness.metadata import Metadata, renew_always
 from tests.harness.plan_run import PlanRun

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from drs_provider.plan.texts import MAX_CAUSE, MAX_MESSAGE
+from drs_provider.core.texts import MAX_CAUSE, MAX_MESSAGE
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import plan
 from tests.harness.stage import Stage

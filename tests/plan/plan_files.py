@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from drs_provider.plan.catalog import Catalog, load_catalog
+from drs_provider.plan.files.folder import Catalog, load_catalog
 from drs_provider.plan.model import Plan
 
 SAMPLE_FOLDER = Path(__file__).parents[2] / "dags" / "plans"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from drs_provider.plan.account import AwsTarget
+from drs_provider.core.account import AwsTarget
 from drs_provider.plan.model import DrillRules, Gate, OptionalServers, Plan, PostLaunch, Schedule, Target
 from tests.plan.plan_files import BRANCH, DB_1, DB_2, MAIN, make_plan, plan_data, small_plan
 

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drs_provider.plan.catalog import load_catalog
+from drs_provider.plan.files.folder import load_catalog
 from drs_provider.plan.model import Plan
 from tests.plan.plan_files import make_plan, plan_data, write
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from drs_provider.plan.model_fields import PATTERN_HINTS
+from drs_provider.plan.fields import PATTERN_HINTS
 from tests.plan.plan_files import load_one
 
 PLAN = """\

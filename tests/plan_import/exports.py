@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from drs_provider.plan.catalog import Catalog, load_catalog
+from drs_provider.plan.files.folder import Catalog, load_catalog
 from drs_provider.plan_import import ImportOptions, ImportResult, ImportSource, import_plans, parse_account
 
 HUB, BRANCH = "111122223333", "222233334444"

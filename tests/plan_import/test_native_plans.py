@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from drs_provider.hooks.clients import AwsClients, forget_clients
-from drs_provider.hooks.drs_api import DrsApi
-from drs_provider.hooks.native_plans import read_native_plans
-from drs_provider.plan.account import AwsTarget
+from drs_provider.core.account import AwsTarget
+from drs_provider.hooks.aws.clients import AwsClients, forget_clients
+from drs_provider.hooks.drs.drs_api import DrsApi
+from drs_provider.hooks.drs.native_plans import read_native_plans
 from drs_provider.plan_import import (
     ImportOptions,
     ImportSource,

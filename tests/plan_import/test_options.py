@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drs_provider.plan.account import AwsTarget
+from drs_provider.core.account import AwsTarget
 from drs_provider.plan_import import AccountOption, OptionError, account_option, parse_account
 
 

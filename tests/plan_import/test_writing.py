@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drs_provider.plan.catalog import load_catalog
+from drs_provider.plan.files.folder import load_catalog
 from drs_provider.plan_import import WriteError, write
 from tests.plan_import.exports import EXPORT, imported
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from drs_provider.hooks.launch_templates import LaunchInterface
+from drs_provider.hooks.ec2.launch_templates import LaunchInterface
 from tests.preflight.world import (
     DB_1,
     DB_2,

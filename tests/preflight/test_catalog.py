@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from drs_provider.orchestration import other_executions
-from drs_provider.plan.states import ExecutionType
+from drs_provider.core.states import ExecutionType
+from drs_provider.orchestration.concurrency import findings as other_executions
 from drs_provider.preflight import findings
 from drs_provider.preflight.catalog import KINDS, Kind
 from drs_provider.preflight.findings import Finding, Severity

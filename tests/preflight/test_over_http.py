@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from drs_provider.hooks.clients import aws_clients, forget_clients
-from drs_provider.hooks.drs_api import DrsApi
-from drs_provider.hooks.ec2_api import Ec2Api
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.states import ExecutionType
+from drs_provider.core.times import format_time
+from drs_provider.hooks.aws.clients import aws_clients, forget_clients
+from drs_provider.hooks.drs.drs_api import DrsApi
+from drs_provider.hooks.ec2.ec2_api import Ec2Api
 from drs_provider.hooks.iam_api import IamApi
-from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.catalog import load_plan
-from drs_provider.plan.drs_time import format_time
+from drs_provider.plan.conf.parsing import parse_run_conf
+from drs_provider.plan.files.folder import load_plan
 from drs_provider.plan.model import Plan
-from drs_provider.plan.run_conf import parse_run_conf
-from drs_provider.plan.states import ExecutionType
 from drs_provider.preflight.run import PreflightResult, run_preflight
 from drs_simulator.testing import Simulator, simulator
 from tests.preflight.world import (

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from drs_provider.plan.freezing import freeze_waves
-from drs_provider.plan.run_conf import parse_run_conf
+from drs_provider.plan.conf.parsing import parse_run_conf
 from drs_provider.preflight.source_server import SourceServer
+from drs_provider.rules.execution.freezing import freeze_waves
 from tests.preflight.world import (
     BRANCH,
     DB_1,

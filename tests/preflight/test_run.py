@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from drs_provider.exceptions import DrsConfigurationError
-from drs_provider.hooks.quotas import DrsQuotas
-from drs_provider.plan.run_conf import RunConf, parse_run_conf
+from drs_provider.hooks.drs.quotas import DrsQuotas
+from drs_provider.plan.conf.parsing import RunConf, parse_run_conf
 from drs_provider.preflight.findings import Severity
 from tests.preflight.world import NOW, aws_error, checked_run, found, healthy, plan
 

@@ -10,15 +10,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from drs_provider.hooks.ec2_api import Subnet
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.states import ExecutionType
+from drs_provider.core.times import format_time
+from drs_provider.hooks.drs.quotas import DrsQuotas
+from drs_provider.hooks.ec2.ec2_api import Subnet
+from drs_provider.hooks.ec2.launch_templates import LaunchInterface, LaunchTemplate
 from drs_provider.hooks.iam_api import Right, RightsQuestion
-from drs_provider.hooks.launch_templates import LaunchInterface, LaunchTemplate
-from drs_provider.hooks.quotas import DrsQuotas
-from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.drs_time import format_time
+from drs_provider.plan.conf.parsing import RunConf, parse_run_conf
 from drs_provider.plan.model import Plan
-from drs_provider.plan.run_conf import RunConf, parse_run_conf
-from drs_provider.plan.states import ExecutionType
 from drs_provider.preflight.catalog import KINDS
 from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.run import PreflightResult, run_preflight

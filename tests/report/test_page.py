@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from drs_provider.plan.record import ExecutionRecord, close_attempt
-from drs_provider.plan.states import ExecutionStatus
+from drs_provider.core.states import ExecutionStatus
 from drs_provider.report.build import build_report
 from drs_provider.report.page import failure_groups, plainly, report_html, span, utc, words
+from drs_provider.rules.record.execution_record import ExecutionRecord, close_attempt
 from tests.history.world import T0, launched_rows, record_of
 from tests.report.world import failed_recovery, finished_drill, wave_done
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from drs_provider.runtime.hitl import read_answer
-from drs_provider.runtime.texts import one_line, plain_markdown
+from drs_provider.airflow_api.hitl import read_answer
+from drs_provider.runtime.plain_markdown import one_line, plain_markdown
 
 
 def test_comments_tickets_and_notes_are_cleaned():

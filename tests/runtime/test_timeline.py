@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from drs_provider.plan.events import Event
+from drs_provider.core.events import Event
 from drs_provider.runtime.timeline import emit, emitted
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from drs_provider.hooks.clients import aws_clients
-from drs_provider.hooks.drs_api import DrsApi
-from drs_provider.plan.account import AwsTarget
+from drs_provider.core.account import AwsTarget
+from drs_provider.hooks.aws.clients import aws_clients
+from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.plan.model import Plan
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import MAIN, WIKI, plan, recovery_of

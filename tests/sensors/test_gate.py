@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
-from drs_provider.runtime import hitl
+from drs_provider.airflow_api import hitl
 from drs_provider.sensors.gate import DrsPauseGateSensor
 from drs_provider.sensors.human_gate import MOST_SETTLING_SECONDS, settling_seconds
 from drs_provider.triggers.gate import DrsGateTrigger

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from drs_provider import settings
-from drs_provider.plan.canonical import content_hash
-from drs_provider.plan.evidence import GATE_ANSWERS, seal
+from drs_provider.core.canonical import content_hash
+from drs_provider.core.evidence import GATE_ANSWERS, seal
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI, plan
 from tests.harness.stage import Stage

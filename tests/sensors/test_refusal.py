@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drs_provider.runtime.hitl import Answer
+from drs_provider.airflow_api.hitl import Answer
 from drs_provider.sensors.request import Request, refusal
 
 

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from drs_provider.core.account import AwsTarget
 from drs_provider.exceptions import DrsAccessDeniedError, DrsIdentityError, DrsPollError
-from drs_provider.plan.account import AwsTarget
 from drs_provider.triggers import poller as poller_module
 from drs_provider.triggers.cadence import PollSettings
 from drs_provider.triggers.poller import JobPoller, watch_jobs

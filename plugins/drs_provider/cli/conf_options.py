@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from airflow.cli.cli_config import Arg
 
+from drs_provider.plan.conf.form import params_schema
+from drs_provider.plan.conf.parsing import clean_conf
 from drs_provider.plan.model import Plan
-from drs_provider.plan.run_conf import clean_conf
-from drs_provider.plan.run_conf_params import params_schema
-from drs_provider.plan.sweep_conf import sweep_params
+from drs_provider.rules.sweep.conf import sweep_params
 
 Schema = Mapping[str, Mapping[str, Any]]
 

@@ -116,20 +116,20 @@ def plans_group() -> GroupCommand:
         name="plans",
         help="Plan files: list, check, show, draw, import",
         subcommands=(
-            _verb("list", "List the plans of a folder", "plan_verbs:list_plans", PLANS_FOLDER, OUTPUT),
+            _verb("list", "List the plans of a folder", "plans:list_plans", PLANS_FOLDER, OUTPUT),
             _verb(
                 "validate",
                 "Tell everything that is wrong with plan files; exit code 2 if something is",
-                "plan_verbs:validate",
+                "plans:validate",
                 Arg(("names",), metavar="PLAN", nargs="*", help="Only these plans"),
                 PLANS_FOLDER,
                 OUTPUT,
             ),
-            _verb("show", "Show a plan with all its defaults", "plan_verbs:show", PLAN, PLANS_FOLDER, OUTPUT),
+            _verb("show", "Show a plan with all its defaults", "plans:show", PLAN, PLANS_FOLDER, OUTPUT),
             _verb(
                 "graph",
                 "Draw the order of a plan's waves",
-                "plan_verbs:graph",
+                "plans:graph",
                 PLAN,
                 PLANS_FOLDER,
                 Arg(("--format",), choices=("text", "mermaid", "dot"), default="text", help="Default: text"),
@@ -137,7 +137,7 @@ def plans_group() -> GroupCommand:
             _verb(
                 "import",
                 "Make plan files from the exports of another orchestrator, or from DRS's own recovery plans",
-                "import_verb:import_files",
+                "import_plans:import_files",
                 *_IMPORT,
                 OUTPUT,
             ),
@@ -150,7 +150,7 @@ def _starting() -> tuple[ActionCommand, ...]:
         _verb(
             "drill",
             "Start a drill",
-            "start_verbs:drill",
+            "start:drill",
             PLAN,
             RUN_ID,
             *conf_args("DRILL"),
@@ -161,7 +161,7 @@ def _starting() -> tuple[ActionCommand, ...]:
         _verb(
             "recover",
             "Start a RECOVERY: the failover itself",
-            "start_verbs:recover",
+            "start:recover",
             PLAN,
             RUN_ID,
             *conf_args("RECOVERY"),
@@ -172,7 +172,7 @@ def _starting() -> tuple[ActionCommand, ...]:
         _verb(
             "preflight",
             "Check what would stop an execution now, and launch nothing",
-            "start_verbs:preflight",
+            "start:preflight",
             PLAN,
             Arg(
                 ("--type",),
@@ -195,7 +195,7 @@ def _looking() -> tuple[ActionCommand, ...]:
         _verb(
             "status",
             "Show an execution, or the newest executions of all plans",
-            "status_verbs:status",
+            "status:status",
             MAYBE_RUN,
             Arg(("--limit",), type=int, default=10, help="How many executions to list (default 10)"),
             OUTPUT,
@@ -204,7 +204,7 @@ def _looking() -> tuple[ActionCommand, ...]:
         _verb(
             "watch",
             "Show an execution's progress until its end; Ctrl-C leaves it running",
-            "status_verbs:watch",
+            "status:watch",
             RUN,
             TIMEOUT,
             INTERVAL,
@@ -214,7 +214,7 @@ def _looking() -> tuple[ActionCommand, ...]:
         _verb(
             "report",
             "Print or save the report of an execution that has ended",
-            "report_verbs:report",
+            "report:report",
             RUN,
             Arg(("--format",), choices=("json", "html"), default="json", help="Default: json"),
             Arg(("-o", "--output"), metavar="FILE", help="File to write instead of standard output"),
@@ -225,13 +225,13 @@ def _looking() -> tuple[ActionCommand, ...]:
 
 def _answering() -> tuple[ActionCommand, ...]:
     return (
-        _verb("approve", "Approve an open gate: its wave starts", "answer_verbs:approve", *ANSWER),
-        _verb("reject", "Reject an open gate: the execution is CANCELLED", "answer_verbs:reject", *ANSWER),
-        _verb("skip", "Leave out the wave behind an open gate", "answer_verbs:skip", *ANSWER),
+        _verb("approve", "Approve an open gate: its wave starts", "answer:approve", *ANSWER),
+        _verb("reject", "Reject an open gate: the execution is CANCELLED", "answer:reject", *ANSWER),
+        _verb("skip", "Leave out the wave behind an open gate", "answer:skip", *ANSWER),
         _verb(
             "verdict",
             "Judge a drill that holds before its cleanup",
-            "answer_verbs:verdict",
+            "answer:verdict",
             OPEN_RUN,
             Arg(("result",), choices=("passed", "failed"), help="What the tests showed"),
             Arg(("--notes",), metavar="TEXT", help="What was tested, what was seen"),
@@ -246,7 +246,7 @@ def _steering() -> tuple[ActionCommand, ...]:
         _verb(
             "pause",
             "Make a running execution wait for an approval before a wave",
-            "steer_verbs:pause",
+            "steer:pause",
             OPEN_RUN,
             Arg(("wave",), metavar="WAVE", help="Name or number of the wave"),
             Arg(("--undo",), action="store_true", help="Take it back, before the gate is reached"),
@@ -256,7 +256,7 @@ def _steering() -> tuple[ActionCommand, ...]:
         _verb(
             "cancel",
             "Stop an execution; a drill is cleaned up",
-            "steer_verbs:cancel",
+            "steer:cancel",
             OPEN_RUN,
             Arg(("--reason",), metavar="TEXT", help="Kept as the run's note"),
             YES,
@@ -267,7 +267,7 @@ def _steering() -> tuple[ActionCommand, ...]:
         _verb(
             "retry",
             "Run the waves again that did not complete, and what is behind them: the next attempt",
-            "steer_verbs:retry",
+            "steer:retry",
             RUN,
             Arg(
                 ("--waves",), action="extend", type=_names, metavar="WAVE[,WAVE…]", help="These waves instead"
@@ -280,7 +280,7 @@ def _steering() -> tuple[ActionCommand, ...]:
         _verb(
             "sweep",
             "Close records of lost runs and find drill instances that were left behind",
-            "sweep_verb:sweep",
+            "sweep:sweep",
             *option_args(sweep_schema()),
             TIMEOUT,
             INTERVAL,

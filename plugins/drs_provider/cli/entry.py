@@ -14,7 +14,7 @@ Verb = Callable[[argparse.Namespace], ExitCode | None]
 def verb(path: str) -> Callable[[argparse.Namespace], None]:
     """Return what a parser calls for a verb.
 
-    :param path: ``module:function`` below this package; imported only when the verb runs
+    :param path: ``module:function`` below :mod:`drs_provider.cli.commands`; imported only when the verb runs
     """
 
     def run(arguments: argparse.Namespace) -> None:
@@ -29,7 +29,7 @@ def call(path: str, arguments: argparse.Namespace) -> int:
     import pkgutil
 
     try:
-        function: Verb = pkgutil.resolve_name(f"drs_provider.cli.{path}")
+        function: Verb = pkgutil.resolve_name(f"drs_provider.cli.commands.{path}")
         return int(function(arguments) or ExitCode.OK)
     except CliError as error:
         _tell(str(error))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.plan.texts import clean, visible
+from drs_provider.core.texts import clean, visible
 
 #: How this program was called; the mounted form sets its own
 program = "airflow drs"

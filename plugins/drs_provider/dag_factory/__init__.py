@@ -1,0 +1,1 @@
+"""From plans to DAGs: the only room that makes operators."""

@@ -17,13 +17,13 @@ from drs_provider import keys
 from drs_provider.dag_factory.deadlines import rto_alerts
 from drs_provider.dag_factory.defaults import default_args, gate_arguments
 from drs_provider.dag_factory.docs import dag_doc
-from drs_provider.operators.cleanup_drill import DrsCleanupDrillOperator
+from drs_provider.operators.cleanup import DrsCleanupDrillOperator
 from drs_provider.operators.enrich import DrsEnrichOperator
 from drs_provider.operators.finalize import DrsFinalizeOperator
 from drs_provider.operators.prepare import DrsPrepareOperator
 from drs_provider.operators.start_recovery import DrsStartRecoveryOperator
+from drs_provider.plan.conf.parsing import params_schema
 from drs_provider.plan.model import Plan, Wave
-from drs_provider.plan.run_conf import params_schema
 from drs_provider.sensors.gate import DrsPauseGateSensor
 from drs_provider.sensors.hold import DrsHoldDrillSensor
 from drs_provider.sensors.recovery import DrsRecoverySensor

@@ -10,7 +10,7 @@ from drs_provider import settings
 from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.options import OPTIONS
 from drs_provider.plan.problems import PlanProblem
-from drs_provider.runtime.retrying import OwnFailures
+from drs_provider.runtime.gate_retries import OwnFailures
 
 _WITH_DEFAULT = ("priority_weight", "withdrawn_plan_days")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drs_provider.plan.model import Plan, Wave
-from drs_provider.runtime.texts import plain_markdown
+from drs_provider.runtime.plain_markdown import plain_markdown
 
 
 def dag_doc(plan: Plan, *, withdrawn: bool = False) -> str:

@@ -16,14 +16,14 @@ from pathlib import Path
 from airflow.sdk import DAG, get_parsing_context
 
 from drs_provider import settings
+from drs_provider.airflow_api.dag_trial import refusal_of
+from drs_provider.core.identity import dag_id_of, plan_name_of
 from drs_provider.dag_factory.build import build_dag, build_single_task_dag
 from drs_provider.dag_factory.defaults import option_problems
-from drs_provider.plan.catalog import Catalog, load_catalog
-from drs_provider.plan.identity import dag_id_of, plan_name_of
-from drs_provider.plan.last_good import LastGoodPlans
+from drs_provider.plan.files.folder import Catalog, load_catalog
+from drs_provider.plan.files.last_good import LastGoodPlans
 from drs_provider.plan.model import Plan
 from drs_provider.plan.problems import PlanProblem
-from drs_provider.runtime.dag_trial import refusal_of
 
 log = logging.getLogger(__name__)
 

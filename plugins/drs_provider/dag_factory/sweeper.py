@@ -8,13 +8,13 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context
 from pydantic import ValidationError
 
 from drs_provider import keys, settings
+from drs_provider.core.identity import SWEEPER_DAG_ID
 from drs_provider.dag_factory.defaults import default_args
 from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.operators.sweep import DrsSweepOperator
-from drs_provider.plan.catalog import load_catalog
-from drs_provider.plan.identity import SWEEPER_DAG_ID
-from drs_provider.plan.model_operations import Schedule
-from drs_provider.plan.sweep_conf import sweep_params
+from drs_provider.plan.files.folder import load_catalog
+from drs_provider.plan.operations import Schedule
+from drs_provider.rules.sweep.conf import sweep_params
 
 #: As a plan's: all plans go first.
 PRIORITY = 1000

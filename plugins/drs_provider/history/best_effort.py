@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
+from drs_provider.core.states import ExecutionStatus, WaveStatus
 from drs_provider.history.outcome import ExecutionRef, WriteResult
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.writer import FullRecord
-from drs_provider.plan.record_types import ExecutionRecord
-from drs_provider.plan.states import ExecutionStatus, WaveStatus
+from drs_provider.rules.record.schema import ExecutionRecord
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
+from drs_provider.core.canonical import content_hash
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.history.table import HASH_KEY, RANGE_KEY, is_rows_key, rows_key
 from drs_provider.history.values import cut_texts, fit, size_of
-from drs_provider.plan.canonical import content_hash
-from drs_provider.plan.record_types import EarlierWave, ExecutionRecord
+from drs_provider.rules.record.schema import EarlierWave, ExecutionRecord
 
 log = logging.getLogger(__name__)
 

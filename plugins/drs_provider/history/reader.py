@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
+from drs_provider.core.states import ExecutionStatus
 from drs_provider.history.packing import unpack_record
 from drs_provider.history.table import (
     HASH_KEY,
@@ -16,8 +17,7 @@ from drs_provider.history.table import (
     is_rows_key,
 )
 from drs_provider.history.values import from_item, to_value
-from drs_provider.plan.record_types import ExecutionRecord
-from drs_provider.plan.states import ExecutionStatus
+from drs_provider.rules.record.schema import ExecutionRecord
 
 
 class HistoryReader:

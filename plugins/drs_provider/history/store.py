@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from drs_provider.core.states import TERMINAL_EXECUTION, ExecutionStatus, WaveStatus, allowed_from
 from drs_provider.history.expressions import Update
 from drs_provider.history.outcome import ExecutionRef, Outcome, WriteResult
 from drs_provider.history.packing import pack_wave, rows_elsewhere, without_rows_elsewhere
@@ -25,9 +26,8 @@ from drs_provider.history.updates import (
     whole_waves_update,
 )
 from drs_provider.history.writer import ROUNDS, FullRecord, HistoryWriter, Item, wave_of
-from drs_provider.plan.record_merge import attempt_index, merge_final
-from drs_provider.plan.record_types import ExecutionRecord
-from drs_provider.plan.states import TERMINAL_EXECUTION, ExecutionStatus, WaveStatus, allowed_from
+from drs_provider.rules.record.merging import attempt_index, merge_final
+from drs_provider.rules.record.schema import ExecutionRecord
 
 _WAVES_PER_UPDATE = 25
 
@@ -151,7 +151,7 @@ class DynamoDbHistory(HistoryWriter):
         status does not allow the end; its status is then not terminal.
 
         :param record: the whole record, its newest attempt ended
-            (:func:`~drs_provider.plan.record_merge.close_attempt`)
+            (:func:`~drs_provider.rules.record.merging.close_attempt`)
         :return: the record that is stored now
         :raises ValueError: if the record's status is not terminal
         """

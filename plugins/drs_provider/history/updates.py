@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drs_provider.history.expressions import Path, Update
-from drs_provider.history.outcome import ExecutionRef
-from drs_provider.history.packing import ROW_KINDS, fit_earlier, fit_field
-from drs_provider.plan.record_merge import (
-    RESULT_FIELDS,
-    WAVE_RESULT_FIELDS,
-    WRITTEN_ONCE,
-    earlier_wave,
-)
-from drs_provider.plan.states import (
+from drs_provider.core.states import (
     LIVE_WAVE,
     TERMINAL_EXECUTION,
     ExecutionStatus,
     WaveStatus,
     allowed_from,
+)
+from drs_provider.history.expressions import Path, Update
+from drs_provider.history.outcome import ExecutionRef
+from drs_provider.history.packing import ROW_KINDS, fit_earlier, fit_field
+from drs_provider.rules.record.merging import (
+    RESULT_FIELDS,
+    WAVE_RESULT_FIELDS,
+    WRITTEN_ONCE,
+    earlier_wave,
 )
 
 _COUNTED = {WaveStatus.COMPLETED.value: "completedWaves", WaveStatus.FAILED.value: "failedWaves"}
@@ -182,7 +182,7 @@ def open_attempt_update(
 ) -> Update:
     """Return the update with which a later attempt opens an execution again.
 
-    :param opened: the stored record after :func:`~drs_provider.plan.record_merge.new_attempt`
+    :param opened: the stored record after :func:`~drs_provider.rules.record.merging.new_attempt`
     :param header: further fields of the execution
     :param waves: packed waves for a record that has none: what came before was refused before it had a plan
     """

@@ -16,8 +16,8 @@ from drs_provider.history.reader import HistoryReader
 from drs_provider.history.table import HASH_KEY, RANGE_KEY, DynamoDbClient
 from drs_provider.history.updates import open_attempt_update
 from drs_provider.history.values import from_item, to_item, to_value
-from drs_provider.plan.record_merge import new_attempt
-from drs_provider.plan.record_types import ExecutionRecord
+from drs_provider.rules.record.merging import new_attempt
+from drs_provider.rules.record.schema import ExecutionRecord
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Every AWS call of this package, one room or module for each service."""

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from drs_provider.exceptions import DrsError
-from drs_provider.hooks.clients import AwsClients
-from drs_provider.hooks.errors import AWS_ERRORS, explained
-from drs_provider.plan.metrics import Metric
+from drs_provider.hooks.aws.clients import AwsClients
+from drs_provider.hooks.aws.errors import AWS_ERRORS, explained
+from drs_provider.rules.record.metrics import Metric
 
 FAILURES: Final = (*AWS_ERRORS, DrsError)
 """What keeps metrics from being sent: settings, connection, rights, network, CloudWatch."""

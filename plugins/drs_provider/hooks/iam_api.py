@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from drs_provider.hooks.chunks import chunks
-from drs_provider.hooks.clients import AwsClients
-from drs_provider.hooks.errors import error_code, explained, required_member
+from drs_provider.core.account import AwsTarget
+from drs_provider.hooks.aws.chunks import chunks
+from drs_provider.hooks.aws.clients import AwsClients
+from drs_provider.hooks.aws.errors import error_code, explained, required_member
 from drs_provider.partitions import role_arn
-from drs_provider.plan.account import AwsTarget
 
 Row = dict[str, Any]
 
@@ -77,7 +77,7 @@ class Right:
 
 
 class IamApi:
-    """IAM of one target; errors as of :class:`~drs_provider.hooks.drs_api.DrsApi`.
+    """IAM of one target; errors as of :class:`~drs_provider.hooks.drs.drs_api.DrsApi`.
 
     IAM answers from one Region for the whole world. A recovery must not wait for it: calls give up soon.
     """

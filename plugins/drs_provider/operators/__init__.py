@@ -1,0 +1,1 @@
+"""The tasks of an execution, as Airflow runs them in a worker: thin."""

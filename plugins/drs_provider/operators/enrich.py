@@ -7,16 +7,16 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
+from drs_provider.airflow_api.run import RunView
+from drs_provider.core.events import Event
 from drs_provider.exceptions import WaveFailedError
-from drs_provider.plan.events import Event
+from drs_provider.runtime.channels.failures import tells_failure
+from drs_provider.runtime.channels.watch import open_watch
+from drs_provider.runtime.channels.wave_results import push_result
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.outages import rides_out_outages
-from drs_provider.runtime.place import require_end_ahead
-from drs_provider.runtime.run import RunView
-from drs_provider.runtime.watching import open_watch
-from drs_provider.runtime.wave_results import push_result
+from drs_provider.runtime.preconditions import require_end_ahead
 
 
 class DrsEnrichOperator(BaseOperator):
@@ -46,7 +46,7 @@ class DrsEnrichOperator(BaseOperator):
         return self._complete(context)
 
     def _complete(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        from drs_provider.orchestration.wave_result import completed_wave  # boto3 stays out of DAG parsing
+        from drs_provider.orchestration.wave.result import completed_wave  # boto3 stays out of DAG parsing
 
         execution = Execution.open(context)
         watch = open_watch(execution, execution.wave(self.wave_number))

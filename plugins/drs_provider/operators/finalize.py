@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from drs_provider import keys, settings
+from drs_provider.airflow_api.run import RunFacts, RunView
+from drs_provider.airflow_api.state_store import TaskState
+from drs_provider.core.events import Event
 from drs_provider.exceptions import EvidenceError, ExecutionFailedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.links import DrsReportLink
-from drs_provider.plan.events import Event
-from drs_provider.plan.record import ExecutionRecord, with_report
+from drs_provider.rules.record.execution_record import ExecutionRecord, with_report
+from drs_provider.runtime.channels.ends import tell_end
+from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import Execution, never_started, only_looked
-from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.metrics import send_metrics
 from drs_provider.runtime.notifications import notify, notify_refused
-from drs_provider.runtime.run import RunFacts, RunView
-from drs_provider.runtime.state_store import TaskState
 from drs_provider.runtime.timeline import emit
-from drs_provider.runtime.told_ends import tell_end
 
 if TYPE_CHECKING:
-    from drs_provider.orchestration.final_record import FinalRecord
+    from drs_provider.orchestration.end.final_record import FinalRecord
 
 #: Above this, the XCom leaves out the server rows; report and history hold them.
 MAX_XCOM_SERVERS = 200
@@ -64,7 +64,7 @@ class DrsFinalizeOperator(BaseOperator):
         return self._end(execution)
 
     def _end(self, execution: Execution) -> dict[str, Any]:
-        from drs_provider.orchestration.final_record import final_record  # boto3 stays out of DAG parsing
+        from drs_provider.orchestration.end.final_record import final_record  # boto3 stays out of DAG parsing
 
         state = TaskState(execution.context)
         ended_at = state.once(f"{keys.ENDED_AT}_{execution.attempt}", execution.now())
@@ -84,7 +84,7 @@ class DrsFinalizeOperator(BaseOperator):
     def _end_refused(
         self, context: Mapping[str, Any], view: RunView, *, evidence: str | None = None
     ) -> dict[str, Any]:
-        from drs_provider.orchestration.final_record import refused_record
+        from drs_provider.orchestration.end.final_record import refused_record
 
         run = RunFacts.of(context)
         record = refused_record(run, view, evidence=evidence)

@@ -12,24 +12,27 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider import keys, settings
+from drs_provider.airflow_api.run import RunFacts, RunView
+from drs_provider.airflow_api.state_store import TaskState
+from drs_provider.core.events import Event
+from drs_provider.core.identity import plan_name_of
 from drs_provider.exceptions import (
     EvidenceError,
     ExecutionRefusedError,
     PlanUnavailableError,
     PreflightUnansweredError,
 )
-from drs_provider.orchestration.admission import check_initiator, exclusion_reason, read_conf
-from drs_provider.orchestration.freezer import Freezer
-from drs_provider.plan.claims import claim_of
-from drs_provider.plan.events import Event
-from drs_provider.plan.freezing import RunIdentity, freeze_header, freeze_waves
-from drs_provider.plan.frozen import FrozenPlan, FrozenWave
-from drs_provider.plan.identity import plan_name_of
+from drs_provider.orchestration.prepare.admission import check_initiator, exclusion_reason, read_conf
+from drs_provider.orchestration.prepare.freezer import Freezer
+from drs_provider.plan.conf.overrides import NO_REASON, conf_overrides
+from drs_provider.plan.conf.parsing import RunConf
 from drs_provider.plan.model import Plan
-from drs_provider.plan.run_conf import RunConf
-from drs_provider.plan.run_conf_overrides import NO_REASON, conf_overrides
+from drs_provider.rules.concurrency.claims import claim_of
+from drs_provider.rules.execution.freezing import RunIdentity, freeze_header, freeze_waves
+from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
 from drs_provider.runtime.aws import AwsAccess
-from drs_provider.runtime.decisions import tell_prepared
+from drs_provider.runtime.channels.decisions import tell_prepared
+from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import (
     DRY_RUN,
     EXCLUDED,
@@ -39,13 +42,10 @@ from drs_provider.runtime.execution import (
     asked_for_launches,
     execution_id_of,
 )
-from drs_provider.runtime.expected import with_expectation
-from drs_provider.runtime.failures import tells_failure
+from drs_provider.runtime.expected_duration import with_expectation
 from drs_provider.runtime.history import history_reader
 from drs_provider.runtime.notifications import notify, tell_refused_to
-from drs_provider.runtime.place import require_end_ahead
-from drs_provider.runtime.run import RunFacts, RunView
-from drs_provider.runtime.state_store import TaskState
+from drs_provider.runtime.preconditions import require_end_ahead
 from drs_provider.runtime.timeline import emit, emitted
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class DrsPrepareOperator(BaseOperator):
             self.log.warning("The plan's file has changed since; the execution goes on from its frozen plan")
             execution.emit(Event.PLAN_EDITED, frozenHash=execution.plan.plan_hash)
         # Another execution may have begun since; and a claim goes with the XComs of the try before.
-        from drs_provider.orchestration.claiming import claim_again
+        from drs_provider.orchestration.concurrency.claims import claim_again
 
         claim_again(execution, partial(self._dag_ids, run.dag_id))
         execution.history.started(execution.new_record())
@@ -172,7 +172,7 @@ class DrsPrepareOperator(BaseOperator):
         waves: Sequence[FrozenWave],
     ) -> FrozenPlan:
         """Claim the servers, and return the header with the drills that were cancelled for them."""
-        from drs_provider.orchestration.claiming import claim_servers, overrides
+        from drs_provider.orchestration.concurrency.claims import claim_servers, overrides
 
         run, state = RunFacts.of(context), TaskState(context)
         cancelled = claim_servers(
@@ -192,7 +192,7 @@ class DrsPrepareOperator(BaseOperator):
         return header.model_copy(update={"overrides": (*header.overrides, *told.values())})
 
     def _dag_ids(self, own: str) -> set[str]:
-        from drs_provider.orchestration.claiming import known_dag_ids
+        from drs_provider.orchestration.concurrency.claims import known_dag_ids
 
         return known_dag_ids(own, self._plans_folder)
 
@@ -212,7 +212,7 @@ class DrsPrepareOperator(BaseOperator):
             own_deployment_id=settings.has_own_deployment_id(),
         )
         if conf.dry_run or result.report.blocking:
-            from drs_provider.orchestration.other_executions import with_other_executions
+            from drs_provider.orchestration.concurrency.findings import with_other_executions
 
             dag_ids = self._dag_ids(identity.dag_id)
             result = with_other_executions(result, plan, conf, identity, view, dag_ids)

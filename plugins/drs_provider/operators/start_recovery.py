@@ -11,24 +11,24 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider import keys, settings
+from drs_provider.airflow_api.dag_register import register
+from drs_provider.airflow_api.state_store import KeptState, TaskState
+from drs_provider.core.events import Event
 from drs_provider.exceptions import GateClosedError, WaveFailedError
 from drs_provider.links import DrsJobsLink
-from drs_provider.orchestration.wave_place import check_place
-from drs_provider.plan.events import Event
-from drs_provider.plan.frozen import FrozenWave
-from drs_provider.runtime.dag_register import register
-from drs_provider.runtime.decisions import decision_of
+from drs_provider.orchestration.wave.preconditions import check_preconditions
+from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.runtime.channels.decisions import decision_of
+from drs_provider.runtime.channels.failures import tells_failure
+from drs_provider.runtime.channels.jobs import publish_intents
+from drs_provider.runtime.channels.watch import jobs_to_follow, tell_jobs
+from drs_provider.runtime.channels.wave_results import push_result
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.failures import tells_failure
-from drs_provider.runtime.jobs import publish_intents
 from drs_provider.runtime.outages import pause, rides_out_outages
-from drs_provider.runtime.state_store import KeptState, TaskState
-from drs_provider.runtime.watching import jobs_to_follow, tell_jobs
-from drs_provider.runtime.wave_results import push_result
 
 if TYPE_CHECKING:
-    from drs_provider.orchestration.quota_queue import QuotaQueue
-    from drs_provider.orchestration.wave_start import Started
+    from drs_provider.orchestration.concurrency.quota_queue import QuotaQueue
+    from drs_provider.orchestration.wave.start import Started
 
 
 class DrsStartRecoveryOperator(BaseOperator):
@@ -72,14 +72,16 @@ class DrsStartRecoveryOperator(BaseOperator):
         return self._start(Execution.open(context))
 
     def _start(self, execution: Execution, *, begins: bool = False) -> dict[str, Any]:
-        from drs_provider.orchestration.claiming import claim_again  # boto3 stays out of DAG parsing
-        from drs_provider.orchestration.quota_queue import QuotaQueue
-        from drs_provider.orchestration.wave_start import WaveStart
+        from drs_provider.orchestration.concurrency.claims import (
+            claim_again,  # boto3 stays out of DAG parsing
+        )
+        from drs_provider.orchestration.concurrency.quota_queue import QuotaQueue
+        from drs_provider.orchestration.wave.start import WaveStart
 
         state = KeptState(execution.context)
         publish_intents(execution.view, state)
         wave = execution.wave(self.wave_number)
-        check_place(execution, wave)
+        check_preconditions(execution, wave)
         self._check_gate(execution, wave)
         # Registered anew: somebody deleted the Variable, and others may have begun meanwhile without looking here.
         if begins and (register(execution.plan.dag_id) or execution.attempt > 1):
@@ -94,7 +96,7 @@ class DrsStartRecoveryOperator(BaseOperator):
         return self._tell(execution, wave, state, started)
 
     def _dag_ids(self, execution: Execution) -> set[str]:
-        from drs_provider.orchestration.claiming import known_dag_ids
+        from drs_provider.orchestration.concurrency.claims import known_dag_ids
 
         return known_dag_ids(execution.plan.dag_id, self._plans_folder)
 

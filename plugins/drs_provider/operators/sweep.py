@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from drs_provider import keys, settings
+from drs_provider.airflow_api.run import RunFacts, RunView
+from drs_provider.airflow_api.state_store import TaskState
+from drs_provider.core.texts import message
 from drs_provider.exceptions import DrsConfigurationError, SweepIncompleteError
-from drs_provider.plan.sweep_conf import SweepConf, SweepConfError, parse_sweep_conf
-from drs_provider.plan.sweep_report import report_text
-from drs_provider.plan.texts import message
-from drs_provider.runtime.failures import tells_failure
+from drs_provider.rules.sweep.conf import SweepConf, SweepConfError, parse_sweep_conf
+from drs_provider.rules.sweep.report import report_text
+from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.outages import pause
-from drs_provider.runtime.run import RunFacts, RunView
-from drs_provider.runtime.state_store import TaskState
 
 if TYPE_CHECKING:
-    from drs_provider.orchestration.sweep import Sweep, Swept
+    from drs_provider.orchestration.sweep.sweep import Sweep, Swept
 
 #: A terminate job takes minutes; the next sweep looks again anyway.
 MAX_SECONDS = 2 * 3600
@@ -57,7 +57,7 @@ class DrsSweepOperator(BaseOperator):
         return self._resume(context, self._under_way(context) or {})
 
     def _resume(self, context: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-        from drs_provider.orchestration.sweep import Swept  # boto3 stays out of DAG parsing
+        from drs_provider.orchestration.sweep.sweep import Swept  # boto3 stays out of DAG parsing
 
         return self._go_on(context, Swept.from_dict(stored["swept"]), since=stored["since"])
 
@@ -83,7 +83,7 @@ class DrsSweepOperator(BaseOperator):
         return {"ok": True, "findings": len(report["findings"]) + report["findingsLeftOut"]}
 
     def _sweep(self, context: Mapping[str, Any]) -> Sweep:
-        from drs_provider.orchestration.sweep import Sweep  # boto3 stays out of DAG parsing
+        from drs_provider.orchestration.sweep.sweep import Sweep  # boto3 stays out of DAG parsing
 
         return Sweep(context, self._plans_folder, _conf(context))
 

@@ -1,0 +1,1 @@
+"""PURE, what people write: the schema of plan files, and what is wrong with one."""

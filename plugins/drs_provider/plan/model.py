@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.canonical import content_hash
-from drs_provider.plan.identity import SWEEPER_DAG_ID, dag_id_of
-from drs_provider.plan.model_fields import (
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.canonical import content_hash
+from drs_provider.core.identity import SWEEPER_DAG_ID, dag_id_of
+from drs_provider.plan.fields import (
     MAX_PLAN_TAGS,
     Key,
     Line,
@@ -22,10 +22,10 @@ from drs_provider.plan.model_fields import (
     Slug,
     refusal,
 )
-from drs_provider.plan.model_operations import DrillRules, Exclusion, Hold, Notification, Schedule
-from drs_provider.plan.model_outline import Outline
-from drs_provider.plan.model_references import REFERENCES_ERROR, check_references
-from drs_provider.plan.model_sections import (
+from drs_provider.plan.operations import DrillRules, Exclusion, Hold, Notification, Schedule
+from drs_provider.plan.outline import Outline
+from drs_provider.plan.references import REFERENCES_ERROR, check_references
+from drs_provider.plan.sections import (
     DrillNetwork,
     NetworkRules,
     Objectives,
@@ -33,7 +33,7 @@ from drs_provider.plan.model_sections import (
     RecoveryRules,
     Target,
 )
-from drs_provider.plan.model_waves import Gate, OptionalServers, PostLaunch, Wave
+from drs_provider.plan.waves import Gate, OptionalServers, PostLaunch, Wave
 
 __all__ = [
     "DrillNetwork",

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from drs_provider.plan.texts import one_line_escaped
+from drs_provider.core.texts import one_line_escaped
 
 Parts = tuple[str | int, ...]
 """A field path in pieces: names, and positions in lists from 0."""

@@ -12,7 +12,7 @@
 for which something is missing is refused (``result.refused``) with the option that supplies it.
 DRS's native plans are one more source, read through a target (``api`` is its ``DrsApi``)::
 
-    sources = (ImportSource("DRS eu-west-1", read_native_plans(api)),)   # hooks.native_plans
+    sources = (ImportSource("DRS eu-west-1", read_native_plans(api)),)   # hooks.drs.native_plans
     result = import_plans(sources, ImportOptions(accounts=(account_option(api.target),)))
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from drs_provider.plan.catalog import load_catalog
+from drs_provider.plan.files.folder import load_catalog
 from drs_provider.plan.problems import Parts, did_you_mean
 from drs_provider.plan_import.drafts import PlanDraft
 from drs_provider.plan_import.fields import Fields

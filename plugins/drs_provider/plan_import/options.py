@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from drs_provider.plan.account import AwsTarget
+from drs_provider.core.account import AwsTarget
 
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _FORM: Final = "write ACCOUNT=ROLE or ACCOUNT=own, then optional ,external_id=… ,connection=… ,region=…"

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any, Final
 
-from drs_provider.plan.model_fields import MAX_TIMEOUT_MINUTES
+from drs_provider.plan.fields import MAX_TIMEOUT_MINUTES
 from drs_provider.plan_import.contexts import Context, flag, read_context
 from drs_provider.plan_import.drafts import PlanDraft, WaveDraft
 from drs_provider.plan_import.fields import Fields

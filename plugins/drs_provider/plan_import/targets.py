@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from drs_provider.plan.error_messages import told_errors
 from drs_provider.plan.model import Target
-from drs_provider.plan.model_errors import told_errors
 from drs_provider.plan_import.contexts import Context, read_context
 from drs_provider.plan_import.fields import Fields
 from drs_provider.plan_import.journal import Journal, Refusal

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from drs_provider.plan.catalog import PLAN_SUFFIXES, Catalog, load_catalog
+from drs_provider.plan.files.folder import PLAN_SUFFIXES, Catalog, load_catalog
 from drs_provider.plan_import.result import ImportResult
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 
-from drs_provider.hooks.ec2_api import Subnet
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.answers import Members
+from drs_provider.hooks.drs.quotas import DrsQuotas
+from drs_provider.hooks.ec2.ec2_api import Subnet
+from drs_provider.hooks.ec2.launch_templates import LaunchTemplate
 from drs_provider.hooks.iam_api import Right, RightsQuestion
-from drs_provider.hooks.launch_templates import LaunchTemplate
-from drs_provider.hooks.quotas import DrsQuotas
-from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.answers import Members
-from drs_provider.plan.drs_model import JobView, parse_jobs
-from drs_provider.plan.recovery_instances import RecoveryInstanceView, instances_of
+from drs_provider.rules.drs.jobs import JobView, parse_jobs
+from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, instances_of
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -26,7 +26,7 @@ MAX_PARALLEL_CALLS = 8
 
 
 class DrsReads(Protocol):
-    """The part of :class:`~drs_provider.hooks.drs_api.DrsApi` that preflight needs."""
+    """The part of :class:`~drs_provider.hooks.drs.drs_api.DrsApi` that preflight needs."""
 
     def source_servers(self) -> list[Row]:
         """Return all source servers of the target."""
@@ -48,7 +48,7 @@ class DrsReads(Protocol):
 
 
 class Ec2Reads(Protocol):
-    """The part of :class:`~drs_provider.hooks.ec2_api.Ec2Api` that preflight needs."""
+    """The part of :class:`~drs_provider.hooks.ec2.ec2_api.Ec2Api` that preflight needs."""
 
     def launch_templates(self, ids: Iterable[str]) -> Mapping[str, LaunchTemplate]:
         """Return the default versions, which DRS launches with, of the launch templates that EC2 knows."""

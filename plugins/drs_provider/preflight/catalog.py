@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from drs_provider.plan.states import ExecutionType
+from drs_provider.core.states import ExecutionType
 from drs_provider.preflight.findings import Finding, Severity
 
 BLOCK, WARN, INFO = Severity.BLOCK, Severity.WARN, Severity.INFO

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from drs_provider.plan.drs_time import format_time
-from drs_provider.plan.texts import cause, named
+from drs_provider.core.texts import cause, named
+from drs_provider.core.times import format_time
 
 # Kept well under Airflow's and DynamoDB's limits, which the report shares with other content.
 MAX_REPORT_BYTES = 100_000

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from drs_provider.hooks.launch_templates import LaunchTemplate
-from drs_provider.plan.answers import Members
-from drs_provider.plan.launch_into import into_instance
+from drs_provider.core.answers import Members
+from drs_provider.hooks.ec2.launch_templates import LaunchTemplate
 from drs_provider.preflight.source_server import SourceServer
+from drs_provider.rules.drs.launch_into import into_instance
 
 _RIGHT_SIZING_OFF = frozenset({"", "NONE"})
 

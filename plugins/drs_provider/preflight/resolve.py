@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.answers import Members
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.answers import Members
 from drs_provider.plan.model import ProtectionGroup
 from drs_provider.preflight.findings import Finding, ServerRef, Severity
 from drs_provider.preflight.source_server import SourceServer

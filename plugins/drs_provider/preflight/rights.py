@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from drs_provider.core.account import AwsTarget
 from drs_provider.hooks.iam_api import RightsQuestion
-from drs_provider.plan.account import AwsTarget
 
 #: What this provider calls itself.
 OWN_CALLS = (

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.freezing import ResolvedServer, selected_names
+from drs_provider.core.account import AwsTarget
+from drs_provider.plan.conf.parsing import RunConf
 from drs_provider.plan.model import Plan, Wave
-from drs_provider.plan.run_conf import RunConf
 from drs_provider.preflight.aws import AwsApis, DrsReads, Ec2Reads, IamReads, TargetReads
 from drs_provider.preflight.checks.all_checks import PLAN_CHECKS, READINGS, TARGET_CHECKS
 from drs_provider.preflight.checks.records import table_is_told_apart, table_reachable
@@ -18,6 +17,7 @@ from drs_provider.preflight.resolve import group_findings, resolve_group, unname
 from drs_provider.preflight.scope import Reading, RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
 from drs_provider.preflight.unreadable import guarded
+from drs_provider.rules.execution.freezing import ResolvedServer, selected_names
 
 
 @dataclass(frozen=True)

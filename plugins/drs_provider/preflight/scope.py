@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from drs_provider.plan.account import AwsTarget
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.states import ExecutionType
+from drs_provider.plan.conf.parsing import RunConf
 from drs_provider.plan.model import Plan, Wave
-from drs_provider.plan.recovery_instances import RecoveryInstanceView, by_server
-from drs_provider.plan.run_conf import RunConf
-from drs_provider.plan.states import ExecutionType
 from drs_provider.preflight.aws import TargetReads
 from drs_provider.preflight.findings import Finding, ServerRef, Severity
 from drs_provider.preflight.launches import Launch, LaunchSettings
 from drs_provider.preflight.source_server import SourceServer
+from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, by_server
 
 EVERY_KIND = frozenset(ExecutionType)
 DRILLS = frozenset({ExecutionType.DRILL})

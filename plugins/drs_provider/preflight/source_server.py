@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from drs_provider.plan.answers import Members
-from drs_provider.plan.drs_time import parse_duration
-from drs_provider.plan.freezing import ResolvedServer
+from drs_provider.core.answers import Members
+from drs_provider.core.times import parse_duration
 from drs_provider.preflight.findings import ServerRef
+from drs_provider.rules.execution.freezing import ResolvedServer
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from airflow.sdk.exceptions import AirflowException
 
+from drs_provider.core.account import AwsTarget
 from drs_provider.exceptions import (
     DrsAccessDeniedError,
     DrsConfigurationError,
@@ -16,8 +17,7 @@ from drs_provider.exceptions import (
     DrsIdentityUnprovenError,
     DrsNotInitializedError,
 )
-from drs_provider.hooks.errors import AWS_ERRORS, is_transient
-from drs_provider.plan.account import AwsTarget
+from drs_provider.hooks.aws.errors import AWS_ERRORS, is_transient
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import target_subject
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from drs_provider.plan.record import ExecutionRecord
 from drs_provider.report import figures
+from drs_provider.rules.record.execution_record import ExecutionRecord
 
 REPORT_VERSION = 1
 

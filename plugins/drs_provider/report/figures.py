@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from drs_provider.plan.record import (
+from drs_provider.core.states import ExecutionStatus, ExecutionType, WaveStatus
+from drs_provider.rules.record.execution_record import (
     ExecutionRecord,
     ServerRow,
     WaveRow,
     recovered,
     waiting_seconds,
 )
-from drs_provider.plan.record_types import without_empty
-from drs_provider.plan.states import ExecutionStatus, ExecutionType, WaveStatus
+from drs_provider.rules.record.schema import without_empty
 
 NOT_VERIFIED = "not verified"
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from airflow.sdk import ObjectStoragePath
 
-from drs_provider.plan.record import ExecutionRecord
-from drs_provider.plan.texts import cause
+from drs_provider.core.texts import cause
 from drs_provider.report.build import build_report, previous_report, report_json
 from drs_provider.report.page import report_html
+from drs_provider.rules.record.execution_record import ExecutionRecord
 
 log = logging.getLogger(__name__)
 

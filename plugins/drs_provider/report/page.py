@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from drs_provider.plan.texts import NAMES_SHOWN, comparable, visible
+from drs_provider.core.texts import NAMES_SHOWN, comparable, visible
 from drs_provider.report.timeline import timeline
 
 TEMPLATE = "report.html.j2"

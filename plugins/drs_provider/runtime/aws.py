@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.identity import role_session_name
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.identity import role_session_name
 
 # Operators import this module, and parsing a DAG must not load boto3.
 if TYPE_CHECKING:
-    from drs_provider.hooks.drs_api import DrsApi
-    from drs_provider.hooks.ec2_api import Ec2Api
+    from drs_provider.hooks.drs.drs_api import DrsApi
+    from drs_provider.hooks.ec2.ec2_api import Ec2Api
     from drs_provider.hooks.iam_api import IamApi
 
 
@@ -28,21 +28,21 @@ class AwsAccess:
 
     def drs(self, target: AwsTarget) -> DrsApi:
         """Return the DRS calls in a target."""
-        from drs_provider.hooks.clients import aws_clients
-        from drs_provider.hooks.drs_api import DrsApi
+        from drs_provider.hooks.aws.clients import aws_clients
+        from drs_provider.hooks.drs.drs_api import DrsApi
 
         return DrsApi(aws_clients(target, session_name=self.session_name))
 
     def ec2(self, target: AwsTarget) -> Ec2Api:
         """Return the EC2 calls in a target."""
-        from drs_provider.hooks.clients import aws_clients
-        from drs_provider.hooks.ec2_api import Ec2Api
+        from drs_provider.hooks.aws.clients import aws_clients
+        from drs_provider.hooks.ec2.ec2_api import Ec2Api
 
         return Ec2Api(aws_clients(target, session_name=self.session_name))
 
     def iam(self, target: AwsTarget) -> IamApi:
         """Return the IAM calls in a target."""
-        from drs_provider.hooks.clients import aws_clients
+        from drs_provider.hooks.aws.clients import aws_clients
         from drs_provider.hooks.iam_api import IamApi
 
         return IamApi(aws_clients(target, session_name=self.session_name))

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider import keys, settings
-from drs_provider.exceptions import EvidenceError, PreemptedError
-from drs_provider.history.outcome import ExecutionRef
-from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.durations import Expectation, expectation
-from drs_provider.plan.events import Event
-from drs_provider.plan.evidence import (
+from drs_provider.airflow_api.run import RunFacts, RunView
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.events import Event
+from drs_provider.core.evidence import (
     FROZEN_PLAN,
     FROZEN_WAVE,
     PREEMPTION,
@@ -25,18 +23,20 @@ from drs_provider.plan.evidence import (
     open_sealed,
     seal,
 )
-from drs_provider.plan.frozen import FrozenPlan, FrozenWave
-from drs_provider.plan.identity import execution_id
-from drs_provider.plan.preemption import Preemption
-from drs_provider.plan.record import ExecutionRecord, initial_record
+from drs_provider.core.identity import execution_id
+from drs_provider.exceptions import EvidenceError, PreemptedError
+from drs_provider.history.outcome import ExecutionRef
+from drs_provider.rules.concurrency.preemption import Preemption
+from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
+from drs_provider.rules.record.durations import Expectation, expectation
+from drs_provider.rules.record.execution_record import ExecutionRecord, initial_record
 from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.history import RunHistory
-from drs_provider.runtime.run import RunFacts, RunView
 from drs_provider.runtime.timeline import emit
 
 if TYPE_CHECKING:
-    from drs_provider.hooks.drs_api import DrsApi
-    from drs_provider.hooks.ec2_api import Ec2Api
+    from drs_provider.hooks.drs.drs_api import DrsApi
+    from drs_provider.hooks.ec2.ec2_api import Ec2Api
 
 STARTED = "started"
 DRY_RUN = "dry_run"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowException
 
 from drs_provider import settings
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.identity import role_session_name
+from drs_provider.core.states import ExecutionStatus, WaveStatus, running_status
 from drs_provider.exceptions import DrsError
 from drs_provider.history.outcome import ExecutionRef
-from drs_provider.plan.account import AwsTarget
-from drs_provider.plan.identity import role_session_name
-from drs_provider.plan.ownership import OwnedJob
-from drs_provider.plan.record import ExecutionRecord, job_row
-from drs_provider.plan.record_types import record_fields
-from drs_provider.plan.states import ExecutionStatus, WaveStatus, running_status
+from drs_provider.rules.record.execution_record import ExecutionRecord, job_row
+from drs_provider.rules.record.schema import record_fields
+from drs_provider.rules.wave.ownership import OwnedJob
 
 # Operators import this module, and parsing a DAG must not load boto3.
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def history_reader(execution_id: str) -> Callable[[], object] | None:
 
 def _connect(target: AwsTarget, execution_id: str) -> DynamoDbHistory:
     from drs_provider.history.store import DynamoDbHistory
-    from drs_provider.hooks.clients import aws_clients
+    from drs_provider.hooks.aws.clients import aws_clients
 
     clients = aws_clients(target, session_name=role_session_name(execution_id), patient=False)
     try:

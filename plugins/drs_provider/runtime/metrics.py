@@ -6,14 +6,14 @@ import logging
 from typing import Any
 
 from drs_provider import keys, settings
+from drs_provider.airflow_api.run import RunView
+from drs_provider.airflow_api.state_store import TaskState
+from drs_provider.core.events import Event
+from drs_provider.core.identity import role_session_name
+from drs_provider.core.texts import cause
 from drs_provider.exceptions import DrsError
-from drs_provider.plan.events import Event
-from drs_provider.plan.identity import role_session_name
-from drs_provider.plan.metrics import execution_metrics
-from drs_provider.plan.record import ExecutionRecord
-from drs_provider.plan.texts import cause
-from drs_provider.runtime.run import RunView
-from drs_provider.runtime.state_store import TaskState
+from drs_provider.rules.record.execution_record import ExecutionRecord
+from drs_provider.rules.record.metrics import execution_metrics
 from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def send_metrics(record: ExecutionRecord, state: TaskState, view: RunView) -> No
 
 
 def _send(record: ExecutionRecord) -> dict[str, Any]:
-    from drs_provider.hooks.clients import aws_clients
+    from drs_provider.hooks.aws.clients import aws_clients
     from drs_provider.hooks.cloudwatch_api import CloudWatchApi
     from drs_provider.report import figures
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from drs_provider import keys, settings
+from drs_provider.airflow_api.run import RunView
+from drs_provider.core.events import Event
+from drs_provider.core.evidence import NOTIFICATIONS, binding, seal
+from drs_provider.core.texts import cause, clipped
 from drs_provider.exceptions import DrsConfigurationError, EvidenceError
-from drs_provider.plan.events import Event
-from drs_provider.plan.evidence import NOTIFICATIONS, binding, seal
 from drs_provider.plan.model import Plan
-from drs_provider.plan.texts import cause, clipped
 from drs_provider.runtime.execution import Execution, unseal
-from drs_provider.runtime.run import RunView
 from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)

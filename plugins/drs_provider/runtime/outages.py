@@ -13,10 +13,10 @@ from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk.exceptions import TaskDeferred
 
 from drs_provider import keys, settings
-from drs_provider.plan.events import Event
+from drs_provider.airflow_api.run import RunFacts
+from drs_provider.airflow_api.state_store import TaskState
+from drs_provider.core.events import Event
 from drs_provider.runtime.execution import execution_id_of
-from drs_provider.runtime.run import RunFacts
-from drs_provider.runtime.state_store import TaskState
 from drs_provider.runtime.timeline import emit
 
 R = TypeVar("R")
@@ -66,7 +66,7 @@ def is_borne(context: Mapping[str, Any], error: Exception) -> bool:
     Throttling, expired tokens, faults of a service and lost connections may pass by themselves: they are borne for
     ``[drs] outage_minutes`` from the first one in a row on. After that, Airflow's retries are what is left.
     """
-    from drs_provider.hooks.errors import is_transient  # boto3 stays out of DAG parsing
+    from drs_provider.hooks.aws.errors import is_transient  # boto3 stays out of DAG parsing
 
     if not is_transient(error):
         is_over(context)

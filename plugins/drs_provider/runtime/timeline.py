@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from drs_provider.plan.events import TIMELINE_LOGGER, Event, event_line
+from drs_provider.core.events import TIMELINE_LOGGER, Event, event_line
 
 log = logging.getLogger(TIMELINE_LOGGER)
 

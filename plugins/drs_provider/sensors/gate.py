@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from drs_provider import keys
+from drs_provider.airflow_api import hitl
+from drs_provider.core.events import Event
+from drs_provider.core.evidence import GATE_DECISION
+from drs_provider.core.texts import named
 from drs_provider.exceptions import GateClosedError
-from drs_provider.plan.events import Event
-from drs_provider.plan.evidence import GATE_DECISION
-from drs_provider.plan.frozen import FrozenGate, FrozenWave
-from drs_provider.plan.texts import named
-from drs_provider.runtime import hitl
-from drs_provider.runtime.decisions import basis_of
+from drs_provider.rules.execution.frozen import FrozenGate, FrozenWave
+from drs_provider.runtime.channels.decisions import basis_of
+from drs_provider.runtime.channels.wave_results import pull_result
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.expected import elapsed_text
+from drs_provider.runtime.expected_duration import elapsed_text
 from drs_provider.runtime.notifications import notify
-from drs_provider.runtime.texts import plain_markdown
-from drs_provider.runtime.wave_results import pull_result
+from drs_provider.runtime.plain_markdown import plain_markdown
 from drs_provider.sensors.human_gate import HumanGateSensor
 from drs_provider.sensors.request import Answers, Request, gate_row
 

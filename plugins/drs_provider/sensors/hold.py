@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.plan.events import Event
-from drs_provider.plan.evidence import GATE_DECISION
-from drs_provider.runtime import hitl
-from drs_provider.runtime.decisions import basis_of
+from drs_provider.airflow_api import hitl
+from drs_provider.core.events import Event
+from drs_provider.core.evidence import GATE_DECISION
+from drs_provider.runtime.channels.decisions import basis_of
+from drs_provider.runtime.channels.wave_results import pull_result
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.expected import elapsed_text
+from drs_provider.runtime.expected_duration import elapsed_text
 from drs_provider.runtime.notifications import notify
-from drs_provider.runtime.wave_results import pull_result
 from drs_provider.sensors.gate import other_gates_wait
 from drs_provider.sensors.human_gate import HumanGateSensor
 from drs_provider.sensors.request import Answers, Request, gate_row
@@ -102,7 +102,9 @@ class DrsHoldDrillSensor(HumanGateSensor):
             **{name: answer[key] for name, key in VERDICT_FIELDS.items() if key in answer},
         }
         if result == PASSED.lower():
-            from drs_provider.orchestration.outside import checked_verdict  # boto3 stays out of DAG parsing
+            from drs_provider.orchestration.end.outside_changes import (
+                checked_verdict,  # boto3 stays out of DAG parsing
+            )
 
             verdict = checked_verdict(execution, verdict)
             result = verdict["result"]

@@ -10,14 +10,14 @@ from airflow.sdk import BaseSensorOperator
 from airflow.sdk.configuration import conf
 
 from drs_provider import keys
-from drs_provider.plan.evidence import GATE_ANSWERS
-from drs_provider.runtime import hitl
-from drs_provider.runtime.decisions import basis_of
+from drs_provider.airflow_api import hitl
+from drs_provider.airflow_api.state_store import KeptState
+from drs_provider.core.evidence import GATE_ANSWERS
+from drs_provider.runtime.channels.decisions import basis_of
+from drs_provider.runtime.channels.failures import tells_failure
+from drs_provider.runtime.channels.signed import changed, signed, verified
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.failures import tells_failure
-from drs_provider.runtime.place import require_end_ahead
-from drs_provider.runtime.signed import changed, signed, verified
-from drs_provider.runtime.state_store import KeptState
+from drs_provider.runtime.preconditions import require_end_ahead
 from drs_provider.sensors.request import Answers, Request
 
 #: How long a trigger waits at most before it resumes a task, so that the scheduler has seen that the task's process

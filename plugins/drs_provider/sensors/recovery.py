@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from airflow.sdk import BaseSensorOperator, Context
 
 from drs_provider import keys, settings
-from drs_provider.plan.events import Event
-from drs_provider.plan.frozen import FrozenWave
-from drs_provider.plan.verdict import WaveVerdict
-from drs_provider.plan.watch import WaveWatch
+from drs_provider.airflow_api.run import RunView
+from drs_provider.core.events import Event
+from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.wave.verdict import WaveVerdict
+from drs_provider.rules.wave.watch import WaveWatch
+from drs_provider.runtime.channels.failures import tells_failure
+from drs_provider.runtime.channels.watch import open_watch, told_jobs
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.failures import tells_failure
 from drs_provider.runtime.outages import (
     PAUSE_SECONDS,
     RESUME_METHOD,
@@ -22,9 +24,7 @@ from drs_provider.runtime.outages import (
     pause,
     rides_out_outages,
 )
-from drs_provider.runtime.place import require_end_ahead
-from drs_provider.runtime.run import RunView
-from drs_provider.runtime.watching import open_watch, told_jobs
+from drs_provider.runtime.preconditions import require_end_ahead
 
 if TYPE_CHECKING:
     from drs_provider.triggers.recovery import DrsRecoveryTrigger
@@ -108,7 +108,7 @@ class DrsRecoverySensor(BaseSensorOperator):
 
     @staticmethod
     def _verdict(execution: Execution, watch: WaveWatch) -> WaveVerdict:
-        from drs_provider.orchestration.wave_result import gather, judge  # boto3 stays out of DAG parsing
+        from drs_provider.orchestration.wave.result import gather, judge  # boto3 stays out of DAG parsing
 
         try:
             return judge(watch, gather(execution, watch), now=execution.now())

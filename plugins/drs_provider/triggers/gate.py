@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from drs_provider.runtime import hitl
+from drs_provider.airflow_api import hitl
 
 log = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from weakref import WeakKeyDictionary
 
 from botocore.exceptions import ClientError
 
+from drs_provider.core.account import AwsTarget
 from drs_provider.exceptions import DrsError, DrsFailError, DrsPollError
-from drs_provider.hooks.async_drs_api import async_drs_api
-from drs_provider.hooks.errors import AWS_ERRORS, is_throttle, is_transient, retry_after_seconds
-from drs_provider.plan.account import AwsTarget
+from drs_provider.hooks.aws.errors import AWS_ERRORS, is_throttle, is_transient, retry_after_seconds
+from drs_provider.hooks.drs.async_drs_api import async_drs_api
 from drs_provider.triggers.cadence import PollSettings, backoff_delay, jittered, steady_delay
 from drs_provider.triggers.subscription import ApiFactory, PollApi, PollSnapshot, Row, Subscription
 

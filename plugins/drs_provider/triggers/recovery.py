@@ -12,21 +12,21 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from drs_provider import keys
+from drs_provider.airflow_api.run import publish_xcom, read_xcom
+from drs_provider.core.events import Event
+from drs_provider.core.states import ExecutionType
+from drs_provider.core.texts import message
 from drs_provider.exceptions import DrsError
 from drs_provider.history.outcome import ExecutionRef
-from drs_provider.plan.drs_model import JobView, LogEvent, launched_instances, parse_jobs, parse_log
-from drs_provider.plan.events import Event
-from drs_provider.plan.frozen import FrozenWave
-from drs_provider.plan.progress import latest_time, polled_rows, progress
-from drs_provider.plan.record import ServerRow
-from drs_provider.plan.states import ExecutionType
-from drs_provider.plan.texts import message
-from drs_provider.plan.watch import WaveWatch
+from drs_provider.rules.drs.jobs import JobView, LogEvent, launched_instances, parse_jobs, parse_log
+from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.record.execution_record import ServerRow
+from drs_provider.rules.record.progress import latest_time, polled_rows, progress
+from drs_provider.rules.wave.watch import WaveWatch
+from drs_provider.runtime.channels.watch import make_watch
+from drs_provider.runtime.channels.wave_results import row_chunks
 from drs_provider.runtime.history import RunHistory
-from drs_provider.runtime.run import publish_xcom, read_xcom
 from drs_provider.runtime.timeline import emit
-from drs_provider.runtime.watching import make_watch
-from drs_provider.runtime.wave_results import row_chunks
 from drs_provider.triggers.cadence import PollSettings
 from drs_provider.triggers.poller import PollSnapshot, Subscription, watch_jobs
 

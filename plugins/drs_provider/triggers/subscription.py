@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 
 class PollApi(Protocol):
-    """What a poller needs of :class:`~drs_provider.hooks.async_drs_api.AsyncDrsApi`."""
+    """What a poller needs of :class:`~drs_provider.hooks.drs.async_drs_api.AsyncDrsApi`."""
 
     async def jobs(self, job_ids: Iterable[str]) -> list[Row]:
         """Return the given jobs that exist."""

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 
-from drs_provider.hooks.ec2_api import Subnet
-from drs_provider.plan.answers import Members
-from drs_provider.plan.recovery_instances import instance_ids
+from drs_provider.core.answers import Members
+from drs_provider.hooks.ec2.ec2_api import Subnet
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.launches import Launch
 from drs_provider.preflight.scope import TargetScope
 from drs_provider.preflight.source_server import SourceServer
+from drs_provider.rules.drs.recovery_instances import instance_ids
 
 # AWS keeps the first four addresses of a subnet and the last.
 _RESERVED_FIRST = 4

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drs_provider.hooks.quotas import DrsQuotas
-from drs_provider.plan.drs_model import JobView
+from drs_provider.hooks.drs.quotas import DrsQuotas
 from drs_provider.plan.model import Wave
-from drs_provider.plan.reconcile import QuotaUsage, quota_usage
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import TargetScope
+from drs_provider.rules.drs.jobs import JobView
+from drs_provider.rules.wave.reconcile import QuotaUsage, quota_usage
 
 _QUOTA_REMEDY = (
     "Nothing to do if the wave may wait (queue_timeout_minutes). Otherwise ask AWS for a higher quota, or "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from drs_provider.hooks.ec2_api import Subnet
-from drs_provider.hooks.launch_templates import LaunchTemplate
+from drs_provider.hooks.ec2.ec2_api import Subnet
+from drs_provider.hooks.ec2.launch_templates import LaunchTemplate
 from drs_provider.plan.model import DrillNetwork
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import RunScope, TargetScope

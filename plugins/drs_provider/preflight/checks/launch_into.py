@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from drs_provider.hooks.ec2_rows import instance_exists
-from drs_provider.plan.answers import Members
-from drs_provider.plan.launch_into import LAUNCH_INTO_TAG, may_be_launched_into
+from drs_provider.core.answers import Members
+from drs_provider.hooks.ec2.ec2_rows import instance_exists
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import TargetScope
 from drs_provider.preflight.source_server import SourceServer
+from drs_provider.rules.drs.launch_into import LAUNCH_INTO_TAG, may_be_launched_into
 
 
 def drill_overwrites(scope: TargetScope) -> Iterator[Finding]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drs_provider.plan.recovery_instances import RecoveryInstanceView
 from drs_provider.preflight.findings import Finding, ServerRef, Severity
 from drs_provider.preflight.scope import RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
+from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
 
 # Any other state, also one that DRS may add, means that people are moving the workload back.
 _NOT_FAILING_BACK = frozenset({"", "FAILBACK_NOT_STARTED", "FAILBACK_COMPLETED"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drs_provider.plan.drs_time import format_time
+from drs_provider.core.times import format_time
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import TargetScope
 from drs_provider.preflight.source_server import SourceServer

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from drs_provider.core.texts import named
 from drs_provider.exceptions import DrsAccessDeniedError
 from drs_provider.hooks.iam_api import NoPrincipalError, Right, RightsQuestion
-from drs_provider.plan.texts import named
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.rights import questions
 from drs_provider.preflight.scope import TargetScope

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from drs_provider.plan.answers import Members
-from drs_provider.plan.drs_time import format_time
+from drs_provider.core.answers import Members
+from drs_provider.core.times import format_time
 from drs_provider.preflight.aws import Row
 from drs_provider.preflight.findings import Finding, ServerRef, Severity
 from drs_provider.preflight.scope import RunScope, TargetScope

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from drs_provider.plan.answers import Members
+from drs_provider.core.answers import Members
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import TargetScope
 from drs_provider.preflight.source_server import SourceServer

@@ -1,0 +1,1 @@
+"""Airflow's REST API as one user, and the executions that it knows."""

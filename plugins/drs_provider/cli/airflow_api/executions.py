@@ -1,0 +1,247 @@
+"""Plans and executions as Airflow's API knows them: finding them, and everything that is read of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from drs_provider import keys
+from drs_provider.cli.airflow_api.client import Api, path
+from drs_provider.cli.exit_codes import CliError, ExitCode
+from drs_provider.cli.texts import one_line
+from drs_provider.core.identity import DAG_ID_PREFIX, dag_id_of, plan_name_of
+from drs_provider.plan.problems import did_you_mean, quoted_list
+
+TAG = "drs"
+WITHDRAWN_TAG = "withdrawn"
+ENDED = frozenset({"success", "failed"})
+#: A task in one of these states has told nothing in this attempt: its XComs, if any, are of an earlier one.
+_NOT_BEGUN = frozenset({None, "none", "scheduled", "queued", "skipped", "upstream_failed", "removed"})
+#: What a frozen plan's header and an ended attempt's record have for certain. Whoever may edit a run may write others.
+_HEADER = {"execution_id", "execution_type", "waves", "run_after", "started_at", "max_age_seconds", "hold"}
+_RECORD = {"executionId", "executionType", "status", "attempt", "attempts", "startTime", "waves"}
+
+
+class Plans:
+    """The DAGs of recovery plans."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def dags(self) -> list[dict[str, Any]]:
+        """Return the DAGs of all plans that the user may see, stale ones included."""
+        found = self._api.pages("/dags", "dags", tags=TAG, exclude_stale="false", order_by="dag_id")
+        return [dag for dag in found if dag["dag_id"].startswith(DAG_ID_PREFIX) and is_plan(dag)]
+
+    def dag(self, plan: str) -> dict[str, Any]:
+        """Return the DAG of a plan.
+
+        :raises CliError: if there is none, with what may have been meant
+        """
+        dag = self._api.find(f"/dags{path(dag_id_of(plan))}")
+        if dag is None:
+            names = [each["dag_id"].removeprefix(DAG_ID_PREFIX) for each in self.dags()]
+            remedy = did_you_mean(plan, names, f"the plans are {quoted_list(names) or 'none'}")
+            raise CliError(f"there is no plan `{one_line(plan)}`", remedy, ExitCode.NOT_FOUND)
+        return dict(dag)
+
+    def newest(self, dag_ids: Iterable[str], limit: int) -> list[dict[str, Any]]:
+        """Return the newest runs of some DAGs, the newest first."""
+        body = {"dag_ids": list(dag_ids), "order_by": "-run_after", "page_limit": limit}
+        return list(self._api.post("/dags/~/dagRuns/list", body)["dag_runs"]) if body["dag_ids"] else []
+
+    def runs_named(self, run_id: str) -> list[dict[str, Any]]:
+        """Return the runs of this id, of whatever plan."""
+        # The pattern is one of SQL: what it finds is compared again.
+        found = self._api.pages(
+            "/dags/~/dagRuns", "dag_runs", run_id_pattern=run_id, dag_id_prefix_pattern=DAG_ID_PREFIX
+        )
+        return [run for run in found if run["dag_run_id"] == run_id]
+
+
+def is_plan(dag: Mapping[str, Any]) -> bool:
+    """Tell whether a DAG is a plan's, and not a helper of this provider such as the sweeper."""
+    return str(dag.get("description") or "").startswith("Recovery plan ")
+
+
+def tags_of(dag: Mapping[str, Any]) -> set[str]:
+    """Return the names of a DAG's tags."""
+    return {tag["name"] for tag in dag.get("tags") or ()}
+
+
+@dataclass
+class Execution:
+    """One DAG run of a plan, read anew each time it is asked.
+
+    :param run: the run as it was when it was found
+    """
+
+    api: Api
+    run: dict[str, Any]
+    _names: dict[int, str] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def find(cls, api: Api, word: str, *, running: bool = False) -> Execution:
+        """Find the execution that a word names: ``PLAN/RUN``, a run's id, or a plan.
+
+        A plan stands for its newest execution, or with ``running`` for the only one that has not ended.
+
+        :raises CliError: if there is none, or more than one
+        """
+        plans = Plans(api)
+        plan, slash, run_id = word.partition("/")
+        if slash:
+            dag_id = dag_id_of(plan.removeprefix(DAG_ID_PREFIX))
+            run = api.find(_run_path(dag_id, run_id))
+            if run is None:
+                plans.dag(plan.removeprefix(DAG_ID_PREFIX))
+                raise CliError(f"plan {plan} has no run `{run_id}`", "see: status PLAN", ExitCode.NOT_FOUND)
+            return cls(api, run)
+        found = plans.runs_named(word)
+        if len(found) == 1:
+            return cls(api, found[0])
+        if found:
+            names = quoted_list(f"{plan_name_of(run['dag_id'])}/{word}" for run in found)
+            raise CliError(
+                f"several plans have a run `{word}`", f"say which: {names}", ExitCode.REFUSED_INPUT
+            )
+        return cls(api, _of_plan(plans, word, running))
+
+    @property
+    def dag_id(self) -> str:
+        """Id of the plan's DAG."""
+        return str(self.run["dag_id"])
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run."""
+        return str(self.run["dag_run_id"])
+
+    @property
+    def plan(self) -> str:
+        """Name of the plan."""
+        return plan_name_of(self.dag_id) or self.dag_id
+
+    @property
+    def name(self) -> str:
+        """What the command line calls it."""
+        return f"{self.plan}/{self.run_id}"
+
+    @property
+    def path(self) -> str:
+        """Path of the run in the API."""
+        return _run_path(self.dag_id, self.run_id)
+
+    @property
+    def link(self) -> str:
+        """Address of the run in Airflow's UI."""
+        return f"{self.api.url}{path('dags', self.dag_id, 'runs', self.run_id)}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run had ended when it was last read."""
+        return self.run["state"] in ENDED
+
+    def refresh(self) -> None:
+        """Read the run again."""
+        self.run = dict(self.api.get(self.path))
+
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """Return the run's task instances by task id."""
+        found = self.api.pages(f"{self.path}/taskInstances", "task_instances")
+        tasks = {each["task_id"]: each for each in found}
+        roles = [role for task_id in tasks if (role := role_of(task_id)) is not None]
+        self._names = dict(sorted((role.wave_number, role.wave_name) for role in roles if role.wave_name))
+        return tasks
+
+    def questions(self) -> list[dict[str, Any]]:
+        """Return what the run asks people and nobody has answered."""
+        found = self.api.pages(f"{self.path}/hitlDetails", "hitl_details", response_received="false")
+        instances = [each["task_instance"] for each in found]
+        return [
+            each
+            for each, instance in zip(found, instances, strict=True)
+            if keys.waits_for_people(instance["task_id"], instance["state"])
+        ]
+
+    def xcom(self, task_id: str, key: str) -> Any:
+        """Return an XCom's value, or None."""
+        entry = self.api.find(self.xcom_path(task_id, key), stringify="false")
+        return None if entry is None else entry["value"]
+
+    def facts(self, task_id: str, key: str, members: Collection[str] = ()) -> dict[str, Any]:
+        """Return an XCom that is an object; empty if there is none, or if somebody wrote something else there.
+
+        :param members: what it must have
+        """
+        value = self.xcom(task_id, key)
+        return dict(value) if isinstance(value, Mapping) and set(members) <= value.keys() else {}
+
+    def failure(self, task_id: str) -> str:
+        """Return why a task says it failed; empty if it was stopped without a word."""
+        return str(self.facts(task_id, keys.FAILURE).get("message", ""))
+
+    def xcom_path(self, task_id: str, key: str) -> str:
+        """Return the path of an XCom."""
+        return f"{self.path}{path('taskInstances', task_id, 'xcomEntries', key)}"
+
+    @cached_property
+    def header(self) -> dict[str, Any] | None:
+        """The frozen plan's header, or None while there is none. Its signature is for the tasks to check."""
+        payload = self.facts(keys.PREPARE, keys.FROZEN_PLAN).get("payload")
+        return dict(payload) if isinstance(payload, Mapping) and payload.keys() >= _HEADER else None
+
+    @property
+    def waves(self) -> dict[int, str]:
+        """Names of the plan's waves by number, as the run's tasks tell them."""
+        if not self._names:
+            self.tasks()
+        return self._names
+
+    def record(self, tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
+        """Return the record of the attempt that has ended, or None."""
+        if not has_told(tasks.get(keys.FINALIZE)):
+            return None
+        return self.facts(keys.FINALIZE, keys.EXECUTION_RECORD, _RECORD) or None
+
+
+def role_of(task_id: str) -> keys.TaskRole | None:
+    """Return what a task is for, or None for a task that this version does not know."""
+    try:
+        return keys.role_of(task_id)
+    except ValueError:
+        return None
+
+
+def has_told(task: Mapping[str, Any] | None) -> bool:
+    """Tell whether a task has begun in this attempt, so that its XComs are of it."""
+    return task is not None and task["state"] not in _NOT_BEGUN
+
+
+def _run_path(dag_id: str, run_id: str) -> str:
+    return f"/dags{path(dag_id, 'dagRuns', run_id)}"
+
+
+def _of_plan(plans: Plans, plan: str, running: bool) -> dict[str, Any]:
+    try:
+        dag = plans.dag(plan.removeprefix(DAG_ID_PREFIX))
+    except CliError as error:
+        if error.code is not ExitCode.NOT_FOUND:
+            raise
+        raise CliError(
+            f"there is no run and no plan `{one_line(plan)}`", "see: status", error.code
+        ) from error
+    runs = plans.newest([dag["dag_id"]], 20)
+    if not running:
+        if not runs:
+            raise CliError(f"plan {plan} was never executed", "", ExitCode.NOT_FOUND)
+        return runs[0]
+    open_runs = [run for run in runs if run["state"] not in ENDED]
+    if len(open_runs) > 1:
+        names = quoted_list(run["dag_run_id"] for run in open_runs)
+        raise CliError(f"several executions of {plan} run", f"say which: {names}", ExitCode.REFUSED_INPUT)
+    if not open_runs:
+        raise CliError(f"no execution of {plan} runs", "name an execution: see status", ExitCode.CONFLICT)
+    return open_runs[0]

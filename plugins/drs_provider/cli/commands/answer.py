@@ -1,0 +1,218 @@
+"""The verbs that answer what an execution asks: approve, reject, skip, verdict."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from drs_provider import keys
+from drs_provider.cli.airflow_api.client import Api, ApiError, path
+from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.cli.airflow_api.login import login_of
+from drs_provider.cli.display.output import Output
+from drs_provider.cli.exit_codes import CliError, ExitCode
+from drs_provider.cli.snapshot.model import Question
+from drs_provider.cli.snapshot.reader import Reader
+from drs_provider.cli.texts import command, epoch, one_line, wave_number
+
+# The options' names are what the gates offer; a test holds them against the sensors.
+APPROVE, REJECT, SKIP_WAVE = "Approve", "Reject", "Skip wave"
+VERDICTS = {"passed": "Passed", "failed": "Failed"}
+
+# An answer in the moment in which a task begins to wait makes Airflow's scheduler take it for a task that was
+# killed: it counts, but later.
+_SETTLING_SECONDS = 2.0
+_OUTCOME_SECONDS = 60.0
+_LOOK_SECONDS = 0.5
+# Airflow's API tells times to the microsecond, and a float keeps fewer.
+_SAME_SECONDS = 0.001
+_DECIDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+
+
+def approve(arguments: argparse.Namespace) -> ExitCode:
+    """Approve a gate."""
+    return _answer_gate(arguments, APPROVE)
+
+
+def reject(arguments: argparse.Namespace) -> ExitCode:
+    """Reject a gate."""
+    return _answer_gate(arguments, REJECT)
+
+
+def skip(arguments: argparse.Namespace) -> ExitCode:
+    """Leave out the wave behind a gate."""
+    return _answer_gate(arguments, SKIP_WAVE)
+
+
+def verdict(arguments: argparse.Namespace) -> ExitCode:
+    """Judge a drill."""
+    with Api(login_of(arguments)) as api:
+        execution = Execution.find(api, arguments.run, running=True)
+        reader = Reader(execution)
+        questions = [each for each in reader.read().questions if not each.is_gate]
+        if not questions:
+            raise _nothing_asked(execution, "holds for no verdict")
+        inputs = {"notes": arguments.notes} if arguments.notes else {}
+        told = _answer(reader, questions[0], VERDICTS[arguments.result], inputs)
+    return _tell(Output(arguments.output), execution, questions[0], told)
+
+
+def _answer_gate(arguments: argparse.Namespace, option: str) -> ExitCode:
+    given = {"comment": arguments.comment, "ticket": arguments.ticket}
+    inputs = {name: text for name, text in given.items() if text}
+    with Api(login_of(arguments)) as api:
+        execution = Execution.find(api, arguments.run, running=True)
+        reader = Reader(execution)
+        gates = [each for each in reader.read().questions if each.is_gate]
+        gate = _chosen(execution, gates, arguments.wave)
+        told = _answer(reader, gate, option, inputs)
+    return _tell(Output(arguments.output), execution, gate, told)
+
+
+def _chosen(execution: Execution, gates: Sequence[Question], word: str | None) -> Question:
+    if word is not None:
+        number = wave_number(word, execution.waves)
+        found = [gate for gate in gates if gate.wave_number == number]
+        if not found:
+            raise _nothing_asked(
+                execution, f"has no open gate before wave {number} {execution.waves[number]}"
+            )
+        return found[0]
+    if not gates:
+        raise _nothing_asked(execution, "has no open gate")
+    if len(gates) > 1:
+        names = ", ".join(gate.wave_name for gate in gates)
+        message = f"several gates of {execution.name} are open"
+        raise CliError(message, f"say which with --wave: {names}", ExitCode.REFUSED_INPUT)
+    return gates[0]
+
+
+def _nothing_asked(execution: Execution, what: str) -> CliError:
+    remedy = f"see: {command('status', execution.name)}"
+    return CliError(f"{execution.name} {what}, or it was answered already", remedy, ExitCode.CONFLICT)
+
+
+def _answer(reader: Reader, question: Question, option: str, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """Answer, and return what was decided.
+
+    :raises CliError: if the user may not, somebody was quicker, the answer does not count, or that is not known yet
+    """
+    age = time.time() - question.opened_at
+    if 0 <= age < _SETTLING_SECONDS:
+        time.sleep(_SETTLING_SECONDS - age)
+    execution = reader.execution
+    place = f"{execution.path}{path('taskInstances', question.task_id, '-1', 'hitlDetails')}"
+    try:
+        answer = execution.api.patch(place, {"chosen_options": [option], "params_input": dict(inputs)})
+    except ApiError as error:
+        raise _explained(error, question) from error
+    given = Given(
+        answer["responded_by"]["id"], answer["responded_by"]["name"], epoch(answer["responded_at"]) or 0.0
+    )
+    state = _outcome(reader, question, given)
+    if state == "unknown":
+        message = (
+            f"Airflow has the answer of {given.login} to {question.label}, which has not acted on it yet"
+        )
+        raise CliError(message, f"see: {command('status', execution.name)}", ExitCode.TIMEOUT)
+    return {
+        "option": option,
+        "respondedBy": given.login,
+        "respondedAt": answer["responded_at"],
+        "state": state,
+    }
+
+
+@dataclass(frozen=True)
+class Given:
+    """An answer that Airflow took.
+
+    :param at: epoch seconds
+    """
+
+    user_id: str
+    login: str
+    at: float
+
+    def is_one_of(self, row: Mapping[str, Any]) -> bool:
+        """Whether a gate's row about an answer is about this one."""
+        return row.get("respondedById") == self.user_id and abs(row["respondedAt"] - self.at) < _SAME_SECONDS
+
+
+def _explained(error: ApiError, question: Question) -> CliError:
+    if error.status == httpx.codes.FORBIDDEN:
+        message = f"you may not answer {question.label}"
+        return CliError(message, f"who may: {question.who}", ExitCode.NOT_ALLOWED)
+    if error.status == httpx.codes.CONFLICT:
+        message = f"{question.label} was answered already, or its time is over"
+        return CliError(message, "see: status", ExitCode.CONFLICT)
+    if error.status == httpx.codes.NOT_FOUND:
+        return CliError(f"{question.label} is not open any more", "see: status", ExitCode.CONFLICT)
+    return error
+
+
+def _outcome(reader: Reader, question: Question, given: Given) -> str:
+    """Wait until the gate has dealt with the answer, and return what it made of it.
+
+    Airflow accepts an answer before anybody has looked whether it counts.
+
+    :raises CliError: if it does not count
+    """
+    deadline = time.monotonic() + _OUTCOME_SECONDS
+    while True:
+        state = reader.execution.tasks().get(question.task_id, {}).get("state")
+        told = (reader.execution.xcom(question.task_id, keys.GATE_ANSWERS) or {}).get("responses", [])
+        own = next((row for row in told if given.is_one_of(row)), None)
+        if own is not None and "refused" in own:
+            raise _does_not_count(question, given.login, own["refused"])
+        if state in _DECIDED:
+            if own is None:
+                raise _overtaken(question, given.login, told)
+            return "decided"
+        if own is not None and keys.waits_for_people(question.task_id, state):
+            return "asked_again"
+        if time.monotonic() >= deadline:
+            return "unknown"
+        time.sleep(_LOOK_SECONDS)
+
+
+def _does_not_count(question: Question, login: str, reason: str) -> CliError:
+    message = f"the answer of {login} to {question.label} does not count: {one_line(reason)}"
+    return CliError(message, f"it waits for {question.who}", ExitCode.NOT_ALLOWED)
+
+
+def _overtaken(question: Question, login: str, told: Sequence[Mapping[str, Any]]) -> CliError:
+    """Airflow may take two answers that come at the same moment; only one of them reaches the gate."""
+    counted = [f"{row['decision']} by {row['respondedBy']}" for row in told if "refused" not in row]
+    decided = one_line(", ".join(counted)) or "it ended without an answer"
+    message = f"the answer of {login} to {question.label} came too late: {decided}"
+    return CliError(message, "see: status", ExitCode.CONFLICT)
+
+
+_TEXTS = {"decided": "", "asked_again": "; a second person must approve as well"}
+
+
+def _tell(output: Output, execution: Execution, question: Question, told: Mapping[str, Any]) -> ExitCode:
+    if output.for_people:
+        output.say(
+            one_line(
+                f"{told['respondedBy']} answered {question.label}: {told['option']}{_TEXTS[told['state']]}"
+            )
+        )
+        output.say(f"follow: {command('watch', execution.name)}")
+    else:
+        output.data(
+            {
+                "planId": execution.plan,
+                "dagRunId": execution.run_id,
+                "taskId": question.task_id,
+                "waveNumber": question.wave_number or None,
+                **told,
+            }
+        )
+    return ExitCode.OK

@@ -1,0 +1,119 @@
+"""Which tasks to clear so that an execution tries again what it did not do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from drs_provider import keys
+from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.cli.exit_codes import CliError, ExitCode
+from drs_provider.cli.snapshot.model import ExecutionSnapshot
+from drs_provider.core.states import WaveStatus
+
+_TERMINATED = "terminated"
+
+
+@dataclass(frozen=True)
+class Retry:
+    """What will be cleared, with everything downstream of it.
+
+    :param labels: what it is for people
+    :param explanation: what they should know before
+    """
+
+    task_ids: tuple[str, ...]
+    labels: tuple[str, ...]
+    explanation: tuple[str, ...] = ()
+
+
+def plan_retry(execution: Execution, snapshot: ExecutionSnapshot, chosen: Sequence[int] = ()) -> Retry:
+    """Return what to clear.
+
+    A drill that was cleaned up begins again with its first waves: the servers of those that completed are gone.
+
+    :param chosen: numbers of waves to run again; empty: those that did not complete
+    :raises CliError: if there is nothing to try again, or a wave cannot be
+    """
+    tasks = execution.tasks()
+    if tasks.get(keys.PREPARE, {}).get("state") != "success":
+        message = f"{execution.name} never started: {snapshot.message or snapshot.status}"
+        raise CliError(message, "fix the cause and start a new execution", ExitCode.CONFLICT)
+    states = {task_id: task["state"] for task_id, task in tasks.items()}
+    waves = {wave.number: wave for wave in snapshot.waves}
+    numbers = list(chosen) or [
+        number for number, wave in waves.items() if wave.status in (WaveStatus.FAILED, WaveStatus.CANCELLED)
+    ]
+    if not numbers:
+        return _without_waves(execution, snapshot, states)
+    left_out = [waves[number] for number in numbers if _left_out(execution, number)]
+    if left_out:
+        names = ", ".join(wave.name for wave in left_out)
+        message = f"{names}: not selected for {execution.name}"
+        raise CliError(message, "start a new execution with these waves", ExitCode.REFUSED_INPUT)
+    _check_quiet(execution, states, numbers)
+    explanation: tuple[str, ...] = ()
+    if _is_cleaned_up(execution, snapshot, states):
+        numbers = [number for number in waves if not _left_out(execution, number)]
+        explanation = ("the drill was cleaned up: it begins again with its first wave",)
+    first = _first_of(execution, numbers)
+    return Retry(
+        tuple(task for number in first for task in _tasks_of(execution, number, states)),
+        tuple(f"wave {number} {execution.waves[number]}" for number in first),
+        explanation,
+    )
+
+
+def _without_waves(execution: Execution, snapshot: ExecutionSnapshot, states: Mapping[str, Any]) -> Retry:
+    if states.get(keys.CLEANUP_DRILL) == "failed" or snapshot.left:
+        return Retry((keys.CLEANUP_DRILL,), ("the drill's cleanup",))
+    if not snapshot.ended:
+        message, remedy = f"{execution.name} runs, and no wave of it has failed", "name waves: --waves"
+    else:
+        message, remedy = f"every wave of {execution.name} completed or was skipped", "start a new execution"
+    raise CliError(f"there is nothing to try again: {message}", remedy, ExitCode.CONFLICT)
+
+
+def _left_out(execution: Execution, number: int) -> bool:
+    refs = (execution.header or {}).get("waves", ())
+    return any(ref["number"] == number and not ref["selected"] for ref in refs)
+
+
+def _check_quiet(execution: Execution, states: Mapping[str, Any], numbers: Sequence[int]) -> None:
+    """Refuse to clear a wave whose tasks run: the run goes on with it already."""
+    over = (None, "success", "failed", "skipped", "upstream_failed")
+    for number in numbers:
+        tasks = [state for task_id, state in states.items() if task_id.startswith(f"wave_{number}_")]
+        if any(state not in over for state in [*tasks, states.get(keys.gate_task_id(number))]):
+            message = f"wave {number} {execution.waves[number]} of {execution.name} runs or waits"
+            raise CliError(message, "wait for its end, or cancel the execution", ExitCode.CONFLICT)
+
+
+def _is_cleaned_up(execution: Execution, snapshot: ExecutionSnapshot, states: Mapping[str, Any]) -> bool:
+    if snapshot.execution_type != "DRILL" or states.get(keys.CLEANUP_DRILL) != "success":
+        return False
+    cleanup = execution.facts(keys.CLEANUP_DRILL, keys.CLEANUP)
+    return cleanup.get("action") == _TERMINATED and bool(cleanup.get("instances"))
+
+
+def _first_of(execution: Execution, numbers: Sequence[int]) -> list[int]:
+    """Return the waves of these that wait for none of the others: the rest is downstream of them."""
+    after = {ref["number"]: set(ref["depends_on"]) for ref in (execution.header or {}).get("waves", ())}
+
+    def behind(number: int) -> set[int]:
+        found: set[int] = set()
+        open_numbers = set(after.get(number, ()))
+        while open_numbers:
+            found |= open_numbers
+            open_numbers = {each for one in open_numbers for each in after.get(one, ())} - found
+        return found
+
+    return sorted(number for number in set(numbers) if not behind(number) & set(numbers))
+
+
+def _tasks_of(execution: Execution, number: int, states: Mapping[str, Any]) -> list[str]:
+    """Return the head of a wave; its gate too, unless somebody let the wave pass there."""
+    gate = keys.gate_task_id(number)
+    start = keys.wave_task_id(number, execution.waves[number], keys.START_RECOVERY)
+    return [start] if states.get(gate) == "success" else [gate, start]

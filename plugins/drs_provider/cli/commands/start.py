@@ -1,0 +1,220 @@
+"""The verbs that start something: drill, recover, preflight."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from drs_provider import keys
+from drs_provider.cli.airflow_api.client import Api, ApiError, path
+from drs_provider.cli.airflow_api.executions import WITHDRAWN_TAG, Execution, Plans, tags_of
+from drs_provider.cli.airflow_api.login import login_of
+from drs_provider.cli.commands.following import Silent, follow, watch_to_end
+from drs_provider.cli.conf_options import DRY_RUN, EXECUTION_TYPE, given_conf
+from drs_provider.cli.display.output import Output
+from drs_provider.cli.exit_codes import CliError, ExitCode
+from drs_provider.cli.texts import command, one_line, utc
+from drs_provider.core.identity import dag_id_of
+from drs_provider.core.texts import named
+
+_FINDING_COLUMNS = {
+    "severity": "severity",
+    "subject": "about",
+    "message": "finding",
+    "servers": "servers",
+    "remedy": "remedy",
+}
+_NAMED_SERVERS = 5
+
+
+def drill(arguments: argparse.Namespace) -> ExitCode:
+    """Start a drill."""
+    return _start(arguments, {EXECUTION_TYPE: "DRILL", **given_conf(arguments)})
+
+
+def recover(arguments: argparse.Namespace) -> ExitCode:
+    """Start a RECOVERY; on a terminal the plan's name must be typed."""
+    conf = {EXECUTION_TYPE: "RECOVERY", **given_conf(arguments)}
+    if "confirm_plan" not in conf:
+        conf["confirm_plan"] = _typed_name(arguments.plan)
+    if conf["confirm_plan"] != arguments.plan:
+        message = f"`{conf['confirm_plan']}` is not the plan's name; nothing was started"
+        raise CliError(message, f"type {arguments.plan} if this plan is meant", ExitCode.REFUSED_INPUT)
+    return _start(arguments, conf)
+
+
+def _typed_name(plan: str) -> str:
+    if not sys.stdin.isatty():
+        remedy = f"give --confirm-plan {plan}"
+        raise CliError("a RECOVERY must be confirmed with the plan's name", remedy, ExitCode.REFUSED_INPUT)
+    print(f"This starts a RECOVERY of {plan}: the failover itself, not a drill.", file=sys.stderr)
+    print("Type the plan's name to go on: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+def _start(arguments: argparse.Namespace, conf: Mapping[str, Any]) -> ExitCode:
+    output = Output(arguments.output)
+    with Api(login_of(arguments)) as api:
+        check_startable(api, arguments.plan)
+        tell_health(api, output)
+        execution, is_new = trigger(api, arguments.plan, conf, arguments.run_id)
+        if not (arguments.wait or arguments.watch):
+            _tell_started(execution, output, is_new)
+            return ExitCode.OK
+        output.note(f"{'started' if is_new else 'exists already'}: {execution.name}  {execution.link}")
+        return watch_to_end(arguments, execution, output)
+
+
+def check_startable(api: Api, plan: str) -> None:
+    """Refuse what Airflow would queue for ever or refuse in less clear words.
+
+    :raises CliError: if the plan does not exist, or its DAG is paused, withdrawn, stale or has import errors
+    """
+    check_dag(f"plan {plan}", Plans(api).dag(plan))
+
+
+def check_dag(what: str, dag: Mapping[str, Any]) -> None:
+    """Refuse a DAG that cannot run now, as :func:`check_startable`."""
+    dag_id = dag["dag_id"]
+    if WITHDRAWN_TAG in tags_of(dag):
+        problem, remedy = (
+            "its plan file no longer loads or is gone, or Airflow refuses its DAG",
+            "see: plans validate, and the import errors",
+        )
+    elif dag["has_import_errors"] or dag["is_stale"]:
+        problem = "its DAG file has import errors" if dag["has_import_errors"] else "its DAG is stale"
+        remedy = "see Airflow's import errors (airflow dags list-import-errors) and the DAG processor"
+    elif dag["is_paused"]:
+        problem = f"its DAG {dag_id} is paused: the run would wait in the queue"
+        remedy = f"unpause it: airflow dags unpause {dag_id}, or the switch beside it in the UI"
+    else:
+        return
+    raise CliError(f"{what} cannot start: {problem}", remedy, ExitCode.NOT_STARTABLE)
+
+
+def tell_health(api: Api, output: Output) -> None:
+    """Warn if a component that executions need is not healthy; they begin when it is back."""
+    health = api.find("/monitor/health") or {}
+    sick = [
+        name
+        for name in ("scheduler", "triggerer", "dag_processor")
+        if (health.get(name) or {}).get("status") not in (None, "healthy")
+    ]
+    if sick:
+        output.note(f"warning: Airflow's {', '.join(sick)} is not healthy; the execution waits until it is")
+
+
+def trigger(api: Api, plan: str, conf: Mapping[str, Any], run_id: str | None) -> tuple[Execution, bool]:
+    """Start a run, or return the one of this id that was started with the same configuration before.
+
+    :raises CliError: with CONFLICT if that run has another configuration
+    """
+    body: dict[str, Any] = {"logical_date": None, "conf": dict(conf)}
+    if run_id is not None:
+        if len(run_id) > keys.MOST_RUN_ID:
+            message = f"--run-id has {len(run_id)} characters: Airflow could not write its tasks' logs"
+            raise CliError(message, f"use at most {keys.MOST_RUN_ID}", ExitCode.REFUSED_INPUT)
+        body["dag_run_id"] = run_id
+    runs = f"/dags{path(dag_id_of(plan), 'dagRuns')}"
+    try:
+        return Execution(api, api.post(runs, body)), True
+    except ApiError as error:
+        if error.status != httpx.codes.CONFLICT or run_id is None:
+            raise
+    run = dict(api.get(f"{runs}{path(run_id)}"))
+    earlier = run.get("conf") or {}
+    if earlier != dict(conf):
+        differing = sorted(name for name in {*earlier, *conf} if earlier.get(name) != conf.get(name))
+        raise CliError(
+            f"{plan}/{run_id} was started before with other options: {', '.join(differing)}",
+            "take another --run-id for another execution",
+            ExitCode.CONFLICT,
+        )
+    return Execution(api, run), False
+
+
+def _tell_started(execution: Execution, output: Output, is_new: bool) -> None:
+    if not output.for_people:
+        output.data(
+            {
+                "planId": execution.plan,
+                "dagId": execution.dag_id,
+                "dagRunId": execution.run_id,
+                "runState": execution.run["state"],
+                "started": is_new,
+                "initiatedBy": execution.run.get("triggering_user_name"),
+                "link": execution.link,
+            }
+        )
+        return
+    if is_new:
+        output.say(f"started {execution.name}")
+    else:
+        output.say(f"{execution.name} exists already ({execution.run['state']}); nothing was started")
+    output.say(f"follow: {command('watch', execution.name)}")
+    output.say(f"        {execution.link}")
+
+
+def preflight(arguments: argparse.Namespace) -> ExitCode:
+    """Run a dry run and print what it found."""
+    output = Output(arguments.output)
+    conf = {EXECUTION_TYPE: arguments.execution_type, **given_conf(arguments), DRY_RUN: True}
+    if arguments.execution_type == "RECOVERY":
+        # Nothing is launched: there is nothing to confirm.
+        conf["confirm_plan"] = arguments.plan
+    with Api(login_of(arguments)) as api:
+        check_startable(api, arguments.plan)
+        tell_health(api, output)
+        execution, _ = trigger(api, arguments.plan, conf, None)
+        if output.live:
+            with output.console.status(f"preflight of {arguments.plan} …"):
+                snapshot = _follow_silently(execution, output, arguments)
+        else:
+            snapshot = _follow_silently(execution, output, arguments)
+        report = execution.xcom(keys.PREPARE, keys.PREFLIGHT)
+    if report is None:
+        raise CliError(f"preflight of {arguments.plan} was refused: {snapshot}", "", ExitCode.REFUSED_INPUT)
+    return tell_findings(arguments.plan, execution, report, output)
+
+
+def _follow_silently(execution: Execution, output: Output, arguments: argparse.Namespace) -> str:
+    snapshot = follow(
+        execution,
+        Silent(output),
+        interval_seconds=arguments.interval,
+        timeout_seconds=arguments.timeout,
+    )
+    return snapshot.message or str(snapshot.status)
+
+
+def tell_findings(plan: str, execution: Execution, report: Mapping[str, Any], output: Output) -> ExitCode:
+    """Print a preflight report and return the exit code for its worst finding."""
+    counts = report["counts"]
+    if not output.for_people:
+        output.data({"planId": plan, "dagRunId": execution.run_id, **report})
+    else:
+        verdict = "nothing stops an execution now" if report["ok"] else "an execution would not start now"
+        output.say(
+            f"{plan}: {verdict} ({report['serverCount']} servers, {counts['block']} blocking, {counts['warn']} "
+            f"warnings, checked {utc(report['checkedAt'])})"
+        )
+        rows = [{**finding, "servers": _servers(finding)} for finding in report["findings"]]
+        if rows:
+            output.rows(_FINDING_COLUMNS, rows)
+        if report.get("findingsLeftOff"):
+            output.say(f"{report['findingsLeftOff']} more findings are not shown: see {execution.link}")
+    if not report["ok"]:
+        return ExitCode.BLOCKED
+    return ExitCode.WARNINGS if counts["warn"] else ExitCode.OK
+
+
+def _servers(finding: Mapping[str, Any]) -> str:
+    names = [
+        one_line(f"{server.get('serverName') or server['sourceServerId']} {server.get('detail', '')}".strip())
+        for server in finding["servers"][:_NAMED_SERVERS]
+    ]
+    return named(names, _NAMED_SERVERS, total=finding["serverCount"])

@@ -1,0 +1,1 @@
+"""What a terminal shows: tables, views of an execution, graphs of waves."""

@@ -1,0 +1,1 @@
+"""An execution as it stands, read from Airflow's API."""

@@ -1,0 +1,261 @@
+"""Reads an execution from Airflow's API, again and again, and asks only for what may have changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from drs_provider import keys
+from drs_provider.cli.airflow_api.executions import Execution, has_told, role_of
+from drs_provider.cli.snapshot.model import DRY_RUN, EXCLUDED, ExecutionSnapshot, Question, Rto, WaveSnapshot
+from drs_provider.cli.snapshot.wave_reader import Task, WaveReader, recorded_wave, task_state
+from drs_provider.cli.texts import epoch
+from drs_provider.core.states import ExecutionStatus, ExecutionType, WaveStatus, running_status
+from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.wave.estimates import expected_seconds
+
+_OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+_STATUS_OF_OUTCOME = {"dry_run": DRY_RUN, "excluded": EXCLUDED}
+
+
+class Reader:
+    """One execution, looked at as often as :meth:`read` is called."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self._frozen: dict[int, FrozenWave] = {}
+        self._frozen_for: str | None = None
+        self._waves = WaveReader(execution)
+        self._attempt = 0
+
+    def read(self) -> ExecutionSnapshot:
+        """Look at the execution.
+
+        :raises CliError: if Airflow refuses it or cannot be reached
+        """
+        execution = self.execution
+        execution.refresh()
+        tasks = execution.tasks()
+        header = self._header(tasks)
+        record = execution.record(tasks)
+        if execution.ended and record is not None:
+            self._attempt = 0
+            return self._of_record(record)
+        run, now = execution.run, time.time()
+        waves = self._waves.read(tasks, header, self._frozen, now)
+        started = epoch(run["start_date"]) or epoch(run["run_after"])
+        end = epoch(run["end_date"]) if execution.ended else None
+        conf = run.get("conf") or {}
+        return ExecutionSnapshot(
+            plan=execution.plan,
+            run_id=execution.run_id,
+            link=execution.link,
+            title=str(header.get("plan_title") or run.get("dag_display_name") or execution.plan),
+            execution_type=str(header.get("execution_type") or conf.get("execution_type") or "DRILL"),
+            status=self._status(tasks, waves),
+            ended=execution.ended,
+            run_state=str(run["state"]),
+            attempt=self._running_attempt(),
+            started_at=started,
+            ended_at=end,
+            elapsed_seconds=None if started is None else max(0.0, (end or now) - started),
+            expected_seconds=self._expected(header),
+            initiated_by=str(run.get("triggering_user_name") or header.get("initiated_by") or ""),
+            ticket=str(header.get("ticket") or conf.get("ticket") or ""),
+            reason=str(header.get("reason") or conf.get("reason") or ""),
+            execution_id=str(header.get("execution_id") or ""),
+            waves=waves,
+            questions=self._questions(tasks, header),
+            steps=[task_id for task_id, task in sorted(tasks.items()) if _is_active(task)],
+            rto=_running_rto(header, waves, tasks, now),
+            message=self._message(tasks),
+        )
+
+    def _header(self, tasks: Mapping[str, Task]) -> dict[str, Any]:
+        """Return the frozen plan's header, empty while there is none, and keep its waves."""
+        if self.execution.header is None:
+            # Not there yet: ask again at the next look.
+            vars(self.execution).pop("header", None)
+        if not has_told(tasks.get(keys.PREPARE)) or self.execution.header is None:
+            return {}
+        header = self.execution.header
+        if self._frozen_for != header["execution_id"]:
+            self._frozen = self._frozen_waves(header)
+            self._frozen_for = header["execution_id"]
+        return header
+
+    def _frozen_waves(self, header: Mapping[str, Any]) -> dict[int, FrozenWave]:
+        found = {}
+        for ref in header["waves"]:
+            sealed = self.execution.xcom(keys.PREPARE, keys.frozen_wave_key(ref["number"]))
+            try:
+                found[ref["number"]] = FrozenWave.model_validate(sealed["payload"])
+            except (TypeError, KeyError, ValidationError):
+                # Frozen by another version of the provider: its estimates are missing here, nothing else.
+                continue
+        return found
+
+    def _expected(self, header: Mapping[str, Any]) -> float | None:
+        if frozen := header.get("expected"):
+            return float(frozen["seconds"])
+        if not header or len(self._frozen) != len(header["waves"]):
+            return None
+        if frozen := header.get("expected"):
+            return float(frozen["seconds"])
+        return expected_seconds(ExecutionType(header["execution_type"]), self._frozen.values())
+
+    def _running_attempt(self) -> int:
+        if not self._attempt:
+            # Until `finalize` begins again, it still shows how the attempt before ended.
+            earlier = self.execution.facts(keys.FINALIZE, keys.EXECUTION_RECORD)
+            self._attempt = int(earlier.get("attempt", 0)) + 1
+        return self._attempt
+
+    def _status(self, tasks: Mapping[str, Task], waves: Sequence[WaveSnapshot]) -> str:
+        if self.execution.ended:
+            outcome = self.execution.xcom(keys.PREPARE, keys.OUTCOME)
+            failed = self.execution.run["state"] == "failed"
+            return (
+                ExecutionStatus.FAILED if failed else _STATUS_OF_OUTCOME.get(outcome, ExecutionStatus.FAILED)
+            )
+        states = {task_id: task["state"] for task_id, task in tasks.items()}
+        if states.get(keys.PREPARE) != "success":
+            return ExecutionStatus.PENDING
+        if _is_stopping(states, waves):
+            return ExecutionStatus.CANCELLING
+        if any(keys.waits_for_people(task_id, state) for task_id, state in states.items()):
+            return running_status(gate_waiting=True)
+        if all(wave.status == WaveStatus.PENDING for wave in waves if wave.status != WaveStatus.SKIPPED):
+            return ExecutionStatus.IN_PROGRESS
+        return running_status(gate_waiting=False)
+
+    def _message(self, tasks: Mapping[str, Task]) -> str:
+        if task_state(tasks.get(keys.PREPARE)) == "failed":
+            return self.execution.failure(keys.PREPARE) or "task prepare was stopped"
+        if self.execution.ended and self.execution.run["state"] == "failed":
+            return (
+                self.execution.failure(keys.FINALIZE)
+                or "the run ended without a record: see the log of its task finalize"
+            )
+        return ""
+
+    def _questions(self, tasks: Mapping[str, Task], header: Mapping[str, Any]) -> list[Question]:
+        if self.execution.ended or not any(
+            keys.waits_for_people(task_id, task["state"]) for task_id, task in tasks.items()
+        ):
+            return []
+        found = [self._question(each, header) for each in self.execution.questions()]
+        return sorted(found, key=lambda question: (not question.is_gate, question.wave_number))
+
+    def _question(self, detail: Mapping[str, Any], header: Mapping[str, Any]) -> Question:
+        task_id = detail["task_instance"]["task_id"]
+        role = role_of(task_id) or keys.TaskRole(task_id)
+        opened = epoch(detail["created_at"]) or time.time()
+        deadline, policy = None, ""
+        approvers = tuple(str(user["id"]) for user in detail.get("assigned_users") or ())
+        if frozen := self._frozen.get(role.wave_number):
+            deadline, policy = opened + frozen.gate.timeout_seconds, frozen.gate.on_timeout
+            # Airflow's own assignment is empty where its user ids are no logins.
+            approvers = frozen.gate.approvers or approvers
+        elif task_id == keys.HOLD_DRILL and header:
+            oldest = header["started_at"] + header["max_age_seconds"]
+            deadline, policy = min(opened + header["hold"]["timeout_seconds"], oldest), "not verified"
+        return Question(
+            task_id=task_id,
+            wave_number=role.wave_number,
+            wave_name=self.execution.waves.get(role.wave_number, ""),
+            subject=str(detail["subject"]),
+            body=str(detail.get("body") or ""),
+            options=tuple(detail["options"]),
+            approvers=approvers,
+            notes=_notes(self.execution.xcom(task_id, keys.GATE_ANSWERS) or {}),
+            opened_at=opened,
+            deadline=deadline,
+            on_timeout=policy,
+        )
+
+    def _of_record(self, record: Mapping[str, Any]) -> ExecutionSnapshot:
+        from drs_provider.report import figures
+
+        execution = self.execution
+        rto = figures.rto(record)  # type: ignore[arg-type]
+        attempts = {row["attempt"]: row for row in record["attempts"]}
+        return ExecutionSnapshot(
+            plan=execution.plan,
+            run_id=execution.run_id,
+            link=execution.link,
+            title=str(record.get("planName") or execution.plan),
+            execution_type=str(record["executionType"]),
+            status=str(record["status"]),
+            ended=True,
+            run_state=str(execution.run["state"]),
+            attempt=int(record["attempt"]),
+            started_at=record["startTime"],
+            ended_at=record.get("endTime"),
+            elapsed_seconds=record.get("durationSeconds"),
+            expected_seconds=record.get("expectedDuration"),
+            initiated_by=str(record.get("initiatedBy") or ""),
+            ticket=str(record.get("ticket") or ""),
+            reason=str(record.get("reason") or ""),
+            execution_id=str(record["executionId"]),
+            waves=[recorded_wave(wave) for wave in record["waves"]],
+            rto=Rto(
+                rto.get("objectiveSeconds"),
+                rto["usedSeconds"],
+                rto["countedFrom"],
+                over=True,
+                met=rto.get("met"),
+            ),
+            verdict=str((record.get("verdict") or {}).get("result", "")),
+            message=str(record.get("errorMessage") or ""),
+            report=str(attempts.get(record["attempt"], {}).get("reportUri", "")),
+            left=(record.get("cleanup") or {}).get("left") or (),
+        )
+
+
+def _notes(answers: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what became of the answers that a request has had; its text stays that of the first question."""
+    return tuple(
+        f"refused {row['decision']} by {row['respondedBy']}: {row['refused']}"
+        if "refused" in row
+        else f"{row['decision']} by {row['respondedBy']}; a second person must approve"
+        for row in answers.get("responses", ())
+    )
+
+
+def _is_stopping(states: Mapping[str, str | None], waves: Sequence[WaveSnapshot]) -> bool:
+    """Tell whether a person stopped it: a gate was closed, or the run was marked failed."""
+    gates = (keys.HOLD_DRILL, *(keys.gate_task_id(wave.number) for wave in waves))
+    if any(states.get(task_id) == "failed" for task_id in gates):
+        return True
+    found = {wave.status for wave in waves}
+    return WaveStatus.CANCELLED in found and WaveStatus.FAILED not in found
+
+
+def _is_active(task: Task) -> bool:
+    return task["state"] is not None and task["state"] not in _OVER
+
+
+def _running_rto(
+    header: Mapping[str, Any], waves: Sequence[WaveSnapshot], tasks: Mapping[str, Task], now: float
+) -> Rto | None:
+    objective = (header.get("objectives") or {}).get("rto_minutes")
+    if objective is None:
+        return None
+    begin = header.get("incident_time") or header["run_after"]
+    wanted = [wave for wave in waves if wave.status != WaveStatus.SKIPPED]
+    over = bool(wanted) and all(wave.status == WaveStatus.COMPLETED for wave in wanted)
+    ends = (
+        [epoch(tasks[keys.wave_task_id(w.number, w.name, keys.ENRICH)]["end_date"]) for w in wanted]
+        if over
+        else []
+    )
+    end = max((each for each in ends if each), default=now)
+    used = max(0.0, end - begin)
+    counted_from = "incident" if header.get("incident_time") else "trigger"
+    return Rto(
+        float(objective) * 60, used, counted_from, over=over, met=used <= objective * 60 if over else None
+    )

@@ -1,0 +1,161 @@
+"""Reads the waves of an execution: how far each is, as its tasks and their XComs tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from drs_provider import keys
+from drs_provider.cli.airflow_api.executions import Execution, has_told
+from drs_provider.cli.snapshot.model import WAITING, WaveSnapshot
+from drs_provider.cli.texts import epoch
+from drs_provider.core.states import ExecutionType, WaveStatus
+from drs_provider.core.texts import named
+from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.wave.estimates import wave_seconds
+
+Task = Mapping[str, Any]
+_WAVE_TASKS = (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
+_BEFORE_A_WORKER = frozenset({"scheduled", "queued"})
+
+
+class WaveReader:
+    """The waves of one execution, looked at as often as :meth:`read` is called."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self._frozen: Mapping[int, FrozenWave] = {}
+        self._progress: dict[str, dict[str, Any]] = {}
+        self._results: dict[str, dict[str, int]] = {}
+
+    def read(
+        self,
+        tasks: Mapping[str, Task],
+        header: Mapping[str, Any],
+        frozen: Mapping[int, FrozenWave],
+        now: float,
+    ) -> list[WaveSnapshot]:
+        """Return the waves as they are.
+
+        :param header: the frozen plan's header; empty while there is none
+        :param frozen: the frozen waves by number, as far as they are known
+        :param now: epoch seconds
+        """
+        self._frozen = frozen
+        names = {ref["number"]: ref["name"] for ref in header.get("waves", ())} or self.execution.waves
+        left_out = {ref["number"] for ref in header.get("waves", ()) if not ref["selected"]}
+        return [
+            self._wave(number, name, tasks, now, selected=number not in left_out)
+            for number, name in sorted(names.items())
+        ]
+
+    def _wave(
+        self, number: int, name: str, tasks: Mapping[str, Task], now: float, *, selected: bool
+    ) -> WaveSnapshot:
+        if not selected:
+            return WaveSnapshot(number, name, WaveStatus.SKIPPED, note="not selected for this run")
+        gate = tasks.get(keys.gate_task_id(number))
+        own = [tasks.get(keys.wave_task_id(number, name, task)) for task in _WAVE_TASKS]
+        status = wave_status(task_state(gate), [task_state(task) for task in own])
+        progress = self._read_progress(keys.wave_task_id(number, name, keys.WAIT_FOR_RECOVERY), own[1])
+        polling = status == WaveStatus.POLLING
+        frozen = self._frozen.get(number)
+        begin = epoch(own[0]["start_date"]) if own[0] and has_told(own[0]) else None
+        end = epoch(own[2]["end_date"]) if own[2] and task_state(own[2]) in ("success", "failed") else None
+        return WaveSnapshot(
+            number,
+            name,
+            status,
+            servers=self._servers(number, name, own[2], progress, polling=polling),
+            phase=str(progress.get("phase") or "") if polling else "",
+            fraction=progress.get("fraction") if polling else None,
+            remaining_seconds=progress.get("remainingSeconds") if polling else None,
+            elapsed_seconds=None if begin is None else max(0.0, (end or now) - begin),
+            expected_seconds=None if frozen is None else _expected_of(frozen, self.execution.header),
+            note=self._wave_note(number, name, tasks) if status == WaveStatus.FAILED else "",
+        )
+
+    def _servers(
+        self, number: int, name: str, enrich: Task | None, progress: Mapping[str, Any], *, polling: bool
+    ) -> dict[str, int]:
+        """Return the wave's servers by launch status: its result, else its progress."""
+        task_id = keys.wave_task_id(number, name, keys.ENRICH)
+        if enrich is None or enrich["state"] not in ("success", "failed"):
+            self._results.pop(task_id, None)
+        elif task_id not in self._results:
+            result = self.execution.facts(task_id, keys.WAVE_RESULT)
+            counts = Counter(str(row["launchStatus"]) for row in result.get("serverStatuses", ()))
+            self._results[task_id] = dict(sorted(counts.items()))
+        frozen = self._frozen.get(number)
+        known = self._results.get(task_id) or dict(progress.get("servers") or {})
+        return known or ({"PENDING": len(frozen.servers)} if frozen and polling else {})
+
+    def _wave_note(self, number: int, name: str, tasks: Mapping[str, Task]) -> str:
+        for task in _WAVE_TASKS:
+            task_id = keys.wave_task_id(number, name, task)
+            if task_state(tasks.get(task_id)) == "failed":
+                return self.execution.failure(task_id) or f"task {task_id} was stopped"
+        return ""
+
+    def _read_progress(self, task_id: str, task: Task | None) -> dict[str, Any]:
+        if has_told(task):
+            value = self.execution.facts(task_id, keys.PROGRESS)
+            if value:
+                self._progress[task_id] = value
+        elif task_state(task) not in _BEFORE_A_WORKER:
+            # Cleared. Between its trigger and a worker it is still what it was.
+            self._progress.pop(task_id, None)
+        return self._progress.get(task_id, {})
+
+
+def wave_status(gate: str | None, tasks: Sequence[str | None]) -> str:
+    """Return a wave's status from the states of its gate and of its tasks in order."""
+    if gate == "deferred":
+        return WAITING
+    if gate in ("failed", "skipped") or "upstream_failed" in (gate, *tasks):
+        return WaveStatus.FAILED if "failed" in tasks else WaveStatus.CANCELLED
+    if "failed" in tasks:
+        # Airflow skips what has not begun when a person marks the run failed.
+        return WaveStatus.CANCELLED if "skipped" in tasks else WaveStatus.FAILED
+    if tasks[-1] == "success":
+        return WaveStatus.COMPLETED
+    if "skipped" in tasks:
+        return WaveStatus.SKIPPED if tasks[0] == "skipped" else WaveStatus.CANCELLED
+    if tasks[0] == "success":
+        return WaveStatus.POLLING
+    return WaveStatus.PENDING if tasks[0] is None else WaveStatus.LAUNCHING
+
+
+def task_state(task: Task | None) -> str | None:
+    """Return a task's state."""
+    return None if task is None else task["state"]
+
+
+def _expected_of(frozen: FrozenWave, header: Mapping[str, Any] | None) -> float | None:
+    if not header:
+        return None
+    execution_type = ExecutionType(header["execution_type"])
+    return wave_seconds(execution_type, len(frozen.servers), post_launch=frozen.post_launch_required)
+
+
+def recorded_wave(wave: Mapping[str, Any]) -> WaveSnapshot:
+    """Return a wave of an execution record."""
+    begin, end = wave.get("startTime"), wave.get("endTime")
+    counts = Counter(row["launchStatus"] for row in wave.get("serverStatuses", ()))
+    failed = [
+        str(row.get("serverName") or row["sourceServerId"])
+        for row in wave.get("serverStatuses", ())
+        if "error" in row
+    ]
+    note = str(wave.get("errorMessage") or wave.get("skipReason") or "")
+    if failed and not note:
+        note = f"not recovered: {named(failed)}"
+    return WaveSnapshot(
+        wave["waveNumber"],
+        wave["waveName"],
+        wave["status"],
+        servers=dict(sorted(counts.items())),
+        elapsed_seconds=end - begin if begin and end else None,
+        note=note,
+    )

@@ -1,0 +1,143 @@
+"""Signed evidence: proof that what a task reads is what this provider wrote, for this very purpose.
+
+Airflow lets whoever may edit a run write XComs and task states. So a sealed value carries an HMAC over
+its content, its purpose and its binding (execution, wave, attempt, plan hash); a value that was changed,
+or that was moved here from another execution or wave, does not open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from drs_provider.core.canonical import canonical_json, plain
+
+FROZEN_PLAN = "frozen_plan"
+FROZEN_WAVE = "frozen_wave"
+START_INTENT = "start_intent"
+GATE_DECISION = "gate_decision"
+CLAIM = "claim"
+PREEMPTION = "preemption"
+QUEUE_TICKET = "queue_ticket"
+GATE_ANSWERS = "gate_answers"
+PREPARED = "prepared"
+RECOVERY_JOBS = "recovery_jobs"
+WAVE_RESULT = "wave_result"
+CLEANUP_REPORT = "cleanup_report"
+INSTANCES_SEEN = "instances_seen"
+NOTIFICATIONS = "notifications"
+EXECUTION_END = "execution_end"
+PURPOSES = frozenset(
+    {
+        FROZEN_PLAN,
+        FROZEN_WAVE,
+        START_INTENT,
+        GATE_DECISION,
+        CLAIM,
+        PREEMPTION,
+        QUEUE_TICKET,
+        GATE_ANSWERS,
+        PREPARED,
+        RECOVERY_JOBS,
+        WAVE_RESULT,
+        CLEANUP_REPORT,
+        INSTANCES_SEEN,
+        NOTIFICATIONS,
+        EXECUTION_END,
+    }
+)
+
+MIN_KEY_BYTES = 16
+_VERSION = 1
+_MEMBERS = frozenset({"version", "purpose", "binding", "payload", "mac"})
+_CONTEXT = b"drs-provider evidence\x00"
+
+
+class TamperedError(ValueError):
+    """Sealed evidence does not open.
+
+    :param purpose: what the evidence was for, e.g. ``frozen_plan``
+    :param reason: what does not agree
+    """
+
+    def __init__(self, purpose: str, reason: str) -> None:
+        super().__init__(purpose, reason)
+        self.purpose = purpose
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"evidence {self.purpose!r} does not verify: {self.reason}"
+
+
+def binding(
+    execution_id: str, *, wave: int | None = None, attempt: int | None = None, plan_hash: str | None = None
+) -> dict[str, Any]:
+    """Return what evidence is bound to; None where it holds for every wave or attempt."""
+    return {"execution_id": execution_id, "wave": wave, "attempt": attempt, "plan_hash": plan_hash}
+
+
+def _key_bytes(key: str | bytes) -> bytes:
+    raw = key.encode() if isinstance(key, str) else key
+    if len(raw) < MIN_KEY_BYTES:
+        raise ValueError(f"the signing key must have at least {MIN_KEY_BYTES} bytes")
+    return raw
+
+
+def _mac(body: Mapping[str, Any], key: bytes) -> str:
+    return hmac.new(key, _CONTEXT + canonical_json(dict(body)), hashlib.sha256).hexdigest()
+
+
+def _known(purpose: str) -> str:
+    if purpose not in PURPOSES:
+        raise ValueError(f"unknown purpose {purpose!r}; one of {', '.join(sorted(PURPOSES))}")
+    return purpose
+
+
+def seal(payload: Any, *, key: str | bytes, purpose: str, binding: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``payload`` with its signature, as plain data.
+
+    :param payload: plain data (tuples become lists)
+    :param binding: see :func:`binding`
+    :raises ValueError: if the purpose is unknown or the key too short
+    :raises TypeError: if the payload is not plain data
+    """
+    body = {
+        "version": _VERSION,
+        "purpose": _known(purpose),
+        "binding": plain(dict(binding)),
+        "payload": plain(payload),
+    }
+    return {**body, "mac": _mac(body, _key_bytes(key))}
+
+
+def open_sealed(sealed: Any, *, key: str | bytes, purpose: str, binding: Mapping[str, Any]) -> Any:
+    """Return the payload of a sealed value.
+
+    :raises TamperedError: if it was not sealed with this key, for this purpose and binding
+    :raises ValueError: if the purpose is unknown or the key too short
+    """
+    _known(purpose)
+    raw_key = _key_bytes(key)
+    if not isinstance(sealed, Mapping) or sealed.keys() != _MEMBERS:
+        raise TamperedError(purpose, "it is missing, or is not sealed")
+    body = {name: sealed[name] for name in sealed if name != "mac"}
+    mac = sealed["mac"]
+    try:
+        expected = _mac(body, raw_key)
+    except (TypeError, ValueError) as error:
+        raise TamperedError(purpose, f"it is not plain data ({error})") from error
+    if not isinstance(mac, str) or not hmac.compare_digest(mac.encode(), expected.encode()):
+        raise TamperedError(purpose, "the content was changed, or the signing key is another one")
+    if body["version"] != _VERSION or body["purpose"] != purpose:
+        raise TamperedError(purpose, f"it was sealed as {body['purpose']!r}")
+    wanted = plain(dict(binding))
+    if body["binding"] != wanted:
+        differing = sorted(
+            name
+            for name in wanted.keys() | body["binding"].keys()
+            if wanted.get(name) != body["binding"].get(name)
+        )
+        raise TamperedError(purpose, f"it belongs to another {', '.join(differing) or 'binding'}")
+    return body["payload"]

@@ -1,0 +1,1 @@
+"""The way into an account: connection, role, proven identity, clients, and what errors mean."""

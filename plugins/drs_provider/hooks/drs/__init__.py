@@ -1,0 +1,1 @@
+"""DRS and its quotas."""

@@ -1,0 +1,1 @@
+"""The cleanup of a drill: its steps, each target, and what is left."""

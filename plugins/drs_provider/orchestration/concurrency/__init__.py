@@ -1,0 +1,1 @@
+"""Other executions: claims on servers, pre-emption, the queue for quota."""

@@ -1,0 +1,218 @@
+"""Refusing an execution while another one is at work on its servers, without a lock service.
+
+Each execution registers its DAG and publishes its claim first, then reads those of the others: of two that start at the
+same moment at least one sees the other and refuses. A claim ends with its run's `finalize`, with its run, or when its
+time is over.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from drs_provider import keys, settings
+from drs_provider.airflow_api import dag_register
+from drs_provider.airflow_api.run import OVER, RunView
+from drs_provider.core.evidence import CLAIM, FROZEN_PLAN, FROZEN_WAVE, binding, seal
+from drs_provider.core.identity import dag_id_of
+from drs_provider.exceptions import EvidenceError, ExecutionRefusedError
+from drs_provider.orchestration.concurrency.preemption import preempt
+from drs_provider.plan.files.folder import load_catalog
+from drs_provider.plan.files.last_good import LastGoodPlans
+from drs_provider.rules.concurrency.claims import PREPARING, Claim, Conflict, claim_of
+from drs_provider.rules.concurrency.preemption import override_of
+from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
+from drs_provider.runtime.execution import Execution, unseal
+
+log = logging.getLogger(__name__)
+
+#: Of a claim that was made again from the frozen plan, which does not say which attempt runs.
+ANY_ATTEMPT = 1_000_000
+
+
+def claim_servers(
+    view: RunView,
+    claim: Claim,
+    dag_ids: Callable[[], Collection[str]],
+    *,
+    what: str = "the execution",
+    may_preempt: bool = False,
+    reason: str | None = None,
+) -> list[Conflict]:
+    """Publish a claim, and refuse if another execution holds one of the servers.
+
+    :param dag_ids: gives the DAGs whose runs may hold them; asked for when the claim can be seen by others
+    :param what: what is refused
+    :param may_preempt: cancel drills that hold them, unless something else holds some too
+    :param reason: why the execution was started, for the drill's people
+    :return: the drills that were cancelled
+    :raises ExecutionRefusedError: naming every execution that is in the way, and the way out
+    :raises RunUnknownError: if Airflow does not tell which executions run, or others would not see this one
+    """
+    publish(view, claim)
+    found = conflicts(view, claim, dag_ids())
+    in_the_way = [item for item in found if not (may_preempt and item.may_be_preempted_by(claim))]
+    if not in_the_way:
+        for item in found:
+            preempt(view, claim, item, reason=reason)
+        return found
+    lines = [item.text(claim) for item in found]
+    if may_preempt:
+        lines.append(
+            "preempt_drill cancels drills only, and only if nothing else is in the way; it cancelled none."
+        )
+    raise ExecutionRefusedError(f"{what} is refused, nothing was started:\n" + "\n".join(lines))
+
+
+def claim_again(execution: Execution, dag_ids: Callable[[], Collection[str]]) -> None:
+    """Claim the servers anew: others may have begun since the execution's end, or while its DAG was not registered.
+
+    :raises ExecutionRefusedError: naming every execution that is in the way, and the way out
+    """
+    plan, view = execution.plan, execution.view
+    claim = claim_of(plan, execution.waves(), attempt=execution.attempt, now=execution.now())
+    cancelled = claim_servers(
+        view,
+        claim,
+        dag_ids,
+        what=f"attempt {execution.attempt}",
+        may_preempt=bool(plan.conf.get("preempt_drill")),
+        reason=plan.reason,
+    )
+    if cancelled:
+        told = overrides(cancelled, by=execution.run.initiated_by, why=plan.reason)
+        view.push(keys.OVERRIDES, execution.seal({"overrides": told}, CLAIM, 0))
+
+
+def overrides(cancelled: Iterable[Conflict], *, by: str, why: str | None) -> list[dict[str, Any]]:
+    """Return the record's entries about the drills that were cancelled."""
+    return [override_of(item.claim, item.names, by=by, why=why) for item in cancelled]
+
+
+def publish(view: RunView, claim: Claim) -> None:
+    """Let other executions see the claim.
+
+    :raises RunUnknownError: if Airflow does not take or list the DAG's registration, without which nobody looks here
+    """
+    dag_register.register(claim.dag_id)
+    sealed = seal(
+        claim.to_dict(), key=settings.signing_key(), purpose=CLAIM, binding=binding(claim.execution_id)
+    )
+    view.push_own(keys.PREPARE, keys.CLAIM, sealed)
+
+
+def conflicts(view: RunView, own: Claim, dag_ids: Collection[str]) -> list[Conflict]:
+    """Return the executions that hold servers of ours; publishes nothing."""
+    now = time.time()
+    found = []
+    for other, states in running_claims(view, dag_ids):
+        if (other.dag_id, other.run_id) == (own.dag_id, own.run_id):
+            continue
+        servers = own.common_servers(other, now=now)
+        # Looked at only here: a run may be over although its finalize never ran.
+        if servers and not view.run_is_over(other.dag_id, other.run_id):
+            doing = _doing(view, other, states)
+            found.append(Conflict(other, servers, doing, paused=view.is_paused(other.dag_id)))
+    return found
+
+
+def _doing(view: RunView, other: Claim, states: Mapping[str, str | None]) -> str:
+    if states.get(keys.PREPARE) not in OVER:
+        return PREPARING
+    of_tasks = view.states_in(other.dag_id, other.run_id)
+    return ", ".join(sorted(task for task, state in of_tasks.items() if keys.waits_for_people(task, state)))
+
+
+def running_claims(
+    view: RunView, dag_ids: Collection[str]
+) -> Iterator[tuple[Claim, Mapping[str, str | None]]]:
+    """Yield the claims of runs whose `finalize` is not over, with the states of `prepare` and `finalize`."""
+    for dag_id in sorted(dag_ids):
+        for run_id, states in view.states_of(dag_id, [keys.PREPARE, keys.FINALIZE]).items():
+            if states.get(keys.FINALIZE) in OVER:
+                continue
+            claim = claim_at(view, dag_id, run_id)
+            if claim is not None:
+                yield claim, states
+
+
+def claim_at(view: RunView, dag_id: str, run_id: str) -> Claim | None:
+    """Return what a run holds, or None.
+
+    A claim that was removed or changed by hand is made again from the run's frozen plan. If that does not verify
+    either, the run can start nothing, and holds nothing.
+    """
+
+    def pull(key: str) -> Any:
+        return view.pull_from(dag_id, run_id, keys.PREPARE, key)
+
+    def own(claim: Claim | None) -> Claim | None:
+        if claim is None or (claim.dag_id, claim.run_id) == (dag_id, run_id):
+            return claim
+        log.warning("Run %s of %s bears the claim of another run, which is ignored", run_id, dag_id)
+        return None
+
+    return own(_published(pull(keys.CLAIM))) or own(_frozen(pull))
+
+
+def _published(sealed: Any) -> Claim | None:
+    if sealed is None:
+        return None
+    try:
+        return Claim.from_dict(unseal(sealed, CLAIM, binding(_execution_id(sealed))))
+    except (EvidenceError, TypeError) as error:
+        log.warning("A claim is ignored: %s", error)
+        return None
+
+
+def _frozen(pull: Any) -> Claim | None:
+    header = pull(keys.FROZEN_PLAN)
+    if header is None:
+        return None
+    try:
+        execution_id = _execution_id(header)
+        plan = FrozenPlan.model_validate(unseal(header, FROZEN_PLAN, binding(execution_id)))
+    except (EvidenceError, ValueError) as error:
+        log.warning("A frozen plan is ignored: %s", error)
+        return None
+    waves = [_frozen_wave(pull, plan, ref.number) for ref in plan.waves]
+    return claim_of(plan, [wave for wave in waves if wave is not None], attempt=ANY_ATTEMPT)
+
+
+def _frozen_wave(pull: Any, plan: FrozenPlan, number: int) -> FrozenWave | None:
+    """Return a wave of another run, or None if it does not verify: what the others hold stays held."""
+    bound_to = binding(plan.execution_id, wave=number, plan_hash=plan.plan_hash)
+    try:
+        return FrozenWave.model_validate(unseal(pull(keys.frozen_wave_key(number)), FROZEN_WAVE, bound_to))
+    except (EvidenceError, ValueError) as error:
+        log.warning("Frozen wave %s of %s is ignored: %s", number, plan.dag_run_id, error)
+        return None
+
+
+def _execution_id(sealed: Any) -> str:
+    payload = sealed.get("payload") if isinstance(sealed, Mapping) else None
+    return str(payload.get("execution_id")) if isinstance(payload, Mapping) else ""
+
+
+def known_dag_ids(own: str, plans_folder: Path | None) -> set[str]:
+    """Return the DAGs whose runs may hold servers: all that are registered in Airflow.
+
+    Plan files only add to them: to executions that an earlier version began, which registered nothing.
+
+    :param own: the running task's own DAG
+    :param plans_folder: default: ``[drs] plans_folder``, if it is set
+    :raises RunUnknownError: if Airflow does not tell
+    """
+    configured = settings.get("plans_folder")
+    folder = plans_folder or (Path(configured) if configured else None)
+    of_files = plan_dag_ids(folder, settings.state_path()) if folder else set()
+    return {own} | dag_register.registered() | of_files
+
+
+def plan_dag_ids(folder: Path, state_path: Path) -> set[str]:
+    """Return the DAGs of the plans that this machine has files of: in the folder, or withdrawn ones."""
+    names = {*load_catalog(folder).plans, *LastGoodPlans(state_path).names()}
+    return {dag_id_of(name) for name in names}

@@ -1,0 +1,1 @@
+"""The end of an attempt: its record, and what others did to it meanwhile."""

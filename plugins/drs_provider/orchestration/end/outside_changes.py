@@ -1,0 +1,212 @@
+"""Noticing that instances of judged waves were replaced or terminated from outside, before the execution's end.
+
+Asked of EC2 in bulk: when people have judged a drill, when its cleanup begins, and by `finalize`. Once a cleanup has
+begun to terminate, nobody can tell any more who did; so what was there when it began is told first, and signed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from drs_provider import keys
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.events import Event
+from drs_provider.core.evidence import INSTANCES_SEEN
+from drs_provider.core.texts import cause
+from drs_provider.exceptions import DrsError, EvidenceError
+from drs_provider.hooks.aws.errors import AWS_ERRORS, is_transient
+from drs_provider.hooks.ec2.ec2_rows import end_reason, instance_exists
+from drs_provider.orchestration.wave.end import WaveEnd, outcome_of, told_result
+from drs_provider.rules.drs.jobs import JobView, parse_jobs
+from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.record.outside_changes import instance_of, loss, losses, with_losses, without_ground
+from drs_provider.runtime.channels.cleanup import told_cleanup
+from drs_provider.runtime.channels.signed import signed, verified
+from drs_provider.runtime.execution import Execution
+
+log = logging.getLogger(__name__)
+
+Judged = tuple[FrozenWave, Mapping[str, Any]]
+
+
+@dataclass
+class Seen:
+    """What was seen of the instances of judged waves; all by EC2 instance.
+
+    :param there: those that exist
+    :param lost: those that do not -> what became of them
+    :param unchecked: those that could not be asked for
+    :param problem: the last error
+    :param unproven: why it is not known what was there when the cleanup began: who ended what is gone cannot be told
+    """
+
+    there: set[str] = field(default_factory=set)
+    lost: dict[str, str] = field(default_factory=dict)
+    unchecked: set[str] = field(default_factory=set)
+    problem: Exception | None = None
+    unproven: EvidenceError | None = None
+
+    def covers(self, instance_id: str) -> bool:
+        """Whether the instance was looked for."""
+        return instance_id in self.lost or instance_id in self.unchecked or instance_id in self.there
+
+    def told(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {"there": sorted(self.there), "lost": dict(self.lost), "unchecked": sorted(self.unchecked)}
+
+
+def look(execution: Execution, judged: Iterable[Judged], *, known: Seen | None = None) -> Seen:
+    """Look whether the instances of servers that recovered still exist; what is known already is not asked again."""
+    seen = known or Seen()
+    places: dict[AwsTarget, list[Mapping[str, Any]]] = {}
+    since: dict[AwsTarget, float] = {}
+    for wave, result in judged:
+        rows = [row for row in result.get("serverStatuses", ()) if _open(row, seen)]
+        if rows:
+            places.setdefault(wave.target, []).extend(rows)
+            began = result.get("startTime", execution.plan.started_at)
+            since[wave.target] = min(began, since.get(wave.target, began))
+    for target, rows in places.items():
+        _look_at(execution, target, rows, seen, since=since[target])
+    if seen.lost and places and seen.unproven is None:
+        execution.emit(Event.INSTANCES_LOST, instances=dict(sorted(seen.lost.items())))
+    return seen
+
+
+def _open(row: Mapping[str, Any], seen: Seen) -> bool:
+    instance_id = instance_of(row)
+    return instance_id is not None and not seen.covers(instance_id)
+
+
+def _look_at(
+    execution: Execution, target: AwsTarget, rows: Sequence[Mapping[str, Any]], seen: Seen, *, since: float
+) -> None:
+    by_id = {str(instance_of(row)): row for row in rows}
+    try:
+        found = execution.ec2(target).instances(by_id)
+    except (*AWS_ERRORS, DrsError) as error:
+        log.warning("Whether instances still exist could not be asked: %s", error)
+        seen.problem = error
+        seen.unchecked |= by_id.keys()
+        return
+    gone = [key for key in by_id if key not in found or not instance_exists(found[key])]
+    seen.there |= by_id.keys() - set(gone)
+    if seen.unproven is not None:
+        why = f"was there when the cleanup began is not known: {seen.unproven}"
+        seen.lost |= {key: cause(f"whether its instance {key} {why}") for key in gone}
+    elif gone:
+        jobs = _jobs(execution, target, since)
+        seen.lost |= {key: cause(loss(by_id[key], jobs, end_reason(found.get(key, {})))) for key in gone}
+
+
+def _jobs(execution: Execution, target: AwsTarget, since: float) -> Sequence[JobView]:
+    try:
+        return parse_jobs(execution.drs(target).jobs_since(since))
+    except (*AWS_ERRORS, DrsError, ValueError) as error:
+        log.warning("Who replaced or terminated instances could not be asked: %s", error)
+        return ()
+
+
+def judged_waves(execution: Execution) -> list[Judged]:
+    """Return the waves that told how they ended; what does not verify is left out, and named by `finalize`."""
+    states = execution.view.task_states()
+    judged: list[Judged] = []
+    for wave in execution.intact_waves()[0]:
+        try:
+            result = told_result(execution, wave, states)
+        except EvidenceError as error:
+            log.warning("Wave %s is not looked at: %s", wave.number, error)
+            continue
+        if result:
+            judged.append((wave, result))
+    return judged
+
+
+def checked_verdict(execution: Execution, verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return people's verdict on a drill as it can stand: what is not there any more was not passed by anybody."""
+    judged = judged_waves(execution)
+    seen = look(execution, judged)
+    stands = without_ground(verdict, losses((result for _, result in judged), seen.lost))
+    if seen.problem is not None:
+        stands["unchecked"] = (
+            f"whether the instances still existed could not be asked: {cause(str(seen.problem))}"
+        )
+    return stands
+
+
+def see_before_cleanup(execution: Execution, *, patient: bool) -> bool:
+    """Tell what of a drill is there before its cleanup terminates anything; once told, it stays so.
+
+    :param patient: whether to wait for an AWS that cannot answer
+    :return: False if AWS could not answer, and nothing may be terminated yet
+    """
+    try:
+        stored = told_before_cleanup(execution)
+    except EvidenceError as error:
+        log.warning("%s", error)  # left as it is: `finalize` names it with every instance that is gone then
+        return True
+    before = stored.told() if stored else None
+    seen = look(execution, judged_waves(execution), known=stored)
+    if patient and seen.problem is not None and is_transient(seen.problem):
+        return False
+    if seen.told() != before:
+        content = signed(execution, seen.told(), INSTANCES_SEEN, 0)
+        execution.view.push_own(keys.PREPARE, keys.INSTANCES_SEEN, content)
+    return True
+
+
+def told_before_cleanup(execution: Execution) -> Seen | None:
+    """Return what the drill's cleanup saw before it terminated anything, in this attempt or one before, or None.
+
+    :raises EvidenceError: if it was changed since
+    """
+    stored = execution.view.pull(keys.PREPARE, keys.INSTANCES_SEEN)
+    if stored is None:
+        return None
+    told = verified(execution, stored, INSTANCES_SEEN, 0)
+    return Seen(set(told["there"]), told["lost"], set(told["unchecked"]))
+
+
+def with_outside_changes(
+    execution: Execution, ends: Sequence[WaveEnd], waves: Mapping[int, FrozenWave]
+) -> tuple[list[WaveEnd], list[str]]:
+    """Return the ends of waves as they are when the attempt ends, and what became of lost instances.
+
+    :param waves: by number; one that does not verify is not looked at
+    """
+    judged = [(waves[end.outcome.number], end.result) for end in ends if end.told]
+    seen = look(execution, judged, known=_known_at_the_end(execution))
+    changed = [_changed(waves[end.outcome.number], end, seen) if end.told else end for end in ends]
+    return changed, losses((result for _, result in judged), seen.lost)
+
+
+def _known_at_the_end(execution: Execution) -> Seen:
+    """Return what the cleanup saw; its own report stands for executions that it began to clean up without looking.
+
+    The report is no ground beside a look that does not verify: DRS lists for a while what is gone already.
+    """
+    seen = Seen()
+    try:
+        seen = told_before_cleanup(execution) or seen
+        report = told_cleanup(execution) or {}
+    except EvidenceError as error:
+        log.warning("What was there when the cleanup began: %s", error)
+        return replace(seen, unproven=error)
+    found = {*report.get("terminated", ()), *report.get("remaining", ()), *report.get("preProvisioned", ())}
+    seen.there |= found - seen.lost.keys()
+    return seen
+
+
+def _changed(wave: FrozenWave, end: WaveEnd, seen: Seen) -> WaveEnd:
+    instances = {instance_of(row) for row in end.result.get("serverStatuses", ())}
+    result = end.result
+    if instances & seen.unchecked:
+        result = {**result, "enrichmentIncomplete": True}
+    if instances & seen.lost.keys():
+        result = with_losses(result, wave, seen.lost)
+    if result is end.result:
+        return end
+    return replace(end, result=result, outcome=outcome_of(wave, result), error=result.get("errorMessage"))

@@ -1,0 +1,1 @@
+"""Whether a run becomes an execution, and what it is frozen as."""

@@ -1,0 +1,1 @@
+"""The sweep: orphaned records and drill instances that nobody ends any more."""

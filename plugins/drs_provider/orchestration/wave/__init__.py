@@ -1,0 +1,1 @@
+"""A wave: its preconditions, its start, its result, and how it ended."""

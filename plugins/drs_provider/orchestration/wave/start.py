@@ -1,0 +1,288 @@
+"""The reconciling start of one wave: look, decide, store the intent, call, look again."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+
+from drs_provider import keys
+from drs_provider.airflow_api.state_store import TaskState
+from drs_provider.core.events import Event
+from drs_provider.core.evidence import START_INTENT
+from drs_provider.core.identity import job_tags
+from drs_provider.core.texts import cause, grouped, named
+from drs_provider.exceptions import (
+    DrsFailError,
+    DrsIncompleteAnswerError,
+    EvidenceError,
+    ExecutionRefusedError,
+    PreemptedError,
+    TaskStoppedError,
+)
+from drs_provider.hooks.aws.errors import (
+    AWS_ERRORS,
+    is_conflict,
+    is_outcome_unknown,
+    is_quota_exceeded,
+    is_transient,
+)
+from drs_provider.hooks.ec2.ec2_rows import instance_exists
+from drs_provider.orchestration.concurrency.quota_queue import QuotaQueue
+from drs_provider.orchestration.wave.launch_into import require_new_instances
+from drs_provider.orchestration.wave.own_launches import cleaned_up_jobs, require_servers, with_instances
+from drs_provider.rules.concurrency.queueing import Ticket, holders_text, job_owner, reserved_for
+from drs_provider.rules.drs.jobs import JobView, parse_jobs
+from drs_provider.rules.drs.recovery_instances import instance_ids, instances_by_server
+from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.wave.ownership import (
+    SETTLE_SECONDS,
+    OwnedJob,
+    StartIntent,
+    own_jobs,
+    unsettled_servers,
+)
+from drs_provider.rules.wave.reconcile import Quotas, StartDecision, busy_servers, decide_start, quota_usage
+from drs_provider.runtime.channels.jobs import LONGEST_JOB_SECONDS, publish_intents
+from drs_provider.runtime.execution import Execution
+
+log = logging.getLogger(__name__)
+
+# A round ends with a look at what is there. More than a few means that DRS and we keep disagreeing: better wait.
+MAX_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Started:
+    """What became of a start.
+
+    :param jobs: jobs of this execution to follow
+    :param waiting: server -> why it cannot be launched yet
+    :param short: those of the waiting servers that wait for quota
+    """
+
+    jobs: tuple[OwnedJob, ...]
+    waiting: Mapping[str, str] = field(default_factory=dict)
+    short: frozenset[str] = frozenset()
+
+    def waiting_text(self) -> str:
+        """Tell how many servers wait, and for what."""
+        reasons = Counter(self.waiting.values())
+        return "; ".join(f"{count} servers: {reason}" for reason, count in reasons.most_common(5))
+
+
+class WaveStart:
+    """Starts one wave, or finds that it is started; none of its paths starts a second job for a server.
+
+    :param state: `start_recovery`'s task state store, which keeps the intents over retries and clears
+    :param queue: who goes first when a quota is short
+    """
+
+    def __init__(self, execution: Execution, wave: FrozenWave, state: TaskState, queue: QuotaQueue) -> None:
+        self._execution = execution
+        self._wave = wave
+        self._state = state
+        self._queue = queue
+        self._drs = execution.drs(wave.target)
+        self._refused_for_quota: dict[str, str] = {}
+
+    def run(self) -> Started:
+        """Start what is missing.
+
+        :raises ExecutionRefusedError: if a server must not be launched; then none of the wave is
+        """
+        decision = self._decide()
+        for _ in range(MAX_ROUNDS):
+            if decision.refused:
+                raise ExecutionRefusedError(self._refusal(decision.refused))
+            if not decision.launch:
+                break
+            chosen = [server for batch in decision.launch for server in batch]
+            require_new_instances(self._execution.plan, self._wave, self._drs, chosen)
+            for batch in decision.launch:
+                self._launch(batch)
+            decision = self._decide()
+        waiting = dict(decision.waiting)
+        refused = {server for batch in decision.launch for server in batch}
+        for server in refused:
+            waiting[server] = self._refused_for_quota.get(server, "DRS refused the start again and again")
+        short = decision.short | (refused & self._refused_for_quota.keys())
+        return Started(decision.adopted, waiting, short)
+
+    def _decide(self) -> StartDecision:
+        wave, execution = self._wave, self._execution
+        intents = self._intents()
+        jobs = self._jobs()
+        owned = own_jobs(
+            jobs, execution_id=execution.plan.execution_id, wave_number=wave.number, intents=intents
+        )
+        require_servers(wave, owned)
+        rows = self._drs.recovery_instances(source_server_ids=wave.server_ids)
+        live = instances_by_server(rows, wave.server_ids)
+        cleaned_up = cleaned_up_jobs(execution, owned)
+        owned = with_instances(execution, wave, owned, live.values(), cleaned_up)
+        launched = instance_ids(live.values()).union(*(own.job.instance_ids for own in owned))
+        usage, quotas = quota_usage([*jobs, *self._unseen(owned)]), self._quotas
+        decide = partial(
+            decide_start,
+            wave_servers=wave.server_ids,
+            attempt=execution.attempt,
+            owned_jobs=owned,
+            busy=_with_owners(busy_servers(jobs, owned), jobs),
+            live_instances=live,
+            existing_instance_ids=self._existing(launched),
+            replace_allowed=execution.plan.conf.get("replace_live_instances") or (),
+            quotas=quotas,
+            usage=usage,
+            now=execution.now(),
+            not_before=unsettled_servers(intents, owned),
+            cleaned_up=cleaned_up,
+        )
+        decision = decide()
+        ahead: tuple[Ticket, ...] = ()
+        if decision.launch and self._queue.may_exist(jobs) and (ahead := self._queue.ahead()):
+            decision = decide(reserved=reserved_for(ahead, quotas))
+        return _naming_blockers(decision, jobs, ahead)
+
+    def _unseen(self, owned: Iterable[OwnedJob]) -> list[JobView]:
+        """Return jobs that were started just now and that DescribeJobs does not show yet: they count, too."""
+        since = self._execution.now() - SETTLE_SECONDS
+        return [own.job for own in owned if not own.visible and (own.job.created_at or 0.0) > since]
+
+    def _jobs(self) -> list[JobView]:
+        # Ours since the execution's start, and whatever of others may still run: busy servers, quotas.
+        since = self._execution.plan.started_at - LONGEST_JOB_SECONDS
+        return list(parse_jobs(self._drs.jobs_since(since)))
+
+    @cached_property
+    def _quotas(self) -> Quotas:
+        quotas = self._drs.quotas()
+        return Quotas(
+            jobs=quotas.concurrent_jobs,
+            servers_per_job=quotas.servers_per_job,
+            servers_in_jobs=quotas.servers_in_jobs,
+        )
+
+    def _existing(self, ids: set[str]) -> set[str] | None:
+        try:
+            instances = self._execution.ec2(self._wave.target).instances(ids)
+        except (*AWS_ERRORS, DrsFailError) as error:
+            log.warning("EC2 could not be asked; instances that DRS names count as existing: %s", error)
+            return None
+        return {key for key, row in instances.items() if instance_exists(row)}
+
+    def _launch(self, servers: tuple[str, ...]) -> None:
+        intent = self._intend(servers)
+        try:
+            # After the intent was published: a cleanup that began before it must not miss the job.
+            self._execution.view.require_running()
+            # The last look before the call: from the moment at which a RECOVERY has published its notice, no new
+            # launch of a drill begins. One that is under way then shows as a busy server, which the RECOVERY waits for.
+            self._execution.require_not_preempted()
+        except (TaskStoppedError, PreemptedError, EvidenceError):
+            self._forget(intent)
+            raise
+        plan = self._execution.plan
+        snapshots = {server.source_server_id: server.snapshot_id for server in self._wave.servers}
+        try:
+            job = self._drs.start_recovery(
+                {server: snapshots[server] for server in servers},
+                is_drill=plan.is_drill,
+                tags=job_tags(
+                    plan.execution_id,
+                    plan.execution_type,
+                    plan.plan_name,
+                    self._wave.number,
+                    intent.attempt,
+                    plan.tags,
+                ),
+            )
+        except (*AWS_ERRORS, DrsIncompleteAnswerError) as error:
+            self._not_answered(intent, error)
+        except DrsFailError:
+            self._forget(intent)
+            raise
+        else:
+            self._learn(intent, JobView.from_api(job))
+
+    def _not_answered(self, intent: StartIntent, error: Exception) -> None:
+        """Keep the intent only if a job may exist; the next look then finds it, or waits for it to show."""
+        if is_outcome_unknown(error):
+            log.warning("StartRecovery's outcome is unknown, looking for its job: %s", error)
+            return
+        self._forget(intent)
+        if is_quota_exceeded(error):
+            self._refused_for_quota |= dict.fromkeys(
+                intent.servers, f"DRS says that a quota is used up: {cause(str(error))}"
+            )
+        if not (is_conflict(error) or is_quota_exceeded(error) or is_transient(error)):
+            raise error
+        log.warning("StartRecovery was refused, nothing was started: %s", error)
+
+    def _learn(self, intent: StartIntent, job: JobView) -> None:
+        answered = replace(intent, job_id=job.job_id)
+        self._save([answered if stored == intent else stored for stored in self._intents()])
+        self._execution.emit(
+            Event.JOB_STARTED, waveNumber=self._wave.number, jobId=job.job_id, servers=len(intent.servers)
+        )
+
+    def _intend(self, servers: tuple[str, ...]) -> StartIntent:
+        intent = StartIntent(
+            execution_id=self._execution.plan.execution_id,
+            wave_number=self._wave.number,
+            attempt=self._execution.attempt,
+            account_id=self._wave.target.account_id,
+            region=self._wave.target.region,
+            is_drill=self._execution.plan.is_drill,
+            servers=servers,
+            created_at=self._execution.now(),
+        )
+        self._save([*self._intents(), intent])
+        return intent
+
+    def _forget(self, intent: StartIntent) -> None:
+        self._save([stored for stored in self._intents() if stored != intent])
+
+    def _intents(self) -> list[StartIntent]:
+        sealed = self._state.get(keys.START_INTENTS)
+        if sealed is None:
+            return []
+        payload = self._execution.unseal(sealed, START_INTENT, self._wave.number)
+        return [StartIntent.from_dict(item) for item in payload["intents"]]
+
+    def _save(self, intents: list[StartIntent]) -> None:
+        payload = {"intents": [intent.to_dict() for intent in intents]}
+        sealed = self._execution.seal(payload, START_INTENT, self._wave.number)
+        self._state.set(keys.START_INTENTS, sealed)
+        publish_intents(self._execution.view, self._state)
+
+    def _refusal(self, refused: Mapping[str, str]) -> str:
+        names = {server.source_server_id: server.name for server in self._wave.servers}
+        causes = grouped(
+            (f"{names[server]} ({server})", reason) for server, reason in sorted(refused.items())
+        )
+        lines = [f"{named(servers)} {reason}" for reason, servers in causes.items()]
+        return f"wave {self._wave.number} ({self._wave.name}) starts nothing: " + "; ".join(lines)
+
+
+def _with_owners(busy: Mapping[str, str], jobs: Sequence[JobView]) -> dict[str, str]:
+    """Return server -> the job that keeps it busy, and whose that is."""
+    owners = {job.job_id: job_owner(job) for job in jobs}
+    return {server: f"{job_id} of {owners[job_id]}" for server, job_id in busy.items()}
+
+
+def _naming_blockers(
+    decision: StartDecision, jobs: Sequence[JobView], ahead: Sequence[Ticket]
+) -> StartDecision:
+    """Return the decision with what fills the quota, and who goes first, in its reasons."""
+    if not decision.short:
+        return decision
+    first = f"; first goes {ahead[0].name}" if ahead else ""
+    told = f" (jobs that run: {holders_text(jobs) or 'none'}{first})"
+    waiting = {
+        server: f"{reason}{told}" if server in decision.short else reason
+        for server, reason in decision.waiting.items()
+    }
+    return replace(decision, waiting=waiting)

@@ -1,0 +1,1 @@
+"""PURE: the run configuration of an execution, its form, and what it loosens."""

@@ -1,0 +1,1 @@
+"""PURE: folders of plan files, their libraries, strict YAML, the published schema, last good forms."""

@@ -1,0 +1,1 @@
+"""PURE: several executions on the same servers and quotas."""

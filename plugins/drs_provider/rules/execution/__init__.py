@@ -1,0 +1,1 @@
+"""PURE: the frozen plan of an execution, and when one may begin."""

@@ -1,0 +1,177 @@
+"""The frozen plan: what an execution runs from, resolved once when it starts and never changed.
+
+The header travels in one XCom and each wave in one of its own, as
+``model_dump(mode="json")``, signed by :mod:`drs_provider.core.evidence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from drs_provider.core.account import AwsTarget
+from drs_provider.core.states import ExecutionType
+
+
+def _read_target(value: Any) -> Any:
+    # AwsTarget.from_dict refuses unknown keys; pydantic would drop them from a plain dataclass.
+    return AwsTarget.from_dict(value) if isinstance(value, Mapping) else value
+
+
+class Frozen(BaseModel):
+    """Base of the frozen models: immutable, and unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FrozenServer(Frozen):
+    """A source server that a wave recovers.
+
+    :param snapshot_id: point in time to launch from (``pit-…``); None means the latest
+    :param lag_at_start: replication lag (ISO 8601 duration) when the plan was frozen; None if unknown
+    """
+
+    source_server_id: str = Field(min_length=1)
+    name: str
+    critical: bool = True
+    snapshot_id: str | None = None
+    lag_at_start: str | None = None
+
+
+class FrozenGate(Frozen):
+    """The gate before a wave.
+
+    :param armed_by: who wants it to stop the run (``default`` is the first gate of a RECOVERY); None if
+        it lets the run pass unless somebody pauses it
+    :param people: how many different people must approve
+    """
+
+    armed_by: Literal["plan", "conf", "default"] | None = None
+    message: str = ""
+    approvers: tuple[str, ...] = ()
+    exclude_initiator: bool = False
+    people: Literal[1, 2] = 1
+    timeout_seconds: int = Field(gt=0)
+    on_timeout: Literal["reject", "approve"] = "reject"
+
+
+class FrozenWave(Frozen):
+    """One wave with its servers resolved.
+
+    :param min_launched: servers that must be recovered on top of every CRITICAL one; 0 asks for none
+    :param timeout_seconds: time from the wave's first start to its verdict, without waits for people
+    :param queue_timeout_seconds: how long the wave may wait for quota or busy servers
+    """
+
+    number: int = Field(ge=1)
+    name: str
+    selected: bool = True
+    depends_on: tuple[int, ...] = ()
+    groups: tuple[str, ...]
+    target: Annotated[AwsTarget, BeforeValidator(_read_target)]
+    servers: tuple[FrozenServer, ...]
+    min_launched: int = Field(default=0, ge=0)
+    post_launch_required: bool = False
+    post_launch_timeout_seconds: int = Field(gt=0)
+    timeout_seconds: int = Field(gt=0)
+    queue_timeout_seconds: int = Field(gt=0)
+    gate: FrozenGate
+
+    @model_validator(mode="after")
+    def _check(self) -> FrozenWave:
+        ids = self.server_ids
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"wave {self.number}: a source server is listed twice")
+        if self.min_launched > len(ids):
+            raise ValueError(f"wave {self.number}: min_launched {self.min_launched} > {len(ids)} servers")
+        return self
+
+    @property
+    def server_ids(self) -> tuple[str, ...]:
+        """Source server ids in the wave's order."""
+        return tuple(server.source_server_id for server in self.servers)
+
+
+class FrozenWaveRef(Frozen):
+    """What the header says of a wave."""
+
+    number: int = Field(ge=1)
+    name: str
+    selected: bool = True
+    depends_on: tuple[int, ...] = ()
+
+
+class FrozenHold(Frozen):
+    """The hold between a drill's last wave and its cleanup."""
+
+    enabled: bool
+    timeout_seconds: int = Field(gt=0)
+    on_timeout: Literal["cleanup", "keep"] = "cleanup"
+
+
+class FrozenExpectation(Frozen):
+    """How long the execution is expected to take, waiting for people excluded.
+
+    :param source: ``history`` or ``profile``
+    :param executions: how many earlier executions it is the median of
+    """
+
+    seconds: float = Field(ge=0)
+    source: str
+    executions: int = Field(default=0, ge=0)
+
+
+class FrozenPlan(Frozen):
+    """The header of a frozen plan; times are epoch seconds (UTC).
+
+    :param conf: run configuration as it was given
+    :param initiated_by: Airflow's authenticated user; None for a scheduled run
+    :param requested_by: name that the caller gave; says nothing about who it was
+    :param incident_time: when the disaster began (RECOVERY), None if not given
+    :param notifications: the plan's notifiers: ``events``, ``notifier`` (class path) and ``args``
+    :param preflight: summary of the preflight report
+    :param overrides: what the run configuration loosened, and findings that were overridden: what, who, why
+    :param expected: how long it is expected to take; None in plans that an older version froze
+    """
+
+    execution_id: str = Field(min_length=1)
+    execution_type: ExecutionType
+    plan_name: str = Field(min_length=1)
+    plan_title: str
+    plan_hash: str = Field(min_length=1)
+    dag_id: str = Field(min_length=1)
+    dag_run_id: str = Field(min_length=1)
+    run_after: float
+    conf: dict[str, Any]
+    initiated_by: str | None = None
+    requested_by: str | None = None
+    reason: str | None = None
+    ticket: str | None = None
+    incident_time: float | None = None
+    started_at: float
+    owner: str | None = None
+    business_function: str | None = None
+    criticality: int | None = None
+    priority: int
+    tags: dict[str, str]
+    objectives: dict[str, Any]
+    hold: FrozenHold
+    cleanup: Literal["terminate", "keep"]
+    max_age_seconds: int = Field(gt=0)
+    notifications: tuple[dict[str, Any], ...] = ()
+    waves: tuple[FrozenWaveRef, ...]
+    preflight: dict[str, Any] = Field(default_factory=dict)
+    overrides: tuple[dict[str, Any], ...] = ()
+    expected: FrozenExpectation | None = None
+
+    @property
+    def is_drill(self) -> bool:
+        """Whether servers are launched with ``isDrill``."""
+        return self.execution_type.is_drill
+
+    @property
+    def selected_waves(self) -> tuple[FrozenWaveRef, ...]:
+        """The waves that this execution runs, by number."""
+        return tuple(sorted((w for w in self.waves if w.selected), key=lambda w: w.number))

@@ -1,0 +1,1 @@
+"""PURE: the execution record, its merging, and what follows from it."""

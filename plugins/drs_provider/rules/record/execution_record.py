@@ -1,0 +1,183 @@
+"""The execution record: built from a frozen plan, and everything its users need, from one place.
+
+Its shape is in :mod:`~drs_provider.rules.record.schema`, server rows in
+:mod:`~drs_provider.rules.record.servers`, merging of results in :mod:`~drs_provider.rules.record.merging`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from drs_provider.core.states import ExecutionStatus, WaveStatus
+from drs_provider.plan.conf.overrides import shown_conf
+from drs_provider.rules.drs.jobs import JobView
+from drs_provider.rules.execution.frozen import FrozenGate, FrozenPlan, FrozenWave, FrozenWaveRef
+from drs_provider.rules.record.merging import (
+    apply_wave_result,
+    close_attempt,
+    counters,
+    merge_wave,
+    new_attempt,
+    recovered,
+    server_rows,
+    waiting_seconds,
+    with_counters,
+    with_report,
+)
+from drs_provider.rules.record.schema import (
+    AttemptRow,
+    EarlierWave,
+    ExecutionRecord,
+    GateResponse,
+    GateRow,
+    JobRow,
+    Phase,
+    ServerRow,
+    Transition,
+    WaveRow,
+    without_empty,
+)
+from drs_provider.rules.record.servers import server_phases, server_row
+
+__all__ = [
+    "AttemptRow",
+    "EarlierWave",
+    "ExecutionRecord",
+    "GateResponse",
+    "GateRow",
+    "JobRow",
+    "Phase",
+    "ServerRow",
+    "Transition",
+    "WaveRow",
+    "apply_wave_result",
+    "close_attempt",
+    "counters",
+    "gate_row",
+    "initial_record",
+    "job_row",
+    "merge_wave",
+    "new_attempt",
+    "recovered",
+    "server_phases",
+    "server_row",
+    "server_rows",
+    "waiting_seconds",
+    "with_counters",
+    "with_report",
+]
+
+
+def initial_record(
+    plan: FrozenPlan,
+    waves: Sequence[FrozenWave],
+    *,
+    attempt: int,
+    expected_duration_seconds: float,
+    expected_duration_source: str = "profile",
+    now: float,
+) -> ExecutionRecord:
+    """Build the record of an execution that starts: every wave is in it, PENDING (trap 7).
+
+    Waves that the run leaves out are SKIPPED.
+
+    :param waves: frozen waves; of those that are missing, the record has what the header says
+    :param attempt: number of the attempt, 1 for the first
+    :param expected_duration_source: where the expectation comes from, ``history`` or ``profile``
+    :param now: when the attempt begins
+    :raises ValueError: if the header's waves are not numbered 1, 2, 3 …
+    """
+    refs = sorted(plan.waves, key=lambda ref: ref.number)
+    if [ref.number for ref in refs] != list(range(1, len(refs) + 1)):
+        raise ValueError(f"waves must be numbered from 1 without gaps: {[ref.number for ref in refs]}")
+    frozen = {wave.number: wave for wave in waves}
+    rows = [_wave_row(plan, ref, frozen.get(ref.number), attempt) for ref in refs]
+    contexts = [row["accountContext"] for row in rows if row["selected"] and "accountContext" in row]
+    record: dict[str, Any] = {
+        "executionId": plan.execution_id,
+        "planId": plan.plan_name,
+        "planName": plan.plan_title or plan.plan_name,
+        "planHash": plan.plan_hash,
+        "executionType": plan.execution_type.value,
+        "status": ExecutionStatus.PENDING.value,
+        "attempt": attempt,
+        "attempts": [{"attempt": attempt, "status": ExecutionStatus.PENDING.value, "startTime": now}],
+        "triggerTime": plan.run_after,
+        "startTime": now,
+        "expectedDuration": round(expected_duration_seconds),
+        "expectedDurationSource": expected_duration_source,
+        "incidentTime": plan.incident_time,
+        "initiatedBy": plan.initiated_by,
+        "requestedBy": plan.requested_by,
+        "reason": plan.reason,
+        "ticket": plan.ticket,
+        "owner": plan.owner,
+        "businessFunction": plan.business_function,
+        "criticality": plan.criticality,
+        "tags": dict(plan.tags) or None,
+        "dagId": plan.dag_id,
+        "dagRunId": plan.dag_run_id,
+        "accountContext": contexts[0] if contexts else None,
+        "objectives": {_camel(name): value for name, value in plan.objectives.items()},
+        "preflight": dict(plan.preflight) or None,
+        "conf": shown_conf(plan.conf),
+        "overrides": [dict(item) for item in plan.overrides],
+        "totalWaves": len(rows),
+        "completedWaves": 0,
+        "failedWaves": 0,
+        "currentWave": 0,
+        "waves": rows,
+    }
+    return cast("ExecutionRecord", without_empty(record))
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(part.capitalize() for part in others)
+
+
+def _wave_row(plan: FrozenPlan, ref: FrozenWaveRef, wave: FrozenWave | None, attempt: int) -> WaveRow:
+    row: dict[str, Any] = {
+        "waveNumber": ref.number,
+        "waveName": ref.name,
+        "status": (WaveStatus.PENDING if ref.selected else WaveStatus.SKIPPED).value,
+        "attempt": attempt,
+        "selected": ref.selected,
+        "dependsOnWaves": list(ref.depends_on),
+        "executionMode": plan.execution_type.value,
+    }
+    if not ref.selected:
+        row["skipReason"] = "not selected for this run"
+    if wave is None:
+        return cast("WaveRow", row)
+    row |= {
+        "protectionGroupIds": list(wave.groups),
+        "pauseBeforeWave": wave.gate.armed_by is not None,
+        "region": wave.target.region,
+        "accountContext": wave.target.account_context(),
+    }
+    if ref.selected:
+        row["jobs"] = []
+        row["serverStatuses"] = [server_row(server, is_drill=plan.is_drill) for server in wave.servers]
+        if wave.gate.armed_by is not None:
+            row["gate"] = gate_row(wave.gate)
+    return cast("WaveRow", row)
+
+
+def gate_row(gate: FrozenGate) -> GateRow:
+    """Return the record form of a gate that nobody has answered yet."""
+    fields: dict[str, Any] = {"armedBy": gate.armed_by, "message": gate.message or None, "responses": []}
+    return cast("GateRow", without_empty(fields))
+
+
+def job_row(job: JobView, attempt: int) -> JobRow:
+    """Return the record form of a job; its times are DRS's own (trap 18)."""
+    fields = {
+        "jobId": job.job_id,
+        "status": job.status,
+        "attempt": attempt,
+        "startTime": job.created_at,
+        "endTime": job.ended_at,
+    }
+    return cast("JobRow", without_empty(fields))

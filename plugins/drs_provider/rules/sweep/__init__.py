@@ -1,0 +1,1 @@
+"""PURE: which records are orphans, and which instances have outlived their drill."""

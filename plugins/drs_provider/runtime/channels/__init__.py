@@ -1,0 +1,1 @@
+"""What tasks tell each other, and whether it is genuine."""

@@ -1,0 +1,61 @@
+"""What a person's decision rests on: it holds for as long as nothing of that has happened anew.
+
+Airflow deletes what a task told only when the task begins again. So a gate that was cleared, and marked as success
+before it began, still shows the decision of an attempt before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from drs_provider import keys
+from drs_provider.core.evidence import GATE_DECISION, PREPARED
+from drs_provider.exceptions import EvidenceError
+from drs_provider.runtime.channels.signed import mark
+from drs_provider.runtime.execution import Execution
+
+Basis = dict[str, str | None]
+
+
+def tell_prepared(execution: Execution) -> None:
+    """Let later tasks know in which attempt `prepare` ran."""
+    payload = {"attempt": execution.attempt}
+    execution.view.push(keys.PREPARED, execution.seal(payload, PREPARED, 0))
+
+
+def basis_of(execution: Execution, wave_numbers: Iterable[int]) -> Basis:
+    """Return what is there now: the last run of `prepare`, and the results of some waves."""
+    view = execution.view
+    names = {ref.number: ref.name for ref in execution.plan.waves}
+    states = view.task_states()
+    basis: Basis = {keys.PREPARE: mark(view.pull(keys.PREPARE, keys.PREPARED))}
+    for number in sorted(wave_numbers):
+        enrich = keys.wave_task_id(number, names[number], keys.ENRICH)
+        # A wave that was left out is told by its first task; what its last one told is older then.
+        start = keys.wave_task_id(number, names[number], keys.START_RECOVERY)
+        told_by = enrich if states.get(enrich) == "success" else start
+        basis[f"wave {number}"] = mark(view.pull(told_by, keys.WAVE_RESULT))
+    return basis
+
+
+def decision_of(
+    execution: Execution, task_id: str, wave_number: int, rests_on: Iterable[int]
+) -> dict[str, Any]:
+    """Return the decision that a gate told.
+
+    :param wave_number: the wave behind the gate, 0 for the drill's hold
+    :param rests_on: numbers of the waves whose results it was made on
+    :raises EvidenceError: if it does not verify, or if it was made on other facts than those of now
+    """
+    decision = execution.unseal(execution.view.pull(task_id, keys.GATE_DECISION), GATE_DECISION, wave_number)
+    if newer := _differing(decision.get("basis", {}), basis_of(execution, rests_on)):
+        raise EvidenceError(
+            f"evidence {GATE_DECISION!r} of {task_id} is of attempt {decision['attempt']}: {', '.join(newer)} ran "
+            f"again since, and {task_id} did not. Clear {task_id} and everything behind it, so that it asks again."
+        )
+    return decision
+
+
+def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))

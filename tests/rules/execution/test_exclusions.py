@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drs_provider.plan.model import Schedule
+from drs_provider.rules.execution.exclusions import active_exclusion, exclusion_end
+
+
+def schedule(zone: str, *windows: tuple[str, str]) -> Schedule:
+    exclude = [{"from": first, "to": last, "reason": f"since {first}"} for first, last in windows]
+    return Schedule.model_validate({"cron": "0 3 * * 6", "timezone": zone, "exclude": exclude})
+
+
+def reason(plan_schedule, moment):
+    window = active_exclusion(plan_schedule, moment)
+    return window.reason if window else None
+
+
+def test_both_days_belong_to_the_window_in_the_schedules_zone():
+    freeze = schedule("Europe/Berlin", ("2026-12-19", "2027-01-06"))
+    berlin = ZoneInfo("Europe/Berlin")
+    assert reason(freeze, datetime(2026, 12, 18, 23, 59, 59, tzinfo=berlin)) is None
+    assert reason(freeze, datetime(2026, 12, 19, tzinfo=berlin)) == "since 2026-12-19"
+    assert reason(freeze, datetime(2027, 1, 6, 23, 59, 59, tzinfo=berlin)) == "since 2026-12-19"
+    assert reason(freeze, datetime(2027, 1, 7, tzinfo=berlin)) is None
+    assert reason(freeze, datetime(2026, 12, 18, 23, 30, tzinfo=UTC)) == "since 2026-12-19"
+
+
+def test_moment_may_be_epoch_seconds():
+    freeze = schedule("Europe/Berlin", ("2026-12-19", "2026-12-19"))
+    moment = datetime(2026, 12, 18, 23, 0, tzinfo=UTC)
+    assert reason(freeze, moment.timestamp()) == reason(freeze, moment) == "since 2026-12-19"
+
+
+@pytest.mark.parametrize(
+    ("day", "first_utc", "end_utc"),
+    [
+        # The day on which Berlin's clocks go forward has 23 hours, the one on which they go back 25.
+        ("2026-03-29", datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC)),
+        ("2026-10-25", datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 23, tzinfo=UTC)),
+    ],
+)
+def test_days_of_daylight_saving_changes(day, first_utc, end_utc):
+    freeze = schedule("Europe/Berlin", (day, day))
+    assert reason(freeze, first_utc.timestamp() - 1) is None
+    assert reason(freeze, first_utc.timestamp()) is not None
+    assert reason(freeze, end_utc.timestamp() - 1) is not None
+    assert reason(freeze, end_utc.timestamp()) is None
+    assert exclusion_end(freeze, freeze.exclude[0]) == end_utc
+
+
+def test_first_of_overlapping_windows_counts():
+    freeze = schedule("UTC", ("2026-12-01", "2026-12-31"), ("2026-12-24", "2026-12-26"))
+    assert reason(freeze, datetime(2026, 12, 25, tzinfo=UTC)) == "since 2026-12-01"
+
+
+def test_time_without_zone_is_refused():
+    with pytest.raises(ValueError, match="no time zone"):
+        active_exclusion(schedule("UTC"), datetime(2026, 12, 25))
+
+
+@given(
+    moment=st.datetimes(datetime(2000, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC)),
+    zone=st.sampled_from(
+        ["Europe/Berlin", "America/Sao_Paulo", "Pacific/Apia", "Asia/Kathmandu", "Africa/Cairo"]
+    ),
+)
+def test_window_of_one_day_holds_the_moments_of_that_local_day(moment, zone):
+    day = moment.astimezone(ZoneInfo(zone)).date()
+    freeze = schedule(zone, (day.isoformat(), day.isoformat()))
+    assert active_exclusion(freeze, moment) == freeze.exclude[0]
+    assert exclusion_end(freeze, freeze.exclude[0]) > moment
+    assert active_exclusion(freeze, exclusion_end(freeze, freeze.exclude[0])) is None
