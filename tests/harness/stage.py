@@ -40,7 +40,7 @@ from drs_provider.triggers import gate as gate_trigger
 from drs_provider.triggers.poller import JobPoller
 from drs_simulator.adapter import gate
 from drs_simulator.testing import Simulator, simulator
-from tests.harness.client_classes import client_class
+from tests.harness import botocore_once
 from tests.harness.effects import Effects, WorkerKilled, changes_something
 from tests.harness.kept_answers import KeptAnswers, beginning
 from tests.harness.plan_run import PlanRun
@@ -331,7 +331,7 @@ def stage(scenario: Any, folder: Path, *, history: bool = True, asks_anew: bool 
             "_make_api_call",
             made.call(botocore.client.BaseClient._make_api_call),
         )
-        patch.setattr(botocore.client.ClientCreator, "_create_client_class", client_class)
+        botocore_once.install(patch)
         patch.setattr(preflight, "run_preflight", made.preflight(preflight.run_preflight))
         patch.setattr(files, "_write_once", made.write_file(files._write_once))
         handler = _Timeline(made.timeline)
