@@ -116,7 +116,7 @@ class RunView:
         self.push_to(self._ti.dag_id, self._ti.run_id, task_id, key, value)
 
     def task_states(self) -> dict[str, str | None]:
-        """Return the state of every task of the run by task id."""
+        """Return the state of every task of the run by task id: as it is now, since others run beside this task."""
         return self.states_in(self._ti.dag_id, self._ti.run_id)
 
     def require_running(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +92,7 @@ class Execution:
     run: RunFacts
     view: RunView
     plan: FrozenPlan
+    _waves: dict[int, FrozenWave] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def open(cls, context: Mapping[str, Any]) -> Execution:
@@ -124,12 +125,15 @@ class Execution:
         return self.run.attempt
 
     def wave(self, number: int) -> FrozenWave:
-        """Return a frozen wave by its 1-based number.
+        """Return a frozen wave by its 1-based number; it never changes, so it is read and verified once.
 
         :raises EvidenceError: if it is missing or does not verify
         """
-        sealed = self.view.pull(keys.PREPARE, keys.frozen_wave_key(number))
-        return FrozenWave.model_validate(unseal(sealed, FROZEN_WAVE, self.binding(number)))
+        if number not in self._waves:
+            sealed = self.view.pull(keys.PREPARE, keys.frozen_wave_key(number))
+            payload = unseal(sealed, FROZEN_WAVE, self.binding(number))
+            self._waves[number] = FrozenWave.model_validate(payload)
+        return self._waves[number]
 
     def waves(self) -> list[FrozenWave]:
         """Return all frozen waves by number.
@@ -153,6 +157,8 @@ class Execution:
 
     def preemption(self) -> Preemption | None:
         """Return the notice with which a RECOVERY ended this attempt, or None; a RECOVERY takes no notice of any.
+
+        Asked for anew each time: it is looked for again right before a launch.
 
         :raises EvidenceError: if there is one that does not verify
         """

@@ -69,7 +69,7 @@ class DrsRecoverySensor(BaseSensorOperator):
 
     def poke(self, context: Mapping[str, Any]) -> bool:
         """Look once; the wave's deadline ends the wait."""
-        execution, _, watch = self._open(context)
+        execution, _, _, watch = self._open(context)
         try:
             verdict = self._verdict(execution, watch)
         except Exception as error:
@@ -81,13 +81,16 @@ class DrsRecoverySensor(BaseSensorOperator):
             self._tell(execution, verdict)
         return verdict.decided
 
-    def _open(self, context: Mapping[str, Any]) -> tuple[Execution, FrozenWave, WaveWatch]:
+    def _open(
+        self, context: Mapping[str, Any]
+    ) -> tuple[Execution, FrozenWave, dict[str, Any] | None, WaveWatch]:
         execution = Execution.open(context)
         wave = execution.wave(self.wave_number)
-        return execution, wave, open_watch(execution, wave)
+        started = told_jobs(execution, wave)
+        return execution, wave, started, open_watch(execution, wave, started)
 
     def _look(self, context: Mapping[str, Any], event: Mapping[str, Any] | None) -> Any:
-        execution, wave, watch = self._open(context)
+        execution, wave, started, watch = self._open(context)
         if event is not None:
             watch.remember(event.get("memory", {}))
         verdict = self._verdict(execution, watch)
@@ -95,7 +98,9 @@ class DrsRecoverySensor(BaseSensorOperator):
             return self._tell(execution, verdict)
         if event is not None:
             self._pause_after(event)
-        return self.defer(trigger=self._trigger(execution, wave, watch), method_name=RESUME_METHOD)
+        return self.defer(
+            trigger=self._trigger(execution, wave, started or {}, watch), method_name=RESUME_METHOD
+        )
 
     def _pause_after(self, event: Mapping[str, Any]) -> NoReturn:
         """Wait before the next trigger: it may say at once what the last one said, because it sees less than we do."""
@@ -116,12 +121,14 @@ class DrsRecoverySensor(BaseSensorOperator):
             # What grace periods count from: `enrich` asks for it, and so does the next look of ours.
             execution.view.push(keys.WATCH_MEMORY, watch.memory())
 
-    def _trigger(self, execution: Execution, wave: FrozenWave, watch: WaveWatch) -> DrsRecoveryTrigger:
+    def _trigger(
+        self, execution: Execution, wave: FrozenWave, started: dict[str, Any], watch: WaveWatch
+    ) -> DrsRecoveryTrigger:
         from drs_provider.triggers.recovery import DrsRecoveryTrigger
 
         return DrsRecoveryTrigger(
             wave=wave.model_dump(mode="json"),
-            started=told_jobs(execution, wave) or {},
+            started=started,
             memory=watch.memory(),
             execution_id=execution.plan.execution_id,
             plan_id=execution.plan.plan_name,

@@ -35,7 +35,8 @@ def publish_intents(view: RunView, state: TaskState) -> None:
 def published_intents(execution: Execution, wave: FrozenWave) -> list[StartIntent]:
     """Return the start intents of a wave, as `start_recovery` published them.
 
-    Airflow deletes a task's XComs when it begins anew: until it publishes them again, its store's copy counts.
+    Airflow deletes a task's XComs when it begins anew: until it publishes them again, its store's copy counts. Asked
+    for anew each time: a start that runs beside the reader may have asked for more.
 
     :raises EvidenceError: if they do not verify
     """
