@@ -55,7 +55,7 @@ def _turn(item: pytest.Item) -> int:
 
 def _turn_side_by_side(item: pytest.Item) -> int:
     room = _room(item)
-    return _LONGEST.index(room) if room in _LONGEST else len(_LONGEST) + int(room == "plan")
+    return _LONGEST.index(room) if room in _LONGEST else len(_LONGEST) + int(room in _PURE)
 
 
 class LargestTogether(LoadScopeScheduling):
