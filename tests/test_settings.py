@@ -41,6 +41,27 @@ def test_a_short_signing_key_is_refused_with_the_way_to_make_one(
 def test_a_signing_key_of_32_characters_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     put(monkeypatch, signing_key="k" * 32)
     assert settings.signing_key() == b"k" * 32
+    assert settings.signing_keys() == (b"k" * 32,)
+
+
+def test_the_first_of_several_signing_keys_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    put(monkeypatch, signing_key=f"{'new' * 11}, {'old' * 11}")
+    assert settings.signing_key() == b"new" * 11
+    assert settings.signing_keys() == (b"new" * 11, b"old" * 11)
+
+
+@pytest.mark.parametrize(
+    ("keys", "named"), [("{k},", "key 2 of 2"), (",{k}", "key 1 of 2"), ("{k},tiny,{k}", "key 2 of 3")]
+)
+def test_a_short_one_among_the_signing_keys_is_named_by_its_place(
+    monkeypatch: pytest.MonkeyPatch, keys: str, named: str
+) -> None:
+    secret = "k" * 40
+    put(monkeypatch, signing_key=keys.format(k=secret))
+    with pytest.raises(DrsConfigurationError, match=named) as caught:
+        settings.signing_keys()
+    assert "tiny" not in str(caught.value)
+    assert secret not in str(caught.value)
 
 
 def test_folders_lie_in_airflow_home_unless_they_are_set(

@@ -27,7 +27,8 @@ OPTIONS: dict[str, Option] = {
         "string",
         None,
         "Secret that frozen plans, start intents and gate decisions are signed with (at least 32 characters, "
-        "the same in every component). Without it no execution starts.",
+        "the same in every component). Without it no execution starts. Several, separated by commas, newest first: the "
+        "first signs, all of them verify.",
         sensitive=True,
     ),
     "plans_folder": Option(

@@ -131,19 +131,29 @@ def get_bool(option: str) -> bool:
     return _TRUTH[text]
 
 
-def signing_key() -> bytes:
-    """Return the key that evidence is signed with.
+def signing_keys() -> tuple[bytes, ...]:
+    """Return the keys of evidence, as Airflow's ``fernet_key`` lists its own: the first signs, all of them verify.
 
-    :raises DrsConfigurationError: if it is missing or shorter than 32 characters
+    :raises DrsConfigurationError: if there is none, or one of them is shorter than 32 characters
     """
-    key = get("signing_key")
-    if len(key) < 32:
+    keys = [key.strip() for key in get("signing_key").split(",")]
+    if short := [number for number, key in enumerate(keys, 1) if len(key) < 32]:
+        what = f"key {short[0]} of {len(keys)} in it is" if len(keys) > 1 else "it is missing or"
         raise DrsConfigurationError(
-            "[drs] signing_key is missing or shorter than 32 characters. Set AIRFLOW__DRS__SIGNING_KEY to the "
-            "same random text in every component, for example: python -c "
-            "'import secrets; print(secrets.token_urlsafe(48))'"
+            f"[drs] signing_key is not usable: {what} shorter than 32 characters. Set AIRFLOW__DRS__SIGNING_KEY to the "
+            "same random text in every component, triggerer included, for example: python -c "
+            "'import secrets; print(secrets.token_urlsafe(48))'. To rotate it: new key, comma, old "
+            "key."
         )
-    return key.encode()
+    return tuple(key.encode() for key in keys)
+
+
+def signing_key() -> bytes:
+    """Return the key that evidence is signed with now.
+
+    :raises DrsConfigurationError: as :func:`signing_keys`
+    """
+    return signing_keys()[0]
 
 
 def airflow_home_folder(name: str) -> Path:

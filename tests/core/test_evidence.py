@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import hmac
 import json
 import pickle
 
@@ -47,7 +49,7 @@ def sealed(payload=PAYLOAD, purpose=GATE_DECISION):
 
 
 def opened(value, *, key=KEY, purpose=GATE_DECISION, bound=BOUND):
-    return open_sealed(value, key=key, purpose=purpose, binding=bound)
+    return open_sealed(value, keys=[key], purpose=purpose, binding=bound)
 
 
 @settings(deadline=None)
@@ -129,6 +131,24 @@ def test_trap_37_evidence_for_another_purpose_is_named():
 def test_another_key_does_not_open():
     with pytest.raises(TamperedError, match="key is another one"):
         opened(sealed(), key=KEY[::-1])
+
+
+def test_every_key_of_the_list_verifies_and_no_other():
+    value = sealed()
+    for keys in ([KEY], [KEY[::-1], KEY], [KEY, KEY[::-1]]):
+        assert open_sealed(value, keys=keys, purpose=GATE_DECISION, binding=BOUND) == PAYLOAD
+    for keys in ([], [KEY[::-1]], [KEY[::-1], KEY.upper()]):
+        with pytest.raises(TamperedError, match="key is another one"):
+            open_sealed(value, keys=keys, purpose=GATE_DECISION, binding=BOUND)
+
+
+def test_the_signature_is_hmac_sha256_of_the_whole_body():
+    value = sealed()
+    body = json.dumps(
+        {name: value[name] for name in value if name != "mac"}, sort_keys=True, separators=(",", ":")
+    )
+    message = b"drs-provider evidence\x00" + body.encode()
+    assert value["mac"] == hmac.new(KEY.encode(), message, hashlib.sha256).hexdigest()
 
 
 def test_the_key_may_be_text_or_bytes():

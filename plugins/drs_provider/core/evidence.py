@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drs_provider.core.canonical import canonical_json, plain
@@ -112,23 +112,26 @@ def seal(payload: Any, *, key: str | bytes, purpose: str, binding: Mapping[str, 
     return {**body, "mac": _mac(body, _key_bytes(key))}
 
 
-def open_sealed(sealed: Any, *, key: str | bytes, purpose: str, binding: Mapping[str, Any]) -> Any:
+def open_sealed(sealed: Any, *, keys: Sequence[str | bytes], purpose: str, binding: Mapping[str, Any]) -> Any:
     """Return the payload of a sealed value.
 
-    :raises TamperedError: if it was not sealed with this key, for this purpose and binding
-    :raises ValueError: if the purpose is unknown or the key too short
+    :param keys: the key that signs now, and those that signed before it was rotated
+    :raises TamperedError: if it was not sealed with one of these keys, for this purpose and binding
+    :raises ValueError: if the purpose is unknown, or a key too short
     """
     _known(purpose)
-    raw_key = _key_bytes(key)
+    raw_keys = [_key_bytes(key) for key in keys]
     if not isinstance(sealed, Mapping) or sealed.keys() != _MEMBERS:
         raise TamperedError(purpose, "it is missing, or is not sealed")
     body = {name: sealed[name] for name in sealed if name != "mac"}
     mac = sealed["mac"]
     try:
-        expected = _mac(body, raw_key)
+        expected = [_mac(body, key) for key in raw_keys]
     except (TypeError, ValueError) as error:
         raise TamperedError(purpose, f"it is not plain data ({error})") from error
-    if not isinstance(mac, str) or not hmac.compare_digest(mac.encode(), expected.encode()):
+    if not isinstance(mac, str) or not any(
+        hmac.compare_digest(mac.encode(), one.encode()) for one in expected
+    ):
         raise TamperedError(purpose, "the content was changed, or the signing key is another one")
     if body["version"] != _VERSION or body["purpose"] != purpose:
         raise TamperedError(purpose, f"it was sealed as {body['purpose']!r}")

@@ -262,7 +262,7 @@ def unseal(sealed: Any, purpose: str, bound_to: Mapping[str, Any]) -> dict[str, 
         )
     try:
         payload: dict[str, Any] = open_sealed(
-            sealed, key=settings.signing_key(), purpose=purpose, binding=bound_to
+            sealed, keys=settings.signing_keys(), purpose=purpose, binding=bound_to
         )
     except TamperedError as error:
         raise EvidenceError(f"{error}. Nothing is started on evidence that does not verify.") from error

@@ -97,7 +97,7 @@ class Runs:
     def notice(self, dag_id, run_id):
         sealed = self.pull_from(dag_id, run_id, keys.PREPARE, keys.PREEMPTION)
         return sealed and open_sealed(
-            sealed, key=KEY, purpose=PREEMPTION, binding=binding(f"{dag_id}/{run_id}")
+            sealed, keys=[KEY], purpose=PREEMPTION, binding=binding(f"{dag_id}/{run_id}")
         )
 
 
