@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from drs_provider import keys
+from drs_provider.core.task_states import RUN_OVER
 from embedded.airflow_api import AirflowApi, ApiError
 from embedded.stack import Stack
 
@@ -103,7 +104,7 @@ class PatientApi:
 
         def once(api: AirflowApi) -> None:
             # A repeated request must not clear what the first one, whose answer was lost, has cleared.
-            if api.run(self.dag_id, self.run_id)["state"] in ("success", "failed"):
+            if api.run(self.dag_id, self.run_id)["state"] in RUN_OVER:
                 api.request("POST", f"/dags/{self.dag_id}/clearTaskInstances", json=body)
 
         self._try(once)

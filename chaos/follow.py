@@ -14,10 +14,11 @@ from typing import Any
 from chaos.airflow import PatientApi
 from chaos.facts import Attempt, RunFacts
 from chaos.spec import Fault, RunSpec
-from chaos.strikes import FINISHED, Seen, Strikes, Tools
+from chaos.strikes import Seen, Strikes, Tools
 from chaos.world import APPROVERS, conf_of
 from drs_provider import keys
 from drs_provider.core.identity import execution_id
+from drs_provider.core.task_states import RUN_OVER, TASK_ACTIVE, TASK_AT_WORK, TASK_OVER
 from embedded.needs import OPERATOR
 from embedded.stack import Stack
 
@@ -116,7 +117,7 @@ class Follower:
             state = self._api.run()["state"]
             tasks = self._api.tasks()
             self._note(tasks, progress, looked_at)
-            if state in ("success", "failed"):
+            if state in RUN_OVER:
                 return self._ended(number, state, progress), ""
             if time.monotonic() > deadline:
                 return None, f"attempt {number}, run {state}: {_where(tasks)}"
@@ -196,7 +197,7 @@ class Follower:
         stops_at = self._spec.people.stops_at_wave
         if stops_at and not self._stop_sent:
             wait = self._spec.task_id(keys.WAIT_FOR_RECOVERY, stops_at)
-            if self._seen.states.get(wait) in ("running", "deferred"):
+            if self._seen.states.get(wait) in TASK_AT_WORK:
                 self._stop(progress)
 
     def _stop(self, progress: _Progress) -> None:
@@ -207,7 +208,7 @@ class Follower:
         progress.stopped = any(
             after.get(task_id) in ("failed", "skipped")
             for task_id, state in self._seen.states.items()
-            if state not in FINISHED and task_id not in (keys.CLEANUP_DRILL, keys.FINALIZE)
+            if state not in TASK_OVER and task_id not in (keys.CLEANUP_DRILL, keys.FINALIZE)
         )
 
     def _answer(self, progress: _Progress) -> None:
@@ -249,7 +250,7 @@ def _where(tasks: list[dict[str, Any]]) -> str:
     open_tasks = [
         f"{each['task_id']} {each['state']} (try {each['try_number']})"
         for each in tasks
-        if each["state"] is not None and each["state"] not in FINISHED
+        if each["state"] in TASK_ACTIVE
     ]
     return ", ".join(open_tasks) or "nothing runs: " + ", ".join(
         f"{each['task_id']} {each['state']}" for each in tasks

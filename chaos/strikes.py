@@ -14,8 +14,8 @@ from chaos.spec import COMPONENT_OF, KILLS_TASK, PLACES, Fault, Place, RunSpec, 
 from chaos.stack import Plans
 from chaos.tally import Outages, Tally
 from drs_provider import keys
+from drs_provider.core.task_states import TASK_AT_WORK, TASK_NOT_BEGUN, TASK_OVER
 
-FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
 _LOOK_SECONDS = 0.1
 #: Longer than the DAG processor needs to see that a plan file has changed.
 _PLAN_STAYS_BROKEN_SECONDS = 6.0
@@ -50,11 +50,11 @@ class Seen:
 
     def begun(self, task_id: str) -> bool:
         """Tell whether a task has begun, or never will."""
-        return self.over or self.states.get(task_id) in ("running", "deferred", *FINISHED)
+        return self.over or self.states.get(task_id) not in TASK_NOT_BEGUN - TASK_OVER
 
     def finished(self, task_id: str) -> bool:
         """Tell whether a task has ended, or never will begin."""
-        return self.over or self.states.get(task_id) in FINISHED
+        return self.over or self.states.get(task_id) in TASK_OVER
 
 
 class Strikes:
@@ -142,7 +142,7 @@ class Strikes:
         moment, task_id = strike.moment, self._task_of(strike)
         while not self._seen.over:
             if moment is not None and moment.waiting:
-                there = self._seen.states.get(task_id) in ("running", "deferred")
+                there = self._seen.states.get(task_id) in TASK_AT_WORK
             else:
                 there = self._tools.scanner.find(self._seen.ids.get(task_id, "")) is not None
             if there:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from drs_provider import keys
+from drs_provider.core.task_states import RUN_OVER, TASK_ACTIVE, TASK_OVER, TASK_TRY_FAILED
 from embedded.airflow_api import AirflowApi, ApiError
 from embedded.needs import OPERATOR
 from embedded.processes import StackError
@@ -20,7 +21,6 @@ POLL_SECONDS = 0.5
 # A program can answer in the moment in which a task begins to wait; Airflow's scheduler then takes the task for one
 # that was killed, and starts it again 20 s later. Nobody real is that quick.
 THINK_SECONDS = 2.0
-ENDED = ("success", "failed")
 DRILL_CONF = {"execution_type": "DRILL", "reason": "drill of the embedded stack"}
 
 
@@ -124,7 +124,7 @@ class Drill:
         api = self._as(OPERATOR)
         state = api.run(self.dag_id, run_id)["state"]
         self.show(self._snapshot(run_id, state, elapsed))
-        if state in ENDED:
+        if state in RUN_OVER:
             record = api.xcom(self.dag_id, run_id, keys.FINALIZE, keys.EXECUTION_RECORD)
             return Outcome(run_id, state, record, elapsed)
         self._answer_questions(run_id)
@@ -174,13 +174,13 @@ class Drill:
             run_state=run_state,
             elapsed_seconds=elapsed_seconds,
             waves=sorted(waves, key=lambda wave: wave.number),
-            step=", ".join(sorted(task for task, state in tasks.items() if state not in _QUIET)),
+            step=", ".join(sorted(task for task, state in tasks.items() if state in TASK_ACTIVE)),
         )
 
     def _tell_troubles(self, run_id: str, instances: Sequence[Mapping[str, Any]]) -> None:
         for each in instances:
             task_id, attempt, state = each["task_id"], each["try_number"], each["state"]
-            if state in _TROUBLE and (task_id, attempt) not in self._told:
+            if state in TASK_TRY_FAILED and (task_id, attempt) not in self._told:
                 self._told.add((task_id, attempt))
                 log = self.stack.paths.task_log(self.dag_id, run_id, task_id, attempt)
                 self.say(f"{task_id}: {state}, see {log}")
@@ -209,16 +209,13 @@ class Drill:
             value = self._as(OPERATOR).xcom(self.dag_id, run_id, wait_task, keys.PROGRESS)
             if value:
                 self._progress[wait_task] = value
-            if state in _DONE:
+            if state in TASK_OVER:
                 self._settled.add(wait_task)
         return self._progress.get(wait_task, {})
 
 
 _WAVE_TASKS = (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
 _ACTIVE = ("LAUNCHING", "POLLING", "ENRICHING")
-_DONE = ("success", "failed", "skipped", "upstream_failed", "removed")
-_TROUBLE = ("failed", "up_for_retry")
-_QUIET = (None, *_DONE)
 
 
 def _is_wait(task_id: str) -> bool:

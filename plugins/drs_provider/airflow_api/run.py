@@ -11,17 +11,11 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.execution_time.xcom import XCom
 
+from drs_provider.core.task_states import RUN_OVER
 from drs_provider.exceptions import TaskStoppedError
 
 log = logging.getLogger(__name__)
 
-#: States of a task that has not begun since it was cleared. Airflow deletes XComs only when a task begins, so what
-#: such a task told is of an earlier attempt.
-NOT_BEGUN = frozenset({None, "scheduled", "queued", "skipped", "upstream_failed"})
-#: States that a task stays in unless somebody clears it.
-OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
-#: States of a run that does nothing more unless somebody clears it.
-RUN_OVER = frozenset({"success", "failed"})
 #: What Airflow raises for an XCom that it cannot make a value of, such as one that somebody wrote by hand. If Airflow,
 #: or a store of XComs, does not answer, other errors are raised: those are no answer.
 _NO_VALUE = (ImportError, ValueError, TypeError, LookupError, AttributeError)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from drs_provider import keys
-from drs_provider.airflow_api.run import OVER, RunView
+from drs_provider.airflow_api.run import RunView
+from drs_provider.core.task_states import TASK_OVER
 from drs_provider.exceptions import ExecutionRefusedError
 
 
@@ -17,7 +18,7 @@ def require_end_ahead(view: RunView, *ends: str) -> None:
     """
     states = view.task_states()
     for task_id in ends or (keys.FINALIZE,):
-        if states.get(task_id) in OVER:
+        if states.get(task_id) in TASK_OVER:
             raise ExecutionRefusedError(
                 f"{view.task_id} does nothing: {task_id} is over, and would not see what it does. Clear it again, "
                 "with downstream (a wave: its whole group)."

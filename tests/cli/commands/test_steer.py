@@ -10,6 +10,7 @@ import pytest
 
 from drs_provider import keys
 from drs_provider.cli.exit_codes import ExitCode
+from drs_provider.core.task_states import TASK_ACTIVE
 from tests.cli.airflow_server import WAVES, complete, end, new_run
 
 CLEAR = "clearTaskInstances"
@@ -220,6 +221,21 @@ class TestRetry:
         run.tasks[start_of(1)] = "running"
         assert drs("retry", "erp", "--waves", "database").code == ExitCode.CONFLICT
         assert airflow.sent("POST", CLEAR) == []
+
+    @pytest.mark.parametrize("state", sorted(TASK_ACTIVE))
+    def test_whatever_airflow_goes_on_with_by_itself_runs(self, airflow, drs, run, state):
+        run.tasks[start_of(1)] = state
+        done = drs("retry", "erp", "--waves", "database")
+        assert (done.code, airflow.sent("POST", CLEAR)) == (ExitCode.CONFLICT, [])
+        assert "runs or waits" in done.err
+
+    def test_a_wave_that_the_dag_has_no_more_neither_runs_nor_can_be_cleared(self, airflow, drs, run):
+        self.failed(run)
+        run.tasks |= dict.fromkeys((task for task in run.tasks if task.startswith("wave_2_")), "removed")
+        done = drs("retry", "erp")
+        assert (done.code, airflow.sent("POST", CLEAR)) == (ExitCode.CONFLICT, [])
+        assert "is not in the DAG any more" in done.err
+        assert "start a new execution" in done.err
 
     def test_a_wave_that_was_left_out_is_no_retry(self, airflow, drs, run):
         complete(run, 1)

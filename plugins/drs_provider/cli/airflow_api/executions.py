@@ -12,13 +12,11 @@ from drs_provider.cli.airflow_api.client import Api, path
 from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.cli.texts import one_line
 from drs_provider.core.identity import DAG_ID_PREFIX, dag_id_of, plan_name_of
+from drs_provider.core.task_states import RUN_OVER, TASK_NOT_BEGUN
 from drs_provider.plan.problems import did_you_mean, quoted_list
 
 TAG = "drs"
 WITHDRAWN_TAG = "withdrawn"
-ENDED = frozenset({"success", "failed"})
-#: A task in one of these states has told nothing in this attempt: its XComs, if any, are of an earlier one.
-_NOT_BEGUN = frozenset({None, "none", "scheduled", "queued", "skipped", "upstream_failed", "removed"})
 #: What a frozen plan's header and an ended attempt's record have for certain. Whoever may edit a run may write others.
 _HEADER = {"execution_id", "execution_type", "waves", "run_after", "started_at", "max_age_seconds", "hold"}
 _RECORD = {"executionId", "executionType", "status", "attempt", "attempts", "startTime", "waves"}
@@ -142,7 +140,7 @@ class Execution:
     @property
     def ended(self) -> bool:
         """Whether the run had ended when it was last read."""
-        return self.run["state"] in ENDED
+        return self.run["state"] in RUN_OVER
 
     def refresh(self) -> None:
         """Read the run again."""
@@ -217,7 +215,7 @@ def role_of(task_id: str) -> keys.TaskRole | None:
 
 def has_told(task: Mapping[str, Any] | None) -> bool:
     """Tell whether a task has begun in this attempt, so that its XComs are of it."""
-    return task is not None and task["state"] not in _NOT_BEGUN
+    return task is not None and task["state"] not in TASK_NOT_BEGUN
 
 
 def _run_path(dag_id: str, run_id: str) -> str:
@@ -238,7 +236,7 @@ def _of_plan(plans: Plans, plan: str, running: bool) -> dict[str, Any]:
         if not runs:
             raise CliError(f"plan {plan} was never executed", "", ExitCode.NOT_FOUND)
         return runs[0]
-    open_runs = [run for run in runs if run["state"] not in ENDED]
+    open_runs = [run for run in runs if run["state"] not in RUN_OVER]
     if len(open_runs) > 1:
         names = quoted_list(run["dag_run_id"] for run in open_runs)
         raise CliError(f"several executions of {plan} run", f"say which: {names}", ExitCode.REFUSED_INPUT)

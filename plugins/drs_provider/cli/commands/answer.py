@@ -19,6 +19,7 @@ from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.cli.snapshot.model import Question
 from drs_provider.cli.snapshot.reader import Reader
 from drs_provider.cli.texts import command, epoch, one_line, wave_number
+from drs_provider.core.task_states import TASK_OVER
 
 # The options' names are what the gates offer; a test holds them against the sensors.
 APPROVE, REJECT, SKIP_WAVE = "Approve", "Reject", "Skip wave"
@@ -31,7 +32,6 @@ _OUTCOME_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
 # Airflow's API tells times to the microsecond, and a float keeps fewer.
 _SAME_SECONDS = 0.001
-_DECIDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
 def approve(arguments: argparse.Namespace) -> ExitCode:
@@ -170,7 +170,7 @@ def _outcome(reader: Reader, question: Question, given: Given) -> str:
         own = next((row for row in told if given.is_one_of(row)), None)
         if own is not None and "refused" in own:
             raise _does_not_count(question, given.login, own["refused"])
-        if state in _DECIDED:
+        if state in TASK_OVER:
             if own is None:
                 raise _overtaken(question, given.login, told)
             return "decided"

@@ -11,6 +11,7 @@ from drs_provider.cli.airflow_api.executions import Execution
 from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.cli.snapshot.model import ExecutionSnapshot
 from drs_provider.core.states import WaveStatus
+from drs_provider.core.task_states import TASK_ACTIVE
 
 _TERMINATED = "terminated"
 
@@ -81,13 +82,17 @@ def _left_out(execution: Execution, number: int) -> bool:
 
 
 def _check_quiet(execution: Execution, states: Mapping[str, Any], numbers: Sequence[int]) -> None:
-    """Refuse to clear a wave whose tasks run: the run goes on with it already."""
-    over = (None, "success", "failed", "skipped", "upstream_failed")
+    """Refuse to clear a wave whose tasks run, for the run goes on with it already, or that the DAG has no more."""
     for number in numbers:
+        name = f"wave {number} {execution.waves[number]} of {execution.name}"
         tasks = [state for task_id, state in states.items() if task_id.startswith(f"wave_{number}_")]
-        if any(state not in over for state in [*tasks, states.get(keys.gate_task_id(number))]):
-            message = f"wave {number} {execution.waves[number]} of {execution.name} runs or waits"
-            raise CliError(message, "wait for its end, or cancel the execution", ExitCode.CONFLICT)
+        found = {*tasks, states.get(keys.gate_task_id(number))}
+        if found & TASK_ACTIVE:
+            remedy = "wait for its end, or cancel the execution"
+            raise CliError(f"{name} runs or waits", remedy, ExitCode.CONFLICT)
+        if "removed" in found:
+            message = f"{name} is not in the DAG any more: the plan was edited"
+            raise CliError(message, "start a new execution", ExitCode.CONFLICT)
 
 
 def _is_cleaned_up(execution: Execution, snapshot: ExecutionSnapshot, states: Mapping[str, Any]) -> bool:

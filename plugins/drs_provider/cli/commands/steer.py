@@ -20,10 +20,11 @@ from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.cli.snapshot.model import ExecutionSnapshot
 from drs_provider.cli.snapshot.reader import Reader
 from drs_provider.cli.texts import command, one_line, wave_number
+from drs_provider.core.task_states import TASK_NOT_BEGUN, TASK_OVER
 from drs_provider.core.texts import clean
 
 #: States of a gate that has not looked yet whether somebody wants it to stop the run
-_NOT_REACHED = (None, "scheduled", "queued")
+_NOT_REACHED = TASK_NOT_BEGUN - TASK_OVER
 
 
 def pause(arguments: argparse.Namespace) -> ExitCode:

@@ -9,7 +9,6 @@ from typing import Any
 
 from drs_provider import keys
 from drs_provider.cli.airflow_api.client import Api, path
-from drs_provider.cli.airflow_api.executions import ENDED
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.commands.start import check_dag, tell_health
 from drs_provider.cli.conf_options import given_conf, sweep_schema
@@ -17,6 +16,7 @@ from drs_provider.cli.display.output import Output
 from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.cli.texts import one_line, utc
 from drs_provider.core.identity import SWEEPER_DAG_ID
+from drs_provider.core.task_states import RUN_OVER
 
 _COLUMNS = {
     "kind": "finding",
@@ -54,7 +54,7 @@ def _wait(api: Api, place: str, arguments: argparse.Namespace) -> str:
     began = time.monotonic()
     while True:
         state = str(api.get(place)["state"])
-        if state in ENDED:
+        if state in RUN_OVER:
             return state
         if arguments.timeout is not None and time.monotonic() - began >= arguments.timeout:
             remedy = f"it goes on: {api.url}{path('dags', SWEEPER_DAG_ID)}"

@@ -14,10 +14,10 @@ from drs_provider.cli.snapshot.model import DRY_RUN, EXCLUDED, ExecutionSnapshot
 from drs_provider.cli.snapshot.wave_reader import Task, WaveReader, recorded_wave, task_state
 from drs_provider.cli.texts import epoch
 from drs_provider.core.states import ExecutionStatus, ExecutionType, WaveStatus, running_status
+from drs_provider.core.task_states import TASK_ACTIVE
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.estimates import expected_seconds
 
-_OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 _STATUS_OF_OUTCOME = {"dry_run": DRY_RUN, "excluded": EXCLUDED}
 
 
@@ -69,7 +69,7 @@ class Reader:
             execution_id=str(header.get("execution_id") or ""),
             waves=waves,
             questions=self._questions(tasks, header),
-            steps=[task_id for task_id, task in sorted(tasks.items()) if _is_active(task)],
+            steps=[task_id for task_id, task in sorted(tasks.items()) if task["state"] in TASK_ACTIVE],
             rto=_running_rto(header, waves, tasks, now),
             message=self._message(tasks),
         )
@@ -103,8 +103,6 @@ class Reader:
             return float(frozen["seconds"])
         if not header or len(self._frozen) != len(header["waves"]):
             return None
-        if frozen := header.get("expected"):
-            return float(frozen["seconds"])
         return expected_seconds(ExecutionType(header["execution_type"]), self._frozen.values())
 
     def _running_attempt(self) -> int:
@@ -233,10 +231,6 @@ def _is_stopping(states: Mapping[str, str | None], waves: Sequence[WaveSnapshot]
         return True
     found = {wave.status for wave in waves}
     return WaveStatus.CANCELLED in found and WaveStatus.FAILED not in found
-
-
-def _is_active(task: Task) -> bool:
-    return task["state"] is not None and task["state"] not in _OVER
 
 
 def _running_rto(

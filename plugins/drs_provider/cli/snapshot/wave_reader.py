@@ -11,13 +11,13 @@ from drs_provider.cli.airflow_api.executions import Execution, has_told
 from drs_provider.cli.snapshot.model import WAITING, WaveSnapshot
 from drs_provider.cli.texts import epoch
 from drs_provider.core.states import ExecutionType, WaveStatus
+from drs_provider.core.task_states import TASK_BEFORE_WORKER
 from drs_provider.core.texts import named
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.estimates import wave_seconds
 
 Task = Mapping[str, Any]
 _WAVE_TASKS = (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
-_BEFORE_A_WORKER = frozenset({"scheduled", "queued"})
 
 
 class WaveReader:
@@ -103,7 +103,7 @@ class WaveReader:
             value = self.execution.facts(task_id, keys.PROGRESS)
             if value:
                 self._progress[task_id] = value
-        elif task_state(task) not in _BEFORE_A_WORKER:
+        elif task_state(task) not in TASK_BEFORE_WORKER:
             # Cleared. Between its trigger and a worker it is still what it was.
             self._progress.pop(task_id, None)
         return self._progress.get(task_id, {})

@@ -15,9 +15,10 @@ from typing import Any
 
 from drs_provider import keys, settings
 from drs_provider.airflow_api import dag_register
-from drs_provider.airflow_api.run import OVER, RunView
+from drs_provider.airflow_api.run import RunView
 from drs_provider.core.evidence import CLAIM, FROZEN_PLAN, FROZEN_WAVE, binding, seal
 from drs_provider.core.identity import dag_id_of
+from drs_provider.core.task_states import TASK_OVER
 from drs_provider.exceptions import EvidenceError, ExecutionRefusedError
 from drs_provider.orchestration.concurrency.preemption import preempt
 from drs_provider.plan.files.folder import load_catalog
@@ -120,7 +121,7 @@ def conflicts(view: RunView, own: Claim, dag_ids: Collection[str]) -> list[Confl
 
 
 def _doing(view: RunView, other: Claim, states: Mapping[str, str | None]) -> str:
-    if states.get(keys.PREPARE) not in OVER:
+    if states.get(keys.PREPARE) not in TASK_OVER:
         return PREPARING
     of_tasks = view.states_in(other.dag_id, other.run_id)
     return ", ".join(sorted(task for task, state in of_tasks.items() if keys.waits_for_people(task, state)))
@@ -132,7 +133,7 @@ def running_claims(
     """Yield the claims of runs whose `finalize` is not over, with the states of `prepare` and `finalize`."""
     for dag_id in sorted(dag_ids):
         for run_id, states in view.states_of(dag_id, [keys.PREPARE, keys.FINALIZE]).items():
-            if states.get(keys.FINALIZE) in OVER:
+            if states.get(keys.FINALIZE) in TASK_OVER:
                 continue
             claim = claim_at(view, dag_id, run_id)
             if claim is not None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from drs_provider import keys, settings
-from drs_provider.airflow_api.run import OVER
 from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.core.evidence import QUEUE_TICKET, binding, seal
+from drs_provider.core.task_states import TASK_OVER
 from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.concurrency.claims import running_claims
 from drs_provider.rules.concurrency.claims import Claim, place_of
@@ -104,7 +104,7 @@ class QuotaQueue:
         view = self._execution.view
         task_id = keys.wave_task_id(number, name, keys.START_RECOVERY)
         sealed = view.pull_from(claim.dag_id, claim.run_id, task_id, keys.QUEUE_TICKET)
-        if sealed is None or view.states_in(claim.dag_id, claim.run_id).get(task_id) in OVER:
+        if sealed is None or view.states_in(claim.dag_id, claim.run_id).get(task_id) in TASK_OVER:
             return None
         try:
             payload = unseal(sealed, QUEUE_TICKET, binding(claim.execution_id, wave=number))

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.airflow_api.run import NOT_BEGUN
 from drs_provider.core.evidence import GATE_DECISION
 from drs_provider.core.states import WaveOutcome, WaveStatus
+from drs_provider.core.task_states import TASK_NOT_BEGUN
 from drs_provider.core.texts import message, named
 from drs_provider.exceptions import DrsError, EvidenceError, GateClosedError, PreemptedError
 from drs_provider.hooks.aws.errors import AWS_ERRORS
@@ -104,7 +104,7 @@ def told_result(
     :raises EvidenceError: if it was changed since
     """
     enrich_id = keys.wave_task_id(wave.number, wave.name, keys.ENRICH)
-    if states.get(enrich_id) not in NOT_BEGUN:
+    if states.get(enrich_id) not in TASK_NOT_BEGUN:
         result = pull_result(execution, wave.number, enrich_id)
         started = told_jobs(execution, wave) or {}
         # Older than the jobs it should tell of: `enrich` was marked as success, and did not run.
@@ -247,7 +247,7 @@ def _cleaned_up(execution: Execution) -> list[str]:
 def _gate(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> dict[str, Any] | None:
     gate_id = keys.gate_task_id(wave.number)
     sealed = execution.view.pull(gate_id, keys.GATE_DECISION)
-    if sealed is None or states.get(gate_id) in NOT_BEGUN:
+    if sealed is None or states.get(gate_id) in TASK_NOT_BEGUN:
         return None
     try:
         return execution.unseal(sealed, GATE_DECISION, wave.number).get("gate")

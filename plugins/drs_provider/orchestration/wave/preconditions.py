@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.airflow_api.run import OVER
 from drs_provider.core.states import WaveStatus
+from drs_provider.core.task_states import TASK_OVER
 from drs_provider.exceptions import ExecutionRefusedError
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.runtime.channels.cleanup import told_cleanup
@@ -78,7 +78,7 @@ def _skipped_by_us(execution: Execution, number: int, name: str) -> bool:
 
 def _too_late(states: Mapping[str, str | None]) -> str | None:
     for task_id in (keys.CLEANUP_DRILL, keys.FINALIZE):
-        if states.get(task_id) in OVER:
+        if states.get(task_id) in TASK_OVER:
             return f"{task_id} is over, and would not see what it launches; clear the wave's group with downstream"
     return None
 

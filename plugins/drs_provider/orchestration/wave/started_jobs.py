@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from drs_provider.airflow_api.run import NOT_BEGUN
+from drs_provider.core.task_states import TASK_NOT_BEGUN
 from drs_provider.core.texts import cause, named
 from drs_provider.core.times import format_time
 from drs_provider.exceptions import DrsError, EvidenceError
@@ -58,7 +58,7 @@ def begun(execution: Execution, wave: FrozenWave, states: Mapping[str, str | Non
         intents = []
     # Marking a run as failed skips a task that waits for its retry, whatever its earlier tries have done.
     asked = bool(doubts) or any(intent.attempt == attempt for intent in intents)
-    if not asked and states.get(start_task_id(wave)) in NOT_BEGUN:
+    if not asked and states.get(start_task_id(wave)) in TASK_NOT_BEGUN:
         return Begun()
     told = _told(execution, wave)
     jobs, unread = _recent_jobs(execution, wave)

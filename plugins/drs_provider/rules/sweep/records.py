@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from drs_provider.core.identity import execution_id
 from drs_provider.core.states import LIVE_WAVE, TERMINAL_EXECUTION, ExecutionStatus, WaveStatus
+from drs_provider.core.task_states import RUN_OVER, TASK_ACTIVE
 from drs_provider.rules.record.merging import close_attempt
 from drs_provider.rules.record.schema import ExecutionRecord, WaveRow
 
@@ -27,19 +28,6 @@ NO_OWN_ID = "[drs] deployment_id is the default, which others may keep, too"
 
 OPEN_STATUSES = tuple(status for status in ExecutionStatus if status not in TERMINAL_EXECUTION)
 
-_RUN_OVER = frozenset({"success", "failed"})
-_TASK_ACTIVE = frozenset(
-    {
-        "awaiting_input",
-        "deferred",
-        "queued",
-        "restarting",
-        "running",
-        "scheduled",
-        "up_for_reschedule",
-        "up_for_retry",
-    }
-)
 _TIMES = ("startTime", "endTime", "lastPolledTime", "openedAt", "closedAt", "respondedAt")
 
 
@@ -67,9 +55,9 @@ def run_fate(state: str, task_states: Mapping[str, str | None]) -> RunFate:
     :param state: Airflow's state of the run; one that is not known counts as living
     :param task_states: states of its tasks
     """
-    if state not in _RUN_OVER:
+    if state not in RUN_OVER:
         return RunFate.LIVES
-    return RunFate.STUCK if _TASK_ACTIVE.intersection(filter(None, task_states.values())) else RunFate.OVER
+    return RunFate.STUCK if TASK_ACTIVE.intersection(task_states.values()) else RunFate.OVER
 
 
 def is_of_deployment(record: Mapping[str, Any], deployment_id: str) -> bool:
