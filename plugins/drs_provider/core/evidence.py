@@ -20,7 +20,7 @@ START_INTENT = "start_intent"
 GATE_DECISION = "gate_decision"
 CLAIM = "claim"
 PREEMPTION = "preemption"
-QUEUE_TICKET = "queue_ticket"
+QUOTA_WAIT = "quota_wait"
 GATE_ANSWERS = "gate_answers"
 PREPARED = "prepared"
 RECOVERY_JOBS = "recovery_jobs"
@@ -37,7 +37,7 @@ PURPOSES = frozenset(
         GATE_DECISION,
         CLAIM,
         PREEMPTION,
-        QUEUE_TICKET,
+        QUOTA_WAIT,
         GATE_ANSWERS,
         PREPARED,
         RECOVERY_JOBS,

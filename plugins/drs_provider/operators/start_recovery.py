@@ -27,8 +27,8 @@ from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.outages import pause, rides_out_outages
 
 if TYPE_CHECKING:
-    from drs_provider.orchestration.concurrency.quota_queue import QuotaQueue
     from drs_provider.orchestration.wave.start import Started
+    from drs_provider.rules.concurrency.claims import QuotaWait
 
 
 class DrsStartRecoveryOperator(BaseOperator):
@@ -75,7 +75,6 @@ class DrsStartRecoveryOperator(BaseOperator):
         from drs_provider.orchestration.concurrency.claims import (
             claim_again,  # boto3 stays out of DAG parsing
         )
-        from drs_provider.orchestration.concurrency.quota_queue import QuotaQueue
         from drs_provider.orchestration.wave.start import WaveStart
 
         state = KeptState(execution.context)
@@ -88,17 +87,21 @@ class DrsStartRecoveryOperator(BaseOperator):
             claim_again(execution, partial(self._dag_ids, execution))
         self.link_address = DrsJobsLink.address(wave.target)
         execution.history.wave_launching(wave.number)
-        queue = QuotaQueue(execution, wave, state, partial(self._dag_ids, execution))
-        started = WaveStart(execution, wave, state, queue).run()
+        started = WaveStart(execution, wave, state, partial(self._ahead, execution, wave, state)).run()
         if started.waiting:
-            self._wait(execution, wave, state, started, queue)
-        queue.leave()
+            self._wait(execution, wave, state, started)
         return self._tell(execution, wave, state, started)
 
     def _dag_ids(self, execution: Execution) -> set[str]:
         from drs_provider.orchestration.concurrency.claims import known_dag_ids
 
         return known_dag_ids(execution.plan.dag_id, self._plans_folder)
+
+    def _ahead(self, execution: Execution, wave: FrozenWave, state: TaskState) -> list[QuotaWait]:
+        from drs_provider.orchestration.concurrency.quota_waits import waits_ahead
+
+        since = state.get(_queued_since(execution), execution.now())
+        return waits_ahead(execution, wave, since, self._dag_ids(execution))
 
     def _check_gate(self, execution: Execution, wave: FrozenWave) -> None:
         gate_id = keys.gate_task_id(wave.number)
@@ -123,21 +126,20 @@ class DrsStartRecoveryOperator(BaseOperator):
         execution.history.wave_skipped(self.wave_number, reason)
         raise AirflowSkipException(f"wave {self.wave_number}: {reason}")
 
-    def _wait(
-        self, execution: Execution, wave: FrozenWave, state: TaskState, started: Started, queue: QuotaQueue
-    ) -> None:
+    def _wait(self, execution: Execution, wave: FrozenWave, state: TaskState, started: Started) -> None:
+        from drs_provider.orchestration.concurrency.quota_waits import publish_wait
+
         if started.jobs:
             # Part of the wave runs: if the wait ends badly, or the run is stopped, the record must name these jobs.
             self._publish_jobs(execution, wave, started, execution.now())
-        since = state.once(f"{keys.QUEUED_SINCE}_{execution.attempt}", execution.now())
+        since = state.once(_queued_since(execution), execution.now())
         waited = execution.now() - since
         if waited > wave.queue_timeout_seconds:
-            queue.leave()
             raise WaveFailedError(
                 f"wave {wave.number} ({wave.name}) waited {round(waited / 60)} minutes and could not start: "
                 f"{started.waiting_text()}. See to what blocks it, then clear the wave's group."
             )
-        queue.wait(len(started.short))
+        publish_wait(execution, wave.number, servers=len(started.short), since=since)
         self.log.info("Waiting: %s", started.waiting_text())
         execution.emit(Event.WAVE_QUEUED, waveNumber=wave.number, waitingServers=len(started.waiting))
         pause(self, settings.get_seconds("queue_poll_seconds"))
@@ -165,3 +167,7 @@ class DrsStartRecoveryOperator(BaseOperator):
         jobs = jobs_to_follow(wave, started.jobs, attempt=execution.attempt, started_at=started_at)
         tell_jobs(execution, wave, jobs)
         return jobs
+
+
+def _queued_since(execution: Execution) -> str:
+    return f"{keys.QUEUED_SINCE}_{execution.attempt}"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drs_provider import keys
-from drs_provider.orchestration.concurrency import quota_queue
+from drs_provider.orchestration.concurrency import quota_waits
 from drs_provider.preflight.catalog import KINDS
 from tests.harness import worker
 from tests.harness.plan_run import PlanRun
@@ -388,8 +388,8 @@ def launch_order(play: Stage) -> list[str]:
 def test_trap_40_a_free_slot_goes_to_who_goes_first_not_to_who_looks_first(
     play: Stage, monkeypatch: pytest.MonkeyPatch, ordinary: dict[str, Any], important: dict[str, Any]
 ) -> None:
-    # How much simulated time the holder takes hangs on the machine; nobody renews tickets here meanwhile.
-    monkeypatch.setattr(quota_queue, "_ticket_seconds", lambda: 1e9)
+    # How much simulated time the holder takes hangs on the machine; nobody looks again here meanwhile.
+    monkeypatch.setattr(quota_waits, "SLOW_LOOK_SECONDS", 1e9)
     start = f"{WAVE}.start_recovery"
     holder = queued(play, "holder", [WIKI[0]], 50)
     low = queued(play, "ordinary", [WIKI[1]], **ordinary)
@@ -419,9 +419,28 @@ def test_trap_40_a_start_that_looks_no_more_keeps_no_room(play: Stage) -> None:
 
 
 @TIGHT
-def test_trap_40_a_run_that_was_stopped_while_it_waited_keeps_no_room(play: Stage) -> None:
+def test_trap_40_a_recovery_that_is_long_in_looking_keeps_its_room_from_drills(play: Stage) -> None:
+    start = f"{WAVE}.start_recovery"
     holder = queued(play, "holder", [WIKI[0]], 50)
-    high = queued(play, "important", ["s-1111111111111111a"], 1)
+    real = queued(play, "important", ["s-1111111111111111a"], 100, real=True)
+    low = queued(play, "ordinary", [WIKI[1]], 1)
+    wait_behind(play, holder, real)
+    holder.go()
+    play.simulator.advance(20_000)
+    until(low, start)
+    assert launch_order(play) == ["holder"]
+    low.stores[start]["queued_since_1"] -= 1441 * 60
+    look(low, start)
+    assert "first goes wave 1 of RECOVERY of important (run important, started by" in low.failure(start)
+    assert real.go() == "success"
+    assert launch_order(play) == ["holder", "important"]
+
+
+@TIGHT
+@pytest.mark.parametrize("real", [False, True], ids=["a DRILL", "a RECOVERY"])
+def test_trap_40_a_run_that_was_stopped_while_it_waited_keeps_no_room(play: Stage, real: bool) -> None:
+    holder = queued(play, "holder", [WIKI[0]], 50)
+    high = queued(play, "important", ["s-1111111111111111a"], 1, real=real)
     low = queued(play, "ordinary", [WIKI[1]], 100)
     wait_behind(play, holder, high)
     high.mark_failed()
@@ -460,7 +479,32 @@ def test_trap_42_a_wait_that_ends_without_a_slot_names_who_has_it(play: Stage) -
     assert f"DRILL of holder (execution {execution}): 1 jobs with 1 servers ({job.job_id})" in low.failure(
         start
     )
-    assert low.xcom(start, keys.QUEUE_TICKET) is None
+    # It waits no more, so it keeps no room: a less important one goes.
+    holder.go()
+    last = queued(play, "last", ["s-1111111111111111a"], 1000)
+    assert last.go() == "success"
+    assert launch_order(play) == ["holder", "last"]
+
+
+@TIGHT
+@pytest.mark.parametrize("changed", [{"forged": True}, None], ids=["forged", "moved from another run"])
+def test_trap_37_a_wait_that_does_not_verify_keeps_no_room(
+    play: Stage, changed: dict[str, Any] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = f"{WAVE}.start_recovery"
+    holder = queued(play, "holder", [WIKI[0]], 50)
+    high = queued(play, "important", ["s-1111111111111111a"], 1)
+    other = queued(play, "other", ["s-1111111111111111b"], 1)
+    low = queued(play, "ordinary", [WIKI[1]], 100)
+    wait_behind(play, holder, high, other)
+    wait = high.xcom(start, keys.QUOTA_WAIT)
+    high.xcoms.set(start, keys.QUOTA_WAIT, changed or other.xcom(start, keys.QUOTA_WAIT))
+    other.mark_failed()
+    holder.go()
+    assert wait["payload"]["servers"] == 1
+    assert low.go() == "success"
+    assert launch_order(play) == ["holder", "ordinary"]
+    assert "waits for is ignored: evidence 'quota_wait' does not verify" in caplog.text
 
 
 def test_trap_42_a_busy_server_is_named_with_whose_job_it_is(play: Stage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -30,11 +30,11 @@ from drs_provider.hooks.aws.errors import (
     is_transient,
 )
 from drs_provider.hooks.ec2.ec2_rows import instance_exists
-from drs_provider.orchestration.concurrency.quota_queue import QuotaQueue
 from drs_provider.orchestration.wave.launch_into import require_new_instances
 from drs_provider.orchestration.wave.own_launches import cleaned_up_jobs, require_servers, with_instances
-from drs_provider.rules.concurrency.queueing import Ticket, holders_text, job_owner, reserved_for
+from drs_provider.rules.concurrency.claims import QuotaWait
 from drs_provider.rules.drs.jobs import JobView, parse_jobs
+from drs_provider.rules.drs.owners import holders_text, job_owner
 from drs_provider.rules.drs.recovery_instances import instance_ids, instances_by_server
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import (
@@ -44,7 +44,14 @@ from drs_provider.rules.wave.ownership import (
     own_jobs,
     unsettled_servers,
 )
-from drs_provider.rules.wave.reconcile import Quotas, StartDecision, busy_servers, decide_start, quota_usage
+from drs_provider.rules.wave.reconcile import (
+    Quotas,
+    StartDecision,
+    busy_servers,
+    decide_start,
+    quota_usage,
+    room_for,
+)
 from drs_provider.runtime.channels.jobs import LONGEST_JOB_SECONDS, publish_intents
 from drs_provider.runtime.execution import Execution
 
@@ -77,14 +84,20 @@ class WaveStart:
     """Starts one wave, or finds that it is started; none of its paths starts a second job for a server.
 
     :param state: `start_recovery`'s task state store, which keeps the intents over retries and clears
-    :param queue: who goes first when a quota is short
+    :param ahead: gives the starts that go first when a quota is short; asked for before each launch
     """
 
-    def __init__(self, execution: Execution, wave: FrozenWave, state: TaskState, queue: QuotaQueue) -> None:
+    def __init__(
+        self,
+        execution: Execution,
+        wave: FrozenWave,
+        state: TaskState,
+        ahead: Callable[[], Sequence[QuotaWait]],
+    ) -> None:
         self._execution = execution
         self._wave = wave
         self._state = state
-        self._queue = queue
+        self._ahead = ahead
         self._drs = execution.drs(wave.target)
         self._refused_for_quota: dict[str, str] = {}
 
@@ -141,9 +154,10 @@ class WaveStart:
             cleaned_up=cleaned_up,
         )
         decision = decide()
-        ahead: tuple[Ticket, ...] = ()
-        if decision.launch and self._queue.may_exist(jobs) and (ahead := self._queue.ahead()):
-            decision = decide(reserved=reserved_for(ahead, quotas))
+        # Where no job has run for hours, nobody waits for quota.
+        ahead = self._ahead() if decision.launch and jobs else ()
+        if ahead:
+            decision = decide(reserved=room_for((wait.servers for wait in ahead), quotas))
         return _naming_blockers(decision, jobs, ahead)
 
     def _unseen(self, owned: Iterable[OwnedJob]) -> list[JobView]:
@@ -274,7 +288,7 @@ def _with_owners(busy: Mapping[str, str], jobs: Sequence[JobView]) -> dict[str, 
 
 
 def _naming_blockers(
-    decision: StartDecision, jobs: Sequence[JobView], ahead: Sequence[Ticket]
+    decision: StartDecision, jobs: Sequence[JobView], ahead: Sequence[QuotaWait]
 ) -> StartDecision:
     """Return the decision with what fills the quota, and who goes first, in its reasons."""
     if not decision.short:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from drs_provider.core.states import ExecutionType
 from drs_provider.core.texts import named
@@ -123,6 +123,57 @@ class Conflict:
         fail = f"mark that run of {claim.dag_id} as failed: it then cleans up and lets them go"
         preempt = ", or start this RECOVERY with preempt_drill" if self.may_be_preempted_by(own) else ""
         return f"{wait}, or {fail}{preempt}."
+
+
+class Rank(NamedTuple):
+    """Who goes first when a quota is short: the smaller rank.
+
+    A RECOVERY goes before every DRILL, then the smaller plan priority, then who waits longer; the rest only breaks
+    ties.
+
+    :param since: epoch seconds from which on the wave waits
+    """
+
+    is_drill: bool
+    priority: int
+    since: float
+    execution_id: str
+    wave_number: int
+
+    @classmethod
+    def of(cls, execution: Claim | FrozenPlan, wave_number: int, since: float) -> Rank:
+        """Return the rank of an execution's wave."""
+        return cls(execution.is_drill, execution.priority, since, execution.execution_id, wave_number)
+
+
+@dataclass(frozen=True)
+class QuotaWait:
+    """A wave of a claim that waits for quota.
+
+    :param servers: how many of its servers wait for quota, and for nothing else
+    :param seen_at: epoch seconds at which it looked last
+    """
+
+    claim: Claim
+    rank: Rank
+    servers: int
+    seen_at: float
+
+    @property
+    def name(self) -> str:
+        """Who waits, for messages."""
+        return f"wave {self.rank.wave_number} of {self.claim.name} with priority {self.rank.priority}"
+
+    def goes_before(self, own: Rank, *, now: float, stale_seconds: float) -> bool:
+        """Whether room is to be left for it.
+
+        A start that has not looked for so long keeps no room, except a RECOVERY's from drills: where workers are short,
+        it may be long before it looks, and a slot that a drill has taken does not come back for an hour.
+        """
+        mine = self.rank[-2:] == own[-2:]
+        real = own.is_drill and not self.rank.is_drill
+        lives = real or now - self.seen_at <= stale_seconds
+        return self.servers > 0 and not mine and lives and self.claim.until > now and self.rank < own
 
 
 def place_of(account_id: str, region: str) -> str:

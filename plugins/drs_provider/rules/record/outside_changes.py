@@ -8,8 +8,8 @@ from typing import Any
 from drs_provider.core.states import WaveStatus
 from drs_provider.core.texts import named
 from drs_provider.core.times import format_time
-from drs_provider.rules.concurrency.queueing import job_owner
 from drs_provider.rules.drs.jobs import JobView
+from drs_provider.rules.drs.owners import job_owner
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.merging import recovered
 from drs_provider.rules.wave.server_verdict import ServerVerdict, WaveRules

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 from drs_provider.core.states import LaunchStatus
 from drs_provider.rules.drs.jobs import JobView
@@ -97,6 +98,15 @@ def quota_usage(jobs: Iterable[JobView]) -> QuotaUsage:
     """Return what the unfinished ones of all jobs of the account and Region take of the quotas."""
     active = {job.job_id: job for job in jobs if not job.completed}
     return QuotaUsage(len(active), sum(job.server_count for job in active.values()))
+
+
+def room_for(waiting: Iterable[int], quotas: Quotas) -> QuotaUsage:
+    """Return the room that starts take which wait for quota.
+
+    :param waiting: of each, how many servers
+    """
+    size, counts = min(quotas.servers_per_job, API_MAX_SERVERS), list(waiting)
+    return QuotaUsage(sum(ceil(servers / size) for servers in counts), sum(counts))
 
 
 def decide_start(

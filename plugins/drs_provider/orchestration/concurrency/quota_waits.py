@@ -1,0 +1,76 @@
+"""A quota that is short: each start that waits says so in its run, and leaves room for those that go before it.
+
+So a slot that becomes free is not taken by who happens to look first. A wait is part of a claim: that says who waits,
+and which waves it has where; the wait itself says only how many servers of a wave, and since when.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator
+
+from drs_provider import keys, settings
+from drs_provider.core.evidence import QUOTA_WAIT, binding, seal
+from drs_provider.core.task_states import TASK_ACTIVE
+from drs_provider.exceptions import EvidenceError
+from drs_provider.orchestration.concurrency.claims import running_claims
+from drs_provider.rules.concurrency.claims import Claim, QuotaWait, Rank, place_of
+from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.runtime.execution import Execution, unseal
+
+log = logging.getLogger(__name__)
+
+#: A waiting start looks every ``queue_poll_seconds``; after so many looks that it missed, it counts as stuck.
+MISSED_LOOKS = 4
+SLOW_LOOK_SECONDS = 60.0
+
+
+def publish_wait(execution: Execution, wave_number: int, *, servers: int, since: float) -> None:
+    """Say what the running start waits for; it holds until the task looks again, or is over.
+
+    :param servers: how many servers wait for quota, and for nothing else
+    :param since: epoch seconds from which on the wave waits
+    """
+    wait = {"servers": servers, "since": since, "seen_at": execution.now()}
+    bound_to = binding(execution.plan.execution_id, wave=wave_number)
+    sealed = seal(wait, key=settings.signing_key(), purpose=QUOTA_WAIT, binding=bound_to)
+    execution.view.push(keys.QUOTA_WAIT, sealed)
+
+
+def waits_ahead(
+    execution: Execution, wave: FrozenWave, since: float, dag_ids: Collection[str]
+) -> list[QuotaWait]:
+    """Return what goes before a wave in its account and Region, the first one first.
+
+    :param since: epoch seconds from which on the wave waits
+    :param dag_ids: the DAGs whose runs may wait as well
+    """
+    own, now = Rank.of(execution.plan, wave.number, since), execution.now()
+    stale = MISSED_LOOKS * settings.get_seconds("queue_poll_seconds") + SLOW_LOOK_SECONDS
+    place = place_of(wave.target.account_id, wave.target.region)
+    ahead = [
+        wait
+        for claim, _ in running_claims(execution.view, dag_ids)
+        for wait in _waits_of(execution, claim, place)
+        if wait.goes_before(own, now=now, stale_seconds=stale)
+    ]
+    return sorted(ahead, key=lambda wait: wait.rank)
+
+
+def _waits_of(execution: Execution, claim: Claim, place: str) -> Iterator[QuotaWait]:
+    """Yield the waits of starts that have begun and are not over; a run that is over waits for nothing."""
+    view, waves = execution.view, claim.waves.get(place, {})
+    states = view.states_in(claim.dag_id, claim.run_id) if waves else {}
+    for number, name in waves.items():
+        task_id = keys.wave_task_id(int(number), name, keys.START_RECOVERY)
+        if states.get(task_id) not in TASK_ACTIVE:
+            continue
+        sealed = view.pull_from(claim.dag_id, claim.run_id, task_id, keys.QUOTA_WAIT)
+        if sealed is None or view.run_is_over(claim.dag_id, claim.run_id):
+            continue
+        try:
+            wait = unseal(sealed, QUOTA_WAIT, binding(claim.execution_id, wave=int(number)))
+        except EvidenceError as error:
+            log.warning("What wave %s of %s waits for is ignored: %s", number, claim.name, error)
+            continue
+        yield QuotaWait(claim, Rank.of(claim, int(number), wait["since"]), wait["servers"], wait["seen_at"])

@@ -1,0 +1,39 @@
+"""Whose a job is, for messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from drs_provider.core.identity import TAG_EXECUTION_ID, TAG_EXECUTION_TYPE, TAG_PLAN_NAME
+from drs_provider.core.texts import named
+from drs_provider.rules.drs.jobs import JobView
+
+MAX_JOBS_NAMED = 3
+MAX_HOLDERS_NAMED = 5
+
+
+def job_owner(job: JobView) -> str:
+    """Tell whose job it is: the execution that its tags name, or what DRS says of it."""
+    plan = job.tags.get(TAG_PLAN_NAME)
+    execution = job.tags.get(TAG_EXECUTION_ID)
+    if plan and execution:
+        return f"{job.tags.get(TAG_EXECUTION_TYPE) or 'execution'} of {plan} (execution {execution})"
+    return f"somebody else ({job.initiated_by or job.type or 'unknown'})"
+
+
+def holders_text(jobs: Iterable[JobView]) -> str:
+    """Tell which unfinished jobs of whom fill the quotas, the largest holder first."""
+    by_owner: dict[str, list[JobView]] = {}
+    for job in jobs:
+        if not job.completed:
+            by_owner.setdefault(job_owner(job), []).append(job)
+    ordered = sorted(by_owner.items(), key=lambda item: (-len(item[1]), item[0]))
+    parts = [_holder(owner, held) for owner, held in ordered[:MAX_HOLDERS_NAMED]]
+    more = sum(len(held) for _, held in ordered[MAX_HOLDERS_NAMED:])
+    return ", ".join([*parts, f"{more} jobs of others"] if more else parts)
+
+
+def _holder(owner: str, jobs: Sequence[JobView]) -> str:
+    ids = sorted(job.job_id for job in jobs)
+    servers = sum(job.server_count for job in jobs)
+    return f"{owner}: {len(ids)} jobs with {servers} servers ({named(ids, MAX_JOBS_NAMED)})"
