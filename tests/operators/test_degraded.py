@@ -150,6 +150,21 @@ def test_trap_32_a_history_that_comes_back_is_caught_up(play: Stage) -> None:
     assert record["startTime"] == run.record["startTime"]
 
 
+def test_trap_32_an_end_that_was_lost_is_written_with_the_report(play: Stage) -> None:
+    """No task comes after `finalize` that could catch it up."""
+    run = play.plan_run(plan()).approve_everything()
+    fault = {"kind": "error", "code": "AccessDeniedException", "status": 400, "times": 1}
+    run.when(
+        "cleanup_drill", "success", lambda: play.simulator.inject("GetItem", service="dynamodb", **fault)
+    )
+    assert run.go() == "success"
+    assert [call.error for call in play.simulator.calls("GetItem", "dynamodb") if call.fault] == [
+        "AccessDeniedException"
+    ]
+    assert run.stored["status"] == "COMPLETED"
+    assert run.stored["attempts"][0]["reportSha256"] == run.record["attempts"][0]["reportSha256"]
+
+
 def test_a_history_of_another_account_stops_nothing(play: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DRS__HISTORY_ACCOUNT_ID", "999988887777")
     run = play.drill(plan())

@@ -85,6 +85,7 @@ class RunHistory:
         self._ref = ref
         self._history = history
         self._full_record = full_record
+        self._lost_end: ExecutionRecord | None = None
 
     @classmethod
     def of(cls, ref: ExecutionRef, full_record: Callable[[], ExecutionRecord] | None = None) -> RunHistory:
@@ -150,10 +151,13 @@ class RunHistory:
     def finalize(self, record: ExecutionRecord) -> ExecutionRecord:
         """Write the end of the attempt; return what is stored, or the record itself if nothing is."""
         stored = self._history.finalize(self._ref, record)
+        self._lost_end = record if stored is None else None
         return stored if stored is not None and stored["status"] == record["status"] else record
 
     def report_written(self, uri: str, sha256: str) -> None:
-        """Note where the attempt's report is."""
+        """Note where the attempt's report is, after the end of the attempt if that was lost a moment ago."""
+        if self._lost_end is not None:
+            self.finalize(self._lost_end)
         self._history.set_report(self._ref, uri=uri, sha256=sha256)
 
     def _status(self, status: ExecutionStatus, fields: Mapping[str, Any] | None = None) -> None:
