@@ -23,7 +23,7 @@ from drs_provider.core.answers import Members
 from drs_provider.exceptions import DrsError
 from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.hooks.drs.native_plans import read_native_plans
-from drs_provider.hooks.drs.quotas import read_ec2_quotas, read_quotas
+from drs_provider.hooks.drs.quotas import read_quotas
 from drs_provider.hooks.ec2.ec2_api import Ec2Api, Subnet
 from drs_provider.hooks.ec2.ec2_rows import instance_exists, instance_fields, status_checks
 from drs_provider.hooks.ec2.launch_templates import LaunchTemplate
@@ -265,7 +265,7 @@ def _calls() -> dict[str, Callable[[], Any]]:
         "launch_templates": lambda: ec2.launch_templates(f"lt-{n}" for n in range(20)),
         "default_vcpus": lambda: ec2.default_vcpus(["t3.medium"]),
         "network_interfaces": lambda: ec2.network_interfaces_with(["10.0.0.1"]),
-        "ec2_quotas": lambda: read_ec2_quotas(clients),
+        "ec2_quotas": ec2.vcpu_quotas,
         "simulate": lambda: iam.simulate(RightsQuestion(("drs:StartRecovery",))),
         "role": lambda: iam._role_arn("DR"),
     }

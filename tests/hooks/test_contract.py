@@ -7,12 +7,12 @@ import re
 import botocore.session
 import pytest
 
+from drs_provider.core.quotas import MAX_SERVERS_PER_START, DrsQuotas
 from drs_provider.hooks.drs import drs_requests, quotas
 from drs_provider.hooks.drs.drs_requests import (
     MAX_INSTANCE_IDS,
     MAX_JOB_IDS,
     MAX_SERVER_IDS,
-    MAX_SERVERS_PER_START,
 )
 
 pytestmark = pytest.mark.contract
@@ -215,4 +215,4 @@ def test_date_filters_have_the_form_that_is_sent():
 def test_quota_codes_are_distinct_fields():
     names = list(quotas._CODES.values())
     assert len(set(names)) == len(names)
-    assert set(names) <= set(quotas.DrsQuotas.__dataclass_fields__)
+    assert set(names) <= set(DrsQuotas.__dataclass_fields__)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from drs_provider.hooks.drs.quotas import DrsQuotas
+from drs_provider.core.quotas import DrsQuotas
 from drs_provider.preflight.findings import Severity
 from tests.preflight.world import DB_1, WEB_1, ago, aws_error, check, codes, found, healthy, job, plan, server
 

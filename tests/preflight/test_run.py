@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from drs_provider.core.quotas import DrsQuotas
 from drs_provider.exceptions import DrsConfigurationError
-from drs_provider.hooks.drs.quotas import DrsQuotas
 from drs_provider.plan.conf.parsing import RunConf, parse_run_conf
 from drs_provider.preflight.findings import Severity
 from tests.preflight.world import NOW, aws_error, checked_run, found, healthy, plan

@@ -11,9 +11,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from drs_provider.core.account import AwsTarget
+from drs_provider.core.quotas import DrsQuotas
 from drs_provider.core.states import ExecutionType
 from drs_provider.core.times import format_time
-from drs_provider.hooks.drs.quotas import DrsQuotas
 from drs_provider.hooks.ec2.ec2_api import Subnet
 from drs_provider.hooks.ec2.launch_templates import LaunchInterface, LaunchTemplate
 from drs_provider.hooks.iam_api import Right, RightsQuestion

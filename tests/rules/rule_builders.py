@@ -7,11 +7,12 @@ from typing import Any
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.identity import job_tags
+from drs_provider.core.quotas import DrsQuotas
 from drs_provider.rules.drs.jobs import JobServerView, JobView
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
 from drs_provider.rules.execution.frozen import FrozenGate, FrozenPlan, FrozenServer, FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob, StartIntent
-from drs_provider.rules.wave.reconcile import Quotas, QuotaUsage, StartDecision, decide_start
+from drs_provider.rules.wave.reconcile import QuotaUsage, StartDecision, decide_start
 
 EXECUTION = "0f9e6d1c-5f0e-5b7e-8d0a-6f6f3a0f1c11"
 OTHER_EXECUTION = "7a1d2c3b-1111-5b7e-8d0a-6f6f3a0f1c22"
@@ -84,7 +85,7 @@ def decide(servers: Iterable[str], **changes: Any) -> StartDecision:
         "busy": {},
         "live_instances": {},
         "existing_instance_ids": set(),
-        "quotas": Quotas(),
+        "quotas": DrsQuotas(),
         "usage": QuotaUsage(),
         "now": NOW,
     }

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.answers import Members
-from drs_provider.hooks.drs.quotas import DrsQuotas
+from drs_provider.core.quotas import DrsQuotas
 from drs_provider.hooks.ec2.ec2_api import Subnet
 from drs_provider.hooks.ec2.launch_templates import LaunchTemplate
 from drs_provider.hooks.iam_api import Right, RightsQuestion

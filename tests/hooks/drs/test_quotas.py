@@ -5,9 +5,9 @@ import logging
 
 import pytest
 
+from drs_provider.core.quotas import DrsQuotas
 from drs_provider.exceptions import DrsAccessDeniedError, DrsConfigurationError
 from drs_provider.hooks.drs.drs_api import DrsApi
-from drs_provider.hooks.drs.quotas import DrsQuotas
 from drs_provider.hooks.ec2.ec2_api import Ec2Api
 from tests.hooks.scripted_aws import LOST, Raw, Refusal
 
@@ -59,7 +59,7 @@ def test_defaults_are_the_published_ones():
     assert (quotas.jobs_per_server, quotas.replicating_servers, quotas.source_servers) == (1, 300, 4000)
 
 
-@pytest.mark.parametrize(("per_job", "batch"), [(100, 100), (500, 200), (0, 1)])
+@pytest.mark.parametrize(("per_job", "batch"), [(100, 100), (500, 200), (1, 1)])
 def test_batch_size_respects_quota_and_api(per_job, batch):
     assert DrsQuotas(servers_per_job=per_job).batch_size == batch
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drs_provider.core.quotas import DrsQuotas
 from drs_provider.rules.concurrency.claims import Claim, QuotaWait, Rank
-from drs_provider.rules.wave.reconcile import Quotas, QuotaUsage, decide_start, room_for
+from drs_provider.rules.wave.reconcile import QuotaUsage, decide_start, room_for
 
 NOW = 1_000_000.0
 STALE = 180.0
@@ -83,7 +84,7 @@ def test_who_waits_is_named_with_wave_run_and_priority():
 
 
 def test_room_is_left_for_the_jobs_and_servers_of_those_ahead():
-    assert room_for([101, 5], Quotas(servers_per_job=100)) == QuotaUsage(
+    assert room_for([101, 5], DrsQuotas(servers_per_job=100)) == QuotaUsage(
         active_jobs=3, servers_in_active_jobs=106
     )
 
@@ -96,7 +97,7 @@ def decide(usage, reserved=None, quotas=None, servers=("s-1", "s-2")):
         busy={},
         live_instances={},
         existing_instance_ids=set(),
-        quotas=quotas or Quotas(jobs=20),
+        quotas=quotas or DrsQuotas(concurrent_jobs=20),
         usage=usage,
         reserved=reserved,
         now=NOW,
@@ -118,6 +119,6 @@ def test_what_those_ahead_cannot_use_is_taken():
 
 
 def test_a_wave_that_fits_in_part_starts_in_part():
-    quotas = Quotas(jobs=20, servers_in_jobs=20)
+    quotas = DrsQuotas(concurrent_jobs=20, servers_in_jobs=20)
     found = decide(QuotaUsage(1, 10), QuotaUsage(1, 9), quotas)
     assert (found.launch, found.short) == ((("s-1",),), {"s-2"})

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from drs_provider.core.quotas import DrsQuotas
 from drs_provider.rules.drs.jobs import JobServerView, JobView
 from drs_provider.rules.drs.recovery_instances import instances_by_server
 from drs_provider.rules.wave.ownership import own_jobs
-from drs_provider.rules.wave.reconcile import Quotas, QuotaUsage, busy_servers, quota_usage
+from drs_provider.rules.wave.reconcile import QuotaUsage, busy_servers, quota_usage
 from tests.rules.rule_builders import NOW, decide, instance, job, owned, rows
 
 SERVERS = ("s-1", "s-2", "s-3")
@@ -207,19 +208,21 @@ def test_trap_16_a_job_that_does_not_list_its_servers_yet_holds_the_wave():
 
 def test_batches_are_as_few_as_the_quota_per_job_allows():
     servers = [f"s-{number}" for number in range(250)]
-    decision = decide(servers, quotas=Quotas(servers_per_job=100))
+    decision = decide(servers, quotas=DrsQuotas(servers_per_job=100))
     assert [len(batch) for batch in decision.launch] == [100, 100, 50]
     assert [server for batch in decision.launch for server in batch] == servers
 
 
 def test_a_batch_never_exceeds_what_the_api_takes():
     servers = [f"s-{number}" for number in range(250)]
-    decision = decide(servers, quotas=Quotas(servers_per_job=1000))
+    decision = decide(servers, quotas=DrsQuotas(servers_per_job=1000))
     assert [len(batch) for batch in decision.launch] == [200, 50]
 
 
 def test_what_a_full_quota_of_jobs_has_no_room_for_waits():
-    decision = decide(SERVERS, quotas=Quotas(jobs=20, servers_per_job=2), usage=QuotaUsage(19, 100))
+    decision = decide(
+        SERVERS, quotas=DrsQuotas(concurrent_jobs=20, servers_per_job=2), usage=QuotaUsage(19, 100)
+    )
     assert decision.launch == (("s-1", "s-2"),)
     assert decision.waiting == {"s-3": "quota of 20 jobs at a time is used up"}
 
@@ -232,8 +235,8 @@ def test_what_a_full_quota_of_servers_has_no_room_for_waits():
 
 
 def test_quotas_below_one_are_refused():
-    with pytest.raises(ValueError, match="at least 1"):
-        Quotas(jobs=0)
+    with pytest.raises(ValueError, match="positive number: concurrent_jobs"):
+        DrsQuotas(concurrent_jobs=0)
 
 
 def test_an_empty_wave_needs_nothing():

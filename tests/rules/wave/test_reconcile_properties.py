@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drs_provider.core.quotas import DrsQuotas
 from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.wave.reconcile import (
-    Quotas,
     QuotaUsage,
     StartDecision,
     busy_servers,
@@ -70,7 +70,7 @@ def worlds(draw) -> dict[str, Any]:
         "live_instances": live,
         "existing_instance_ids": existing,
         "replace_allowed": draw(some_servers),
-        "quotas": Quotas(draw(st.integers(1, 6)), draw(st.integers(1, 4)), draw(st.integers(1, 20))),
+        "quotas": DrsQuotas(draw(st.integers(1, 6)), draw(st.integers(1, 4)), draw(st.integers(1, 20))),
         "usage": QuotaUsage(
             seen.active_jobs + draw(st.integers(0, 3)), seen.servers_in_active_jobs + draw(st.integers(0, 5))
         ),
@@ -171,7 +171,7 @@ def test_launches_fit_the_quotas_and_are_as_few_as_possible(world):
     quotas, usage = world["quotas"], world["usage"]
     sizes = [len(batch) for batch in decision.launch]
     if sizes:
-        assert len(sizes) + usage.active_jobs <= quotas.jobs
+        assert len(sizes) + usage.active_jobs <= quotas.concurrent_jobs
         assert sum(sizes) + usage.servers_in_active_jobs <= quotas.servers_in_jobs
         assert max(sizes) <= quotas.servers_per_job
         assert len(sizes) == -(-sum(sizes) // quotas.servers_per_job)

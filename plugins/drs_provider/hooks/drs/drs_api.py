@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.answers import Members
+from drs_provider.core.quotas import MAX_SERVERS_PER_START, DrsQuotas
 from drs_provider.exceptions import (
     DrsFailError,
     DrsIncompleteAnswerError,
@@ -19,13 +20,12 @@ from drs_provider.hooks.aws.clients import AwsClients
 from drs_provider.hooks.aws.errors import AWS_ERRORS, explained, is_not_found, required_member
 from drs_provider.hooks.drs.drs_requests import (
     MAX_INSTANCE_IDS,
-    MAX_SERVERS_PER_START,
     drs_time,
     jobs_by_id,
     recovery_instances_by,
     servers_by_id,
 )
-from drs_provider.hooks.drs.quotas import DrsQuotas, read_quotas
+from drs_provider.hooks.drs.quotas import read_quotas
 
 Row = dict[str, Any]
 

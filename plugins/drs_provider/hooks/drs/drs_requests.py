@@ -11,7 +11,6 @@ from drs_provider.hooks.aws.chunks import chunks
 MAX_JOB_IDS = 1000
 MAX_SERVER_IDS = 200
 MAX_INSTANCE_IDS = 200
-MAX_SERVERS_PER_START = 200
 
 
 def jobs_by_id(job_ids: Iterable[str]) -> Iterator[dict[str, Any]]:

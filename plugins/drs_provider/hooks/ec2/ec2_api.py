@@ -14,7 +14,7 @@ from drs_provider.core.answers import Members
 from drs_provider.hooks.aws.chunks import chunks
 from drs_provider.hooks.aws.clients import AwsClients
 from drs_provider.hooks.aws.errors import error_code, explained, required_member
-from drs_provider.hooks.drs.quotas import read_ec2_quotas
+from drs_provider.hooks.aws.service_quotas import applied_quotas
 from drs_provider.hooks.ec2.ec2_rows import status_checks
 from drs_provider.hooks.ec2.launch_templates import LaunchTemplate
 from drs_provider.rules.drs.unlisted import JOB_TAG
@@ -183,7 +183,8 @@ class Ec2Api:
 
     def vcpu_quotas(self) -> dict[str, float]:
         """Return the account's EC2 quotas by quota code, as Service Quotas lists them."""
-        return read_ec2_quotas(self._clients)
+        with explained(self._clients.target, self._clients.caller_arn):
+            return applied_quotas(self._clients, "ec2")
 
     def _known_instances(self, ids: list[str]) -> dict[str, Row]:
         """Ask for ids, without those that EC2 names as unknown: one unknown id fails the whole call.

@@ -13,6 +13,7 @@ from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.core.events import Event
 from drs_provider.core.evidence import START_INTENT
 from drs_provider.core.identity import job_tags
+from drs_provider.core.quotas import DrsQuotas
 from drs_provider.core.texts import cause, grouped, named
 from drs_provider.exceptions import (
     DrsFailError,
@@ -45,7 +46,6 @@ from drs_provider.rules.wave.ownership import (
     unsettled_servers,
 )
 from drs_provider.rules.wave.reconcile import (
-    Quotas,
     StartDecision,
     busy_servers,
     decide_start,
@@ -171,13 +171,8 @@ class WaveStart:
         return list(parse_jobs(self._drs.jobs_since(since)))
 
     @cached_property
-    def _quotas(self) -> Quotas:
-        quotas = self._drs.quotas()
-        return Quotas(
-            jobs=quotas.concurrent_jobs,
-            servers_per_job=quotas.servers_per_job,
-            servers_in_jobs=quotas.servers_in_jobs,
-        )
+    def _quotas(self) -> DrsQuotas:
+        return self._drs.quotas()
 
     def _existing(self, ids: set[str]) -> set[str] | None:
         try:

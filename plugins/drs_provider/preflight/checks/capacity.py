@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drs_provider.hooks.drs.quotas import DrsQuotas
+from drs_provider.core.quotas import DrsQuotas
 from drs_provider.plan.model import Wave
 from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.scope import TargetScope

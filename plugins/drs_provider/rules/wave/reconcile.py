@@ -11,16 +11,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
+from drs_provider.core.quotas import DrsQuotas
 from drs_provider.core.states import LaunchStatus
 from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
 from drs_provider.rules.wave.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
 
 __all__ = [
-    "API_MAX_SERVERS",
     "OwnedJob",
     "QuotaUsage",
-    "Quotas",
     "StartDecision",
     "StartIntent",
     "busy_servers",
@@ -29,25 +28,6 @@ __all__ = [
     "quota_usage",
     "unsettled_servers",
 ]
-
-# StartRecovery takes no more servers than this, whatever the quota says.
-API_MAX_SERVERS = 200
-
-
-@dataclass(frozen=True)
-class Quotas:
-    """DRS quotas of an account and Region; the defaults are the published ones.
-
-    :raises ValueError: if one is smaller than 1
-    """
-
-    jobs: int = 20
-    servers_per_job: int = 100
-    servers_in_jobs: int = 500
-
-    def __post_init__(self) -> None:
-        if min(self.jobs, self.servers_per_job, self.servers_in_jobs) < 1:
-            raise ValueError(f"quotas must be at least 1: {self}")
 
 
 @dataclass(frozen=True)
@@ -100,12 +80,12 @@ def quota_usage(jobs: Iterable[JobView]) -> QuotaUsage:
     return QuotaUsage(len(active), sum(job.server_count for job in active.values()))
 
 
-def room_for(waiting: Iterable[int], quotas: Quotas) -> QuotaUsage:
+def room_for(waiting: Iterable[int], quotas: DrsQuotas) -> QuotaUsage:
     """Return the room that starts take which wait for quota.
 
     :param waiting: of each, how many servers
     """
-    size, counts = min(quotas.servers_per_job, API_MAX_SERVERS), list(waiting)
+    size, counts = quotas.batch_size, list(waiting)
     return QuotaUsage(sum(ceil(servers / size) for servers in counts), sum(counts))
 
 
@@ -118,7 +98,7 @@ def decide_start(
     live_instances: Mapping[str, RecoveryInstanceView],
     existing_instance_ids: Collection[str] | None,
     replace_allowed: Collection[str] = (),
-    quotas: Quotas,
+    quotas: DrsQuotas,
     usage: QuotaUsage,
     reserved: QuotaUsage | None = None,
     now: float,
@@ -284,11 +264,11 @@ def _live_reason(view: RecoveryInstanceView) -> str:
 
 
 def _batches(
-    ready: Sequence[str], quotas: Quotas, usage: QuotaUsage, reserved: QuotaUsage
+    ready: Sequence[str], quotas: DrsQuotas, usage: QuotaUsage, reserved: QuotaUsage
 ) -> tuple[tuple[tuple[str, ...], ...], dict[str, str]]:
     """Cut what fits into as few jobs as possible; the rest waits with a reason."""
-    size = min(quotas.servers_per_job, API_MAX_SERVERS)
-    free_jobs = max(0, quotas.jobs - usage.active_jobs)
+    size = quotas.batch_size
+    free_jobs = max(0, quotas.concurrent_jobs - usage.active_jobs)
     free_servers = max(0, quotas.servers_in_jobs - usage.servers_in_active_jobs)
     left_jobs = max(0, free_jobs - reserved.active_jobs)
     left_servers = max(0, free_servers - reserved.servers_in_active_jobs)
@@ -298,7 +278,7 @@ def _batches(
     if room < min(len(ready), free_servers, free_jobs * size):
         reason = "the quota that is free is left to executions that go first"
     elif free_jobs * size <= free_servers:
-        reason = f"quota of {quotas.jobs} jobs at a time is used up"
+        reason = f"quota of {quotas.concurrent_jobs} jobs at a time is used up"
     else:
         reason = f"quota of {quotas.servers_in_jobs} servers in jobs is used up"
     return batches, dict.fromkeys(ready[room:], reason)
