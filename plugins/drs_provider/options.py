@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from drs_provider.rules.drs.graces import JOB_LOST_AFTER_SECONDS, PENDING_FAILED_AFTER_SECONDS
+
 
 @dataclass(frozen=True)
 class Option:
@@ -96,11 +98,13 @@ OPTIONS: dict[str, Option] = {
     ),
     "pending_grace_seconds": Option(
         "float",
-        "300",
+        f"{PENDING_FAILED_AFTER_SECONDS:g}",
         "How long a server may stay PENDING after its job is COMPLETED before it counts as failed.",
     ),
     "job_visibility_grace_seconds": Option(
-        "float", "180", "How long a started job may be absent from DescribeJobs before it counts as lost."
+        "float",
+        f"{JOB_LOST_AFTER_SECONDS:g}",
+        "How long a started job may be absent from DescribeJobs before it counts as lost.",
     ),
     "late_schedule_minutes": Option(
         "integer",

@@ -137,19 +137,19 @@ def test_trap_42_an_answered_job_with_tags_of_another_execution_is_not_ours():
 
 def test_servers_of_an_open_intent_are_unsettled():
     intents = [intent(["s-a", "s-b"], created_at=NOW - 10)]
-    assert unsettled_servers(intents, []) == {"s-a": NOW + 50, "s-b": NOW + 50}
+    assert unsettled_servers(intents, [], after_seconds=60) == {"s-a": NOW + 50, "s-b": NOW + 50}
     seen = own([job("drsjob-1", {"s-a": "PENDING"}, tags=tags())])
-    assert unsettled_servers(intents, seen, settle_seconds=5) == {"s-b": NOW - 5}
+    assert unsettled_servers(intents, seen, after_seconds=5) == {"s-b": NOW - 5}
 
 
 def test_a_job_that_is_not_shown_settles_nothing():
     intents = [intent(["s-a"], created_at=NOW, job_id="drsjob-1")]
-    assert unsettled_servers(intents, own([], intents)) == {"s-a": NOW + 60}
+    assert unsettled_servers(intents, own([], intents), after_seconds=60) == {"s-a": NOW + 60}
 
 
 def test_the_latest_intent_of_a_server_counts():
     intents = [intent(["s-a"], created_at=NOW), intent(["s-a"], attempt=2, created_at=NOW + 100)]
-    assert unsettled_servers(intents, []) == {"s-a": NOW + 160}
+    assert unsettled_servers(intents, [], after_seconds=60) == {"s-a": NOW + 160}
 
 
 SERVERS = ["s-1", "s-2", "s-3", "s-4"]

@@ -34,12 +34,12 @@ from drs_provider.hooks.ec2.ec2_rows import instance_exists
 from drs_provider.orchestration.wave.launch_into import require_new_instances
 from drs_provider.orchestration.wave.own_launches import cleaned_up_jobs, require_servers, with_instances
 from drs_provider.rules.concurrency.claims import QuotaWait
+from drs_provider.rules.drs.graces import START_AGAIN_AFTER_SECONDS
 from drs_provider.rules.drs.jobs import JobView, parse_jobs
 from drs_provider.rules.drs.owners import holders_text, job_owner
 from drs_provider.rules.drs.recovery_instances import instance_ids, instances_by_server
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import (
-    SETTLE_SECONDS,
     OwnedJob,
     StartIntent,
     own_jobs,
@@ -150,7 +150,7 @@ class WaveStart:
             quotas=quotas,
             usage=usage,
             now=execution.now(),
-            not_before=unsettled_servers(intents, owned),
+            not_before=unsettled_servers(intents, owned, after_seconds=START_AGAIN_AFTER_SECONDS),
             cleaned_up=cleaned_up,
         )
         decision = decide()
@@ -162,7 +162,7 @@ class WaveStart:
 
     def _unseen(self, owned: Iterable[OwnedJob]) -> list[JobView]:
         """Return jobs that were started just now and that DescribeJobs does not show yet: they count, too."""
-        since = self._execution.now() - SETTLE_SECONDS
+        since = self._execution.now() - START_AGAIN_AFTER_SECONDS
         return [own.job for own in owned if not own.visible and (own.job.created_at or 0.0) > since]
 
     def _jobs(self) -> list[JobView]:

@@ -16,8 +16,6 @@ from drs_provider.core.states import ExecutionType
 from drs_provider.rules.drs.jobs import JobServerView, JobView
 
 CLOCK_SKEW_SECONDS = 30.0
-# How long a job may take to appear in DescribeJobs after StartRecovery made it.
-SETTLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -112,21 +110,23 @@ def unsettled_servers(
     intents: Iterable[StartIntent],
     owned: Iterable[OwnedJob],
     *,
-    settle_seconds: float = SETTLE_SECONDS,
+    after_seconds: float,
 ) -> dict[str, float]:
-    """Return server -> time before which it must not be launched.
+    """Return server -> time until which a job of an intent may hold it, although DRS does not show one.
 
     An intent may have started a job that DescribeJobs does not show yet. Intents whose call is known to
     have been refused must not be passed.
 
     :param owned: from :func:`own_jobs`; what they hold is settled for that attempt
+    :param after_seconds: how long a job may be absent; which of the times of ``rules.drs.graces`` depends on what
+        is asked
     """
     seen = {(item.attempt, server) for item in owned if item.visible for server in item.job.server_ids}
     result: dict[str, float] = {}
     for intent in intents:
         for server in intent.servers:
             if (intent.attempt, server) not in seen:
-                result[server] = max(result.get(server, 0.0), intent.created_at + settle_seconds)
+                result[server] = max(result.get(server, 0.0), intent.created_at + after_seconds)
     return result
 
 

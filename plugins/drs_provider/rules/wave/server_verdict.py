@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from drs_provider.core.states import LaunchStatus
 from drs_provider.core.texts import MAX_CAUSE, cause
+from drs_provider.rules.drs.graces import JOB_LOST_AFTER_SECONDS, PENDING_FAILED_AFTER_SECONDS
 from drs_provider.rules.drs.jobs import JobServerView, JobView, LaunchActionRun, LogEvent
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
 from drs_provider.rules.execution.frozen import FrozenServer, FrozenWave
@@ -45,16 +46,16 @@ class WaveRules:
     post_launch_required: bool = False
     timeout_seconds: int = 5_400
     post_launch_timeout_seconds: int = 1_800
-    pending_grace_seconds: float = 120.0
-    not_found_grace_seconds: float = 180.0
+    pending_grace_seconds: float = PENDING_FAILED_AFTER_SECONDS
+    not_found_grace_seconds: float = JOB_LOST_AFTER_SECONDS
 
     @classmethod
     def from_wave(
         cls,
         wave: FrozenWave,
         *,
-        pending_grace_seconds: float = 120.0,
-        not_found_grace_seconds: float = 180.0,
+        pending_grace_seconds: float = PENDING_FAILED_AFTER_SECONDS,
+        not_found_grace_seconds: float = JOB_LOST_AFTER_SECONDS,
     ) -> WaveRules:
         """Return the rules of a frozen wave."""
         return cls(

@@ -66,6 +66,6 @@ def unsettled(execution: Execution, intents: Iterable[StartIntent], owned: Itera
     :param owned: from :func:`wave_jobs`
     """
     grace = settings.get_seconds("job_visibility_grace_seconds")
-    until = unsettled_servers(intents, owned, settle_seconds=grace)
+    until = unsettled_servers(intents, owned, after_seconds=grace)
     now = execution.now()
     return {server for server, time in until.items() if now < time}
