@@ -20,7 +20,7 @@ from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.outages import pause
 
 if TYPE_CHECKING:
-    from drs_provider.orchestration.sweep.sweep import Sweep, Swept
+    from drs_provider.orchestration.sweep.sweep import Sweep, SweepState
 
 #: A terminate job takes minutes; the next sweep looks again anyway.
 MAX_SECONDS = 2 * 3600
@@ -57,19 +57,19 @@ class DrsSweepOperator(BaseOperator):
         return self._resume(context, self._under_way(context) or {})
 
     def _resume(self, context: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-        from drs_provider.orchestration.sweep.sweep import Swept  # boto3 stays out of DAG parsing
+        from drs_provider.orchestration.sweep.sweep import SweepState  # boto3 stays out of DAG parsing
 
-        return self._go_on(context, Swept.from_dict(stored["swept"]), since=stored["since"])
+        return self._go_on(context, SweepState.from_dict(stored["swept"]), since=stored["since"])
 
-    def _go_on(self, context: Mapping[str, Any], swept: Swept, *, since: float) -> dict[str, Any]:
-        if swept.doomed:
+    def _go_on(self, context: Mapping[str, Any], state: SweepState, *, since: float) -> dict[str, Any]:
+        if state.terminations:
             # Kept before the first call that terminates: a retry must go on with it, and prove its end.
-            self._keep(context, swept, since=since)
-            self._sweep(context).step(swept, last=time.time() - since > MAX_SECONDS)
-            self._keep(context, swept, since=since)
-        report = swept.report.to_dict()
+            self._keep(context, state, since=since)
+            self._sweep(context).step(state, last=time.time() - since > MAX_SECONDS)
+            self._keep(context, state, since=since)
+        report = state.report.to_dict()
         RunView(context).push(keys.SWEEP_REPORT, report)
-        if swept.doomed:
+        if state.terminations:
             pause(self, settings.get_seconds("poll_interval_seconds"))
         TaskState(context).forget(keys.SWEEP_UNDER_WAY)
         self.log.info("%s", report_text(report))
@@ -94,9 +94,9 @@ class DrsSweepOperator(BaseOperator):
         return stored if stored and stored["attempt"] == RunFacts.of(context).attempt else None
 
     @staticmethod
-    def _keep(context: Mapping[str, Any], swept: Swept, *, since: float) -> None:
-        swept.report.complete = not swept.doomed
-        stored = {"attempt": RunFacts.of(context).attempt, "since": since, "swept": swept.to_dict()}
+    def _keep(context: Mapping[str, Any], state: SweepState, *, since: float) -> None:
+        state.report.complete = not state.terminations
+        stored = {"attempt": RunFacts.of(context).attempt, "since": since, "swept": state.to_dict()}
         TaskState(context).set(keys.SWEEP_UNDER_WAY, stored)
 
 

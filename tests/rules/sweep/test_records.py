@@ -22,14 +22,14 @@ from drs_provider.rules.sweep.records import (
     QUIET_SECONDS,
     STUCK_SECONDS,
     RecordAction,
-    RunFate,
+    RunOutcome,
     closed_record,
     is_end_of,
     is_of_deployment,
     last_sign_of_life,
     orphan_status,
     record_action,
-    run_fate,
+    run_outcome,
 )
 
 RUN_AFTER = 1_790_000_000.123456
@@ -50,7 +50,7 @@ TASK_STATES = (
 def test_a_record_of_another_system_does_not_end_the_sweep() -> None:
     strange = {"executionId": "theirs", "planId": "theirs", "status": "IN_PROGRESS"}
     action = record_action(
-        strange, owned=False, own_id=True, fate=RunFate.LIVES, told_end=False, now=RUN_AFTER
+        strange, owned=False, own_id=True, outcome=RunOutcome.LIVES, told_end=False, now=RUN_AFTER
     )
     assert action is RecordAction.REPORT
 
@@ -94,74 +94,76 @@ def test_an_execution_is_ours_only_if_its_id_can_be_computed_from_its_run(change
 def test_a_run_is_over_only_if_it_says_so_and_nothing_of_it_is_active(
     state: str, tasks: list[str | None]
 ) -> None:
-    fate = run_fate(state, {str(number): task for number, task in enumerate(tasks)})
+    outcome = run_outcome(state, {str(number): task for number, task in enumerate(tasks)})
     active = {"running", "deferred", "awaiting_input", "queued"} & set(tasks)
     if state not in ("success", "failed"):
-        assert fate is RunFate.LIVES
+        assert outcome is RunOutcome.LIVES
     else:
-        assert fate is (RunFate.STUCK if active else RunFate.OVER)
+        assert outcome is (RunOutcome.STUCK if active else RunOutcome.OVER)
 
 
 @given(
     owned=st.booleans(),
     own_id=st.booleans(),
-    fate=st.sampled_from(RunFate),
+    outcome=st.sampled_from(RunOutcome),
     told=st.booleans(),
     quiet=st.floats(0, 2 * FOREIGN_QUIET_SECONDS),
 )
 def test_only_our_own_quiet_records_of_runs_that_are_over_or_gone_are_changed(
-    owned: bool, own_id: bool, fate: RunFate, told: bool, quiet: float
+    owned: bool, own_id: bool, outcome: RunOutcome, told: bool, quiet: float
 ) -> None:
-    action = record_action(record(), owned=owned, own_id=own_id, fate=fate, told_end=told, now=1000.0 + quiet)
-    unproven = fate is RunFate.GONE and not own_id
+    action = record_action(
+        record(), owned=owned, own_id=own_id, outcome=outcome, told_end=told, now=1000.0 + quiet
+    )
+    unproven = outcome is RunOutcome.GONE and not own_id
     if action in (RecordAction.CLOSE, RecordAction.CATCH_UP):
         assert owned
         assert not unproven
-        assert fate in (RunFate.OVER, RunFate.GONE)
+        assert outcome in (RunOutcome.OVER, RunOutcome.GONE)
         assert quiet >= QUIET_SECONDS
-        assert (action is RecordAction.CATCH_UP) == (told and fate is RunFate.OVER)
+        assert (action is RecordAction.CATCH_UP) == (told and outcome is RunOutcome.OVER)
     if action is RecordAction.REPORT:
-        assert not owned or unproven or (fate is RunFate.STUCK and quiet >= STUCK_SECONDS)
-    if owned and fate in (RunFate.OVER, RunFate.GONE) and quiet >= QUIET_SECONDS:
+        assert not owned or unproven or (outcome is RunOutcome.STUCK and quiet >= STUCK_SECONDS)
+    if owned and outcome in (RunOutcome.OVER, RunOutcome.GONE) and quiet >= QUIET_SECONDS:
         expected = {RecordAction.REPORT} if unproven else {RecordAction.CLOSE, RecordAction.CATCH_UP}
         assert action in expected
 
 
 @pytest.mark.parametrize("stored", OPEN_STATUSES)
-@pytest.mark.parametrize("fate", [RunFate.OVER, RunFate.GONE])
+@pytest.mark.parametrize("outcome", [RunOutcome.OVER, RunOutcome.GONE])
 def test_the_end_of_an_orphan_is_a_move_that_the_status_table_allows(
-    stored: ExecutionStatus, fate: RunFate
+    stored: ExecutionStatus, outcome: RunOutcome
 ) -> None:
-    end = orphan_status(stored, fate)
+    end = orphan_status(stored, outcome)
     assert end in TERMINAL_EXECUTION
     assert stored in allowed_from(end)
 
 
 @pytest.mark.parametrize("stored", OPEN_STATUSES)
 def test_people_cancel_by_deleting_a_run_and_nothing_else_is_their_doing(stored: ExecutionStatus) -> None:
-    assert orphan_status(stored, RunFate.GONE) is ExecutionStatus.CANCELLED
+    assert orphan_status(stored, RunOutcome.GONE) is ExecutionStatus.CANCELLED
     asked = stored is ExecutionStatus.CANCELLING
-    assert (orphan_status(stored, RunFate.OVER) is ExecutionStatus.CANCELLED) == asked
+    assert (orphan_status(stored, RunOutcome.OVER) is ExecutionStatus.CANCELLED) == asked
 
 
 @given(
     status=st.sampled_from(OPEN_STATUSES),
-    fate=st.sampled_from([RunFate.OVER, RunFate.GONE]),
+    outcome=st.sampled_from([RunOutcome.OVER, RunOutcome.GONE]),
     waves=st.lists(st.sampled_from(WaveStatus), min_size=1, max_size=5),
     ended_at=st.floats(0, 5000),
 )
 def test_a_closed_record_has_no_open_part_and_keeps_what_was_ended(
-    status: ExecutionStatus, fate: RunFate, waves: list[WaveStatus], ended_at: float
+    status: ExecutionStatus, outcome: RunOutcome, waves: list[WaveStatus], ended_at: float
 ) -> None:
     given_waves = [wave(number, item.value) for number, item in enumerate(waves, start=1)]
     closed = closed_record(
         record(status=status.value, waves=given_waves),  # type: ignore[arg-type]
-        fate=fate,
+        outcome=outcome,
         reason="its DAG run is gone",
         wave_notes={1: "still running: drsjob-1"},
         ended_at=ended_at,
     )
-    assert closed["status"] == closed["attempts"][-1]["status"] == orphan_status(status, fate)
+    assert closed["status"] == closed["attempts"][-1]["status"] == orphan_status(status, outcome)
     assert closed["errorMessage"] == "orphaned: its DAG run is gone; wave 1: still running: drsjob-1"
     assert closed["endTime"] == max(ended_at, 1000.0)
     assert closed["verdict"]["result"] == "not verified"
@@ -177,7 +179,7 @@ def test_a_closed_record_has_no_open_part_and_keeps_what_was_ended(
 def test_a_verdict_that_people_gave_stays() -> None:
     closed = closed_record(
         record(verdict={"result": "passed", "by": "dr-tester"}),  # type: ignore[arg-type]
-        fate=RunFate.OVER,
+        outcome=RunOutcome.OVER,
         reason="x",
         wave_notes={},
         ended_at=2000.0,

@@ -16,7 +16,7 @@ from drs_provider.rules.sweep.instances import (
     InstanceKind,
     Owner,
     OwnerState,
-    Wish,
+    TerminationPolicy,
     instance_kind,
 )
 from drs_provider.rules.sweep.report import MAX_FINDINGS, Finding, SweepReport, report_text
@@ -65,7 +65,7 @@ def test_only_what_is_over_and_too_old_can_have_outlived_its_time(
 def test_an_execution_is_terminated_only_if_all_of_it_may_be(
     kinds: frozenset[InstanceKind | None], always: bool, asked: bool
 ) -> None:
-    if Wish(always=always, asked=asked).covers(kinds):
+    if TerminationPolicy(always=always, asked=asked).covers(kinds):
         assert always or asked
         assert kinds
         assert kinds <= {InstanceKind.OUTLIVED, InstanceKind.KEPT}
@@ -74,10 +74,10 @@ def test_an_execution_is_terminated_only_if_all_of_it_may_be(
 
 def test_a_wish_covers_what_it_names() -> None:
     outlived, both = frozenset({InstanceKind.OUTLIVED}), frozenset({InstanceKind.OUTLIVED, InstanceKind.KEPT})
-    assert Wish(always=True).covers(outlived)
-    assert not Wish(always=True).covers(both)
-    assert Wish(asked=True).covers(both)
-    assert not Wish().covers(outlived)
+    assert TerminationPolicy(always=True).covers(outlived)
+    assert not TerminationPolicy(always=True).covers(both)
+    assert TerminationPolicy(asked=True).covers(both)
+    assert not TerminationPolicy().covers(outlived)
 
 
 @pytest.mark.parametrize("name", ["111122223333", "eu-west-1", "111122223333/eu-west-1"])

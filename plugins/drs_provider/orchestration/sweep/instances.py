@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.answers import Members
 from drs_provider.core.identity import TAG_EXECUTION_ID, TAG_PLAN_NAME
 from drs_provider.core.texts import cause
-from drs_provider.exceptions import DrsError
-from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.hooks.ec2.ec2_rows import instance_exists
 from drs_provider.orchestration.sweep.executions import Executions, KnownExecution
-from drs_provider.orchestration.sweep.scope import SweepScope
+from drs_provider.orchestration.sweep.scope import LOOK_ERRORS, SESSION, SweepScope
 from drs_provider.orchestration.wave.launch_into import launched_into
 from drs_provider.rules.drs.jobs import JobView, parse_jobs
 from drs_provider.rules.drs.launch_into import may_be_launched_into
@@ -27,16 +25,13 @@ from drs_provider.rules.sweep.instances import (
     InstanceKind,
     Owner,
     OwnerState,
-    Wish,
+    TerminationPolicy,
     instance_kind,
 )
 from drs_provider.rules.sweep.report import Finding, SweepReport
 from drs_provider.runtime.aws import AwsAccess
 
 log = logging.getLogger(__name__)
-
-SESSION = "sweep"
-LOOK_ERRORS = (*AWS_ERRORS, DrsError, ValueError)
 
 _REMEDIES = {
     InstanceKind.FOREIGN: "Whoever launched it must say whether it may go; nobody here knows.",
@@ -59,30 +54,25 @@ class JudgedInstance:
     execution: KnownExecution | None
 
 
+@dataclass
 class InstanceSweep:
-    """One look at the drill instances of every account and Region."""
+    """One look at the drill instances of every account and Region.
 
-    def __init__(
-        self,
-        scope: SweepScope,
-        conf: SweepConf,
-        executions: Executions,
-        report: SweepReport,
-        *,
-        now: float,
-    ) -> None:
-        self._scope = scope
-        self._conf = conf
-        self._executions = executions
-        self._report = report
-        self._now = now
-        self._known: dict[str, KnownExecution] = {}
+    :param known: what was found of executions so far, by id
+    """
+
+    scope: SweepScope
+    conf: SweepConf
+    executions: Executions
+    report: SweepReport
+    now: float
+    known: dict[str, KnownExecution] = field(default_factory=dict)
 
     def run(self) -> list[JudgedInstance]:
         """Return all drill instances; what could not be looked at is in the report."""
         found: list[JudgedInstance] = []
-        for ways in self._scope.places():
-            wanted = [target for target in ways if self._conf.wants(target)]
+        for ways in self.scope.places():
+            wanted = [target for target in ways if self.conf.wants(target)]
             if wanted:
                 found += self._place(wanted)
         return found
@@ -101,11 +91,11 @@ class InstanceSweep:
                 )
                 continue
             self._row(target, "ok", len(instances))
-            self._report.notes += doubts
+            self.report.notes += doubts
             return [self._judge(instance, target) for instance in instances]
         self._row(ways[0], "failed", 0)
         place = f"account {ways[0].account_id}, Region {ways[0].region}"
-        self._report.failures.append(f"{place} could not be looked at: {'; '.join(problems)}")
+        self.report.failures.append(f"{place} could not be looked at: {'; '.join(problems)}")
         return []
 
     def _row(self, target: AwsTarget, state: str, count: int) -> None:
@@ -115,38 +105,38 @@ class InstanceSweep:
             "state": state,
             "drillInstances": count,
         }
-        self._report.targets.append(row)
+        self.report.targets.append(row)
 
     def _judge(self, instance: DrillInstance, target: AwsTarget) -> JudgedInstance:
         known = self._execution_of(instance)
         owner = known.owner if known else Owner(OwnerState.NONE, told="its job carries no tags of ours")
-        kind = instance_kind(instance, owner, now=self._now)
+        kind = instance_kind(instance, owner, now=self.now)
         if kind in (InstanceKind.OUTLIVED, InstanceKind.KEPT):
             try:
                 before = _existed_before(AwsAccess(SESSION).drs(target), instance)
             except LOOK_ERRORS as error:
-                self._report.failures.append(
+                self.report.failures.append(
                     f"{instance.instance_id}: left alone, launch configuration of {instance.source_server_id}: {error}"
                 )
                 kind = InstanceKind.UNKNOWN
             else:
-                kind = instance_kind(instance, owner, now=self._now, pre_provisioned=before)
+                kind = instance_kind(instance, owner, now=self.now, pre_provisioned=before)
         return JudgedInstance(instance, kind, owner, known)
 
     def _execution_of(self, instance: DrillInstance) -> KnownExecution | None:
         execution_id = instance.execution_id
         if execution_id is None:
             return None
-        if execution_id not in self._known:
+        if execution_id not in self.known:
             try:
-                self._known[execution_id] = self._executions.find(execution_id, instance.plan_name)
+                self.known[execution_id] = self.executions.find(execution_id, instance.plan_name)
             except LOOK_ERRORS as error:
-                self._report.failures.append(
+                self.report.failures.append(
                     f"execution {execution_id} of {instance.plan_name}: it could not be asked, its instances were left "
                     f"alone: {error}"
                 )
-                self._known[execution_id] = KnownExecution(Owner(OwnerState.UNKNOWN, told=str(error)))
-        return self._known[execution_id]
+                self.known[execution_id] = KnownExecution(Owner(OwnerState.UNKNOWN, told=str(error)))
+        return self.known[execution_id]
 
 
 _NOT_THERE: Mapping[str, Any] = {"State": {"Name": "terminated"}}
@@ -200,7 +190,7 @@ def _existed_before(drs: DrsApi, instance: DrillInstance) -> bool:
     return instance.may_be_launched_into or into.instances.get(server) == instance.instance_id
 
 
-def to_terminate(judged: Iterable[JudgedInstance], wish: Wish) -> set[str]:
+def to_terminate(judged: Iterable[JudgedInstance], policy: TerminationPolicy) -> set[str]:
     """Return the executions whose instances may be terminated: all that are known of them, or none."""
     by_execution: dict[str, list[JudgedInstance]] = {}
     for item in judged:
@@ -210,7 +200,7 @@ def to_terminate(judged: Iterable[JudgedInstance], wish: Wish) -> set[str]:
         execution_id
         for execution_id, items in by_execution.items()
         if all(item.execution is not None and item.execution.open is not None for item in items)
-        and wish.covers(frozenset(item.kind for item in items))
+        and policy.covers(frozenset(item.kind for item in items))
     }
 
 

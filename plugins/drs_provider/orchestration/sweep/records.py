@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,16 +20,16 @@ from drs_provider.history.outcome import ExecutionRef
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.hooks.aws import errors
 from drs_provider.hooks.aws.clients import aws_clients
-from drs_provider.orchestration.sweep.runs import RunOf, run_of
-from drs_provider.orchestration.sweep.scope import SweepScope
+from drs_provider.orchestration.sweep.executions import RunOf, run_of
+from drs_provider.orchestration.sweep.scope import LOOK_ERRORS, SESSION, SweepScope
 from drs_provider.rules.drs.jobs import parse_jobs
 from drs_provider.rules.record.schema import ExecutionRecord, WaveRow
 from drs_provider.rules.sweep.records import (
     NO_OWN_ID,
     OPEN_STATUSES,
-    STRANGE_RECORD,
+    UNRECOGNIZED_RECORD_ERRORS,
     RecordAction,
-    RunFate,
+    RunOutcome,
     closed_record,
     is_of_deployment,
     last_sign_of_life,
@@ -42,8 +43,6 @@ from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)
 
-#: Role session name of a sweep's own calls, behind the common prefix.
-SESSION = "sweep"
 AWS_ERRORS = (*errors.AWS_ERRORS, DrsError)
 OPEN_RECORD = "open record"
 ORPHAN = "orphaned record"
@@ -61,48 +60,40 @@ def open_history() -> DynamoDbHistory | None:
     return DynamoDbHistory(clients.impatient_client("dynamodb"), settings.get("history_table"))
 
 
+@dataclass(frozen=True)
 class RecordSweep:
     """One look at every open record."""
 
-    def __init__(
-        self,
-        history: DynamoDbHistory,
-        scope: SweepScope,
-        view: RunView,
-        report: SweepReport,
-        *,
-        now: float,
-    ) -> None:
-        self._history = history
-        self._scope = scope
-        self._view = view
-        self._report = report
-        self._now = now
+    history: DynamoDbHistory
+    scope: SweepScope
+    view: RunView
+    report: SweepReport
+    now: float
 
     def run(self) -> None:
         """Sweep all open records; what fails is in the report."""
         try:
-            ids = [found for status in OPEN_STATUSES for found in self._history.ids_by_status(status)]
+            ids = [found for status in OPEN_STATUSES for found in self.history.ids_by_status(status)]
         except AWS_ERRORS as error:
             self._lost("the history table cannot be read", error)
             return
         for execution_id in dict.fromkeys(ids):
             try:
                 # The index lags behind and leaves out rows: decide only on the record itself.
-                record = self._history.read(execution_id)
+                record = self.history.read(execution_id)
                 if record is not None and record["status"] not in TERMINAL_EXECUTION:
-                    self._report.records_open += 1
+                    self.report.records_open += 1
                     self._sweep(record)
             except RunUnknownError as error:
-                self._report.failures.append(
+                self.report.failures.append(
                     f"execution {execution_id}: {error}; its record was left as it is"
                 )
             except AWS_ERRORS as error:
                 self._lost(f"execution {execution_id}: its record could not be swept", error)
-            except STRANGE_RECORD as error:
+            except UNRECOGNIZED_RECORD_ERRORS as error:
                 # Other systems may write to the table, too: theirs must not hide the others' records.
                 log.warning("The record of execution %s cannot be read", execution_id, exc_info=True)
-                self._report.failures.append(
+                self.report.failures.append(
                     f"execution {execution_id}: its record cannot be read as one of ours, and was left as it is: "
                     f"{type(error).__name__}: {error}"
                 )
@@ -110,24 +101,26 @@ class RecordSweep:
     def _lost(self, what: str, error: Exception) -> None:
         if isinstance(error, (ClientError, BotoCoreError)) and not is_loss(error):
             raise error
-        self._report.failures.append(f"{what}: {error}")
+        self.report.failures.append(f"{what}: {error}")
 
     def _sweep(self, record: ExecutionRecord) -> None:
         owned = is_of_deployment(record, settings.get("deployment_id"))
-        run = run_of(record, self._view) if owned else RunOf(RunFate.LIVES)
+        run = run_of(record, self.view) if owned else RunOf(RunOutcome.LIVES)
         action = record_action(
             record,
             owned=owned,
             own_id=settings.has_own_deployment_id(),
-            fate=run.fate,
+            outcome=run.outcome,
             told_end=run.told is not None,
-            now=self._now,
+            now=self.now,
         )
         if not owned:
             if action is RecordAction.REPORT:
                 self._find(record, "foreign record", "left", *_FOREIGN)
         elif action is RecordAction.REPORT:
-            self._find(record, OPEN_RECORD, "left", *(_UNPROVEN if run.fate is RunFate.GONE else _STUCK))
+            self._find(
+                record, OPEN_RECORD, "left", *(_UNPROVEN if run.outcome is RunOutcome.GONE else _STUCK)
+            )
         elif action is RecordAction.LEAVE:
             self._halted(record, run)
         elif action is RecordAction.CATCH_UP:
@@ -137,11 +130,11 @@ class RecordSweep:
 
     def _halted(self, record: ExecutionRecord, run: RunOf) -> None:
         """Tell of a run that lives, and in which nothing will happen."""
-        if run.fate is not RunFate.LIVES:
+        if run.outcome is not RunOutcome.LIVES:
             return
-        if self._view.is_paused(record["dagId"]):
+        if self.view.is_paused(record["dagId"]):
             reason, remedy = "its DAG is paused: the execution does not go on", "Unpause the DAG."
-        elif record["dagId"] not in self._scope.dag_ids:
+        elif record["dagId"] not in self.scope.dag_ids:
             reason = "its plan does not load any more, and no last good form of it is known"
             remedy = "If its run stands still: put the plan's file back, or delete the run; its record is closed then."
         else:
@@ -150,30 +143,32 @@ class RecordSweep:
 
     def _catch_up(self, record: ExecutionRecord, run: RunOf) -> None:
         reason = f"its run ended {run.told['status']}, which never reached the table"
-        if self._report.dry_run:
+        if self.report.dry_run:
             self._find(record, ORPHAN, "would catch up", reason)
             return
         self._write(record, run.told, "caught up", reason)
 
     def _close(self, record: ExecutionRecord, run: RunOf) -> None:
         if run.unproven:
-            self._report.failures.append(
+            self.report.failures.append(
                 f"execution {record['executionId']}: the end that its run told does not count, its record is closed "
                 f"without it: {run.unproven}"
             )
-        reason = "its DAG run is gone" if run.fate is RunFate.GONE else "its DAG run is over and told no end"
-        if self._report.dry_run:
-            end = orphan_status(ExecutionStatus(record["status"]), run.fate)
+        reason = (
+            "its DAG run is gone" if run.outcome is RunOutcome.GONE else "its DAG run is over and told no end"
+        )
+        if self.report.dry_run:
+            end = orphan_status(ExecutionStatus(record["status"]), run.outcome)
             self._find(record, ORPHAN, "would close", f"{reason}; it would be {end}")
             return
-        ended_at = last_sign_of_life(record, now=self._now)
+        ended_at = last_sign_of_life(record, now=self.now)
         if run.found and run.found.ended_at:
             ended_at = max(ended_at, run.found.ended_at)
         notes = dict(self._job_notes(record))
         closed = closed_record(
             record,
-            fate=run.fate,
-            reason=f"{reason}; found {format_time(self._now)}",
+            outcome=run.outcome,
+            reason=f"{reason}; found {format_time(self.now)}",
             wave_notes=notes,
             ended_at=ended_at,
         )
@@ -188,9 +183,9 @@ class RecordSweep:
         *,
         notes: Collection[str] = (),
     ) -> None:
-        stored = self._history.finalize(ExecutionRef.of(end), end)
+        stored = self.history.finalize(ExecutionRef.of(end), end)
         if stored["status"] not in TERMINAL_EXECUTION:
-            self._report.failures.append(
+            self.report.failures.append(
                 f"execution {record['executionId']}: its record is {stored['status']} and could not be {action}"
             )
             return
@@ -218,13 +213,13 @@ class RecordSweep:
     def _job_note(self, record: ExecutionRecord, wave: WaveRow) -> str:
         recorded = {job["jobId"] for job in wave.get("jobs", ()) if job["status"] != "COMPLETED"}
         account_id = wave.get("accountContext", {}).get("accountId", "")
-        target = self._scope.target_at(account_id, wave.get("region", ""), plan_name=record["planId"])
+        target = self.scope.target_at(account_id, wave.get("region", ""), plan_name=record["planId"])
         if target is None:
             return _unasked(recorded, f"no known plan has a target in account {account_id}")
         try:
-            recent = AwsAccess(SESSION).drs(target).jobs_since(self._now - LONGEST_JOB_SECONDS)
+            recent = AwsAccess(SESSION).drs(target).jobs_since(self.now - LONGEST_JOB_SECONDS)
             jobs = parse_jobs(recent)
-        except (*AWS_ERRORS, ValueError) as error:
+        except LOOK_ERRORS as error:
             log.warning("The jobs of execution %s cannot be read: %s", record["executionId"], error)
             return _unasked(recorded, str(error))
         number = str(wave["waveNumber"])
@@ -252,7 +247,7 @@ class RecordSweep:
             record["planId"],
         )
         log.info("%s: %s: %s (%s)", found.kind, found.subject, found.action, found.reason)
-        self._report.findings.append(found)
+        self.report.findings.append(found)
 
 
 _FOREIGN = (

@@ -8,9 +8,16 @@ from pathlib import Path
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.identity import dag_id_of
+from drs_provider.exceptions import DrsError
+from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.plan.files.folder import load_catalog
 from drs_provider.plan.files.last_good import LastGoodPlans
 from drs_provider.plan.model import Plan
+
+#: Role session name of a sweep's own calls, behind the common prefix.
+SESSION = "sweep"
+#: What is wrong in one place, or with one execution: told, and the others are looked at all the same.
+LOOK_ERRORS = (*AWS_ERRORS, DrsError, ValueError)
 
 
 @dataclass

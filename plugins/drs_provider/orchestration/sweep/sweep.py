@@ -10,42 +10,85 @@ from typing import Any
 
 from drs_provider import settings
 from drs_provider.airflow_api.run import RunView
-from drs_provider.exceptions import DrsFailError
+from drs_provider.airflow_api.state_store import TaskState
+from drs_provider.core.events import Event
+from drs_provider.core.texts import cause
+from drs_provider.exceptions import DrsFailError, TaskStoppedError
 from drs_provider.history.store import DynamoDbHistory
+from drs_provider.orchestration.cleanup.steps import DrillCleanup
 from drs_provider.orchestration.sweep.executions import Executions
 from drs_provider.orchestration.sweep.instances import InstanceSweep, finding, to_terminate
 from drs_provider.orchestration.sweep.records import AWS_ERRORS, RecordSweep, open_history
-from drs_provider.orchestration.sweep.scope import SweepScope, sweep_scope
-from drs_provider.orchestration.sweep.termination import Doomed, terminate
+from drs_provider.orchestration.sweep.scope import LOOK_ERRORS, sweep_scope
 from drs_provider.rules.sweep.conf import SweepConf
-from drs_provider.rules.sweep.instances import Wish
+from drs_provider.rules.sweep.instances import OwnerState, TerminationPolicy
 from drs_provider.rules.sweep.report import SweepReport
+from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)
 
 TERMINATING, TERMINATED = "terminating", "terminated"
 
 
+class ScopedState(TaskState):
+    """The running task's store, with a part of its own for one execution."""
+
+    def __init__(self, context: Mapping[str, Any], scope: str) -> None:
+        super().__init__(context)
+        self._scope = scope
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a stored value or the default."""
+        return super().get(f"{self._scope}/{key}", default)
+
+    def set(self, key: str, value: Any) -> None:
+        """Store a JSON value."""
+        super().set(f"{self._scope}/{key}", value)
+
+
+@dataclass(frozen=True)
+class TerminationTarget:
+    """An execution whose instances have all outlived their time.
+
+    :param attempt: the attempt that they are of; those of a later one are young
+    """
+
+    plan_name: str | None
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a termination stands.
+
+    :param left: what is left, or may be left; empty if it is proven that nothing of the drill is
+    :param needs_operator: looking again does not help
+    """
+
+    left: str = ""
+    needs_operator: bool = True
+
+
 @dataclass
-class Swept:
+class SweepState:
     """Where a sweep stands.
 
-    :param doomed: executions whose instances are being terminated
+    :param terminations: executions whose instances are being terminated, by id
     """
 
     report: SweepReport
-    doomed: dict[str, Doomed] = field(default_factory=dict)
+    terminations: dict[str, TerminationTarget] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        doomed = {execution_id: asdict(item) for execution_id, item in self.doomed.items()}
-        return {"report": self.report.to_dict(), "doomed": doomed}
+        terminations = {execution_id: asdict(item) for execution_id, item in self.terminations.items()}
+        return {"report": self.report.to_dict(), "terminations": terminations}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Swept:
+    def from_dict(cls, data: Mapping[str, Any]) -> SweepState:
         """Read :meth:`to_dict`'s data."""
-        doomed = {execution_id: Doomed(**item) for execution_id, item in data["doomed"].items()}
-        return cls(SweepReport.from_dict(data["report"]), doomed)
+        terminations = {key: TerminationTarget(**item) for key, item in data["terminations"].items()}
+        return cls(SweepReport.from_dict(data["report"]), terminations)
 
 
 class Sweep:
@@ -57,20 +100,20 @@ class Sweep:
     def __init__(self, context: Mapping[str, Any], plans_folder: Path, conf: SweepConf) -> None:
         self._context = context
         self._conf = conf
-        self._scope: SweepScope = sweep_scope(plans_folder, settings.state_path())
+        self._scope = sweep_scope(plans_folder, settings.state_path())
 
-    def look(self, now: float) -> Swept:
+    def look(self, now: float) -> SweepState:
         """Look at everything and close orphaned records; terminate nothing yet.
 
         :raises DrsFailError: if no target fits the configuration
         """
         self._check_targets()
-        wish = Wish(always=settings.get_bool("sweep_terminate"), asked=self._conf.terminate)
+        policy = TerminationPolicy(always=settings.get_bool("sweep_terminate"), asked=self._conf.terminate)
         report = SweepReport(
             swept_at=now,
             deployment_id=settings.get("deployment_id"),
             dry_run=self._conf.dry_run,
-            terminate=wish.always or wish.asked,
+            terminate=policy.always or policy.asked,
             notes=list(self._scope.notes),
             failures=list(self._scope.failures),
         )
@@ -83,43 +126,73 @@ class Sweep:
                 "nothing was looked at: no plan names an account, and there is no history table. Set [drs] "
                 "plans_folder or the history_* options, or switch the sweeper off: [drs] sweep_schedule = off"
             )
-        executions = Executions(self._context, self._scope, history)
+        executions = self._executions(history)
         judged = InstanceSweep(self._scope, self._conf, executions, report, now=now).run()
-        doomed = to_terminate(judged, wish)
+        chosen = to_terminate(judged, policy)
         action = "would terminate" if self._conf.dry_run else TERMINATING
         for item in judged:
             if item.kind is not None:
-                done = action if item.instance.execution_id in doomed else "left"
+                done = action if item.instance.execution_id in chosen else "left"
                 report.findings.append(finding(item, item.kind, done, now=now))
         if self._conf.dry_run:
-            return Swept(report)
+            return SweepState(report)
         seen = {
-            item.instance.execution_id: Doomed(item.instance.plan_name, item.execution.attempt)
+            item.instance.execution_id: TerminationTarget(item.instance.plan_name, item.execution.attempt)
             for item in judged
             if item.execution is not None
         }
-        return Swept(report, {execution_id: seen[execution_id] for execution_id in sorted(doomed)})
+        return SweepState(report, {execution_id: seen[execution_id] for execution_id in sorted(chosen)})
 
-    def step(self, swept: Swept, *, last: bool) -> None:
+    def step(self, state: SweepState, *, last: bool) -> None:
         """Take the next step of all terminations; what is done, or cannot be done, is in the report.
 
         :param last: whether time is over: what is left then is a failure
+        :raises TaskStoppedError: if the sweep's task was stopped
         """
-        executions = Executions(self._context, self._scope, self._history(None))
-        for execution_id, item in list(swept.doomed.items()):
-            progress = terminate(self._context, executions, self._conf, execution_id, item)
-            if progress.done:
-                _mark(swept.report, execution_id, TERMINATED)
-            elif progress.hopeless or last:
-                swept.report.failures.append(
+        executions = self._executions(self._history(None))
+        for execution_id, item in list(state.terminations.items()):
+            progress = self._terminate(executions, execution_id, item)
+            if not progress.left:
+                _mark(state.report, execution_id, TERMINATED)
+            elif progress.needs_operator or last:
+                state.report.failures.append(
                     f"drill instances of execution {execution_id} ({item.plan_name}) are not all terminated: "
-                    f"{progress.left}. Terminate these recovery instances in DRS, or mend the cause and sweep again"
+                    f"{progress.left}. Terminate these recovery instances in DRS, or fix the cause and sweep again"
                 )
             else:
                 log.info("Execution %s: %s", execution_id, progress.left)
                 continue
-            del swept.doomed[execution_id]
-        swept.report.complete = not swept.doomed
+            del state.terminations[execution_id]
+        state.report.complete = not state.terminations
+
+    def _terminate(self, executions: Executions, execution_id: str, seen: TerminationTarget) -> Progress:
+        """Take the next step of an execution's cleanup: by the same rules, and with the same proof, as its own.
+
+        :param seen: what it was when its instances were looked at
+        """
+        try:
+            known = executions.find(execution_id, seen.plan_name)
+            if known.open is None or known.owner.state is not OwnerState.OVER:
+                return Progress(f"it is left alone now: {known.owner.told}")
+            if known.attempt > seen.attempt:
+                began = f"it began anew meanwhile (attempt {known.attempt})"
+                return Progress(f"it is left alone now: {began}, {known.owner.told}")
+            execution = known.open()
+            targets = DrillCleanup(execution, ScopedState(self._context, execution_id)).step()
+        except TaskStoppedError:
+            raise
+        except LOOK_ERRORS as error:
+            return Progress(cause(str(error)))
+        unfinished = [target for target in targets if not target.done]
+        left = [*(target.left() for target in unfinished), *map(str, execution.intact_waves()[1].values())]
+        if not left:
+            jobs = sorted(job for target in targets for job in target.terminate_jobs)
+            instances = sorted(item for target in targets for item in target.instance_ids)
+            emit(execution_id, Event.DRILL_SWEPT, instances=instances, jobs=jobs)
+        return Progress(". ".join(left), needs_operator=all(target.hopeless for target in unfinished))
+
+    def _executions(self, history: DynamoDbHistory | None) -> Executions:
+        return Executions(self._context, self._scope, history, self._conf.wants)
 
     @staticmethod
     def _history(report: SweepReport | None) -> DynamoDbHistory | None:
@@ -132,10 +205,9 @@ class Sweep:
             return None
 
     def _check_targets(self) -> None:
-        known = ", ".join(f"{ways[0].account_id}/{ways[0].region}" for ways in self._scope.places()) or "none"
-        if self._conf.targets and not any(
-            self._conf.wants(target) for ways in self._scope.places() for target in ways
-        ):
+        places = list(self._scope.places())
+        if self._conf.targets and not any(self._conf.wants(target) for ways in places for target in ways):
+            known = ", ".join(f"{ways[0].account_id}/{ways[0].region}" for ways in places) or "none"
             raise DrsFailError(
                 f"no plan has a target that fits {', '.join(self._conf.targets)}; known are {known}"
             )

@@ -97,7 +97,7 @@ def instance_kind(
 
 
 @dataclass(frozen=True)
-class Wish:
+class TerminationPolicy:
     """Whether instances that have outlived their time are to be terminated.
 
     :param always: ``[drs] sweep_terminate``

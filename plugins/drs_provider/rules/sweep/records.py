@@ -1,4 +1,4 @@
-"""Which open records of the history are orphans, and what they truthfully are then.
+"""Records of the history: which open ones are orphans, what they truthfully are then, and what they tell of a plan.
 
 A record is an orphan if nobody will ever end it: its DAG run is gone, or is over although `finalize` told no end.
 """
@@ -9,9 +9,17 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, cast
 
+from drs_provider.core.account import AwsTarget
 from drs_provider.core.identity import execution_id
-from drs_provider.core.states import LIVE_WAVE, TERMINAL_EXECUTION, ExecutionStatus, WaveStatus
+from drs_provider.core.states import (
+    LIVE_WAVE,
+    TERMINAL_EXECUTION,
+    ExecutionStatus,
+    ExecutionType,
+    WaveStatus,
+)
 from drs_provider.core.task_states import RUN_OVER, TASK_ACTIVE
+from drs_provider.rules.execution.frozen import FrozenGate, FrozenHold, FrozenPlan, FrozenServer, FrozenWave
 from drs_provider.rules.record.merging import close_attempt
 from drs_provider.rules.record.schema import ExecutionRecord, WaveRow
 
@@ -22,7 +30,9 @@ STUCK_SECONDS = 3600.0
 #: A record of another Airflow that was not written for this long is worth a word.
 FOREIGN_QUIET_SECONDS = 86_400.0
 #: What comes of a record that lacks a field, or has other values than this provider writes.
-STRANGE_RECORD = (AttributeError, LookupError, TypeError, ValueError)
+UNRECOGNIZED_RECORD_ERRORS = (AttributeError, LookupError, TypeError, ValueError)
+# An execution that is over waits for nothing any more.
+_NO_TIME = 1
 #: Why a record whose run is gone may be another Airflow's.
 NO_OWN_ID = "[drs] deployment_id is the default, which others may keep, too"
 
@@ -31,7 +41,7 @@ OPEN_STATUSES = tuple(status for status in ExecutionStatus if status not in TERM
 _TIMES = ("startTime", "endTime", "lastPolledTime", "openedAt", "closedAt", "respondedAt")
 
 
-class RunFate(StrEnum):
+class RunOutcome(StrEnum):
     """What became of an execution's DAG run."""
 
     LIVES = "lives"
@@ -49,15 +59,15 @@ class RecordAction(StrEnum):
     CLOSE = "close"
 
 
-def run_fate(state: str, task_states: Mapping[str, str | None]) -> RunFate:
+def run_outcome(state: str, task_states: Mapping[str, str | None]) -> RunOutcome:
     """Tell what a DAG run that exists is.
 
     :param state: Airflow's state of the run; one that is not known counts as living
     :param task_states: states of its tasks
     """
     if state not in RUN_OVER:
-        return RunFate.LIVES
-    return RunFate.STUCK if TASK_ACTIVE.intersection(task_states.values()) else RunFate.OVER
+        return RunOutcome.LIVES
+    return RunOutcome.STUCK if TASK_ACTIVE.intersection(task_states.values()) else RunOutcome.OVER
 
 
 def is_of_deployment(record: Mapping[str, Any], deployment_id: str) -> bool:
@@ -88,7 +98,7 @@ def _times(data: Any) -> Iterator[float]:
 
 
 def record_action(
-    record: Mapping[str, Any], *, owned: bool, own_id: bool, fate: RunFate, told_end: bool, now: float
+    record: Mapping[str, Any], *, owned: bool, own_id: bool, outcome: RunOutcome, told_end: bool, now: float
 ) -> RecordAction:
     """Decide about an open record.
 
@@ -100,13 +110,13 @@ def record_action(
     quiet = now - last_sign_of_life(record, now=now)
     if not owned:
         return RecordAction.REPORT if quiet >= FOREIGN_QUIET_SECONDS else RecordAction.LEAVE
-    if fate is RunFate.LIVES or quiet < QUIET_SECONDS:
+    if outcome is RunOutcome.LIVES or quiet < QUIET_SECONDS:
         return RecordAction.LEAVE
-    if fate is RunFate.STUCK:
+    if outcome is RunOutcome.STUCK:
         return RecordAction.REPORT if quiet >= STUCK_SECONDS else RecordAction.LEAVE
-    if fate is RunFate.GONE and not own_id:
+    if outcome is RunOutcome.GONE and not own_id:
         return RecordAction.REPORT
-    return RecordAction.CATCH_UP if told_end and fate is RunFate.OVER else RecordAction.CLOSE
+    return RecordAction.CATCH_UP if told_end and outcome is RunOutcome.OVER else RecordAction.CLOSE
 
 
 def is_end_of(told: Any, record: Mapping[str, Any], *, run_state: str) -> bool:
@@ -126,20 +136,20 @@ def is_end_of(told: Any, record: Mapping[str, Any], *, run_state: str) -> bool:
     return run_state != "success" or told["status"] in (ExecutionStatus.COMPLETED, ExecutionStatus.PARTIAL)
 
 
-def orphan_status(stored: ExecutionStatus, fate: RunFate) -> ExecutionStatus:
+def orphan_status(stored: ExecutionStatus, outcome: RunOutcome) -> ExecutionStatus:
     """Return the end of an orphan.
 
     Deleting a run, and asking for a cancel, are acts of people: CANCELLED. A run that is over without having told how
     has FAILED.
     """
-    people = fate is RunFate.GONE or stored is ExecutionStatus.CANCELLING
+    people = outcome is RunOutcome.GONE or stored is ExecutionStatus.CANCELLING
     return ExecutionStatus.CANCELLED if people else ExecutionStatus.FAILED
 
 
 def closed_record(
     record: ExecutionRecord,
     *,
-    fate: RunFate,
+    outcome: RunOutcome,
     reason: str,
     wave_notes: Mapping[int, str],
     ended_at: float,
@@ -153,7 +163,7 @@ def closed_record(
     :param wave_notes: what is known of the jobs of waves that have not ended, by wave number
     :param ended_at: when it last showed life, not when it was found: a day's silence is no recovery of a day
     """
-    status = orphan_status(ExecutionStatus(record["status"]), fate)
+    status = orphan_status(ExecutionStatus(record["status"]), outcome)
     waves = [_closed_wave(wave, status, wave_notes.get(wave["waveNumber"])) for wave in record["waves"]]
     notes = [f"wave {number}: {note}" for number, note in sorted(wave_notes.items())]
     verdict = None
@@ -179,3 +189,48 @@ def _closed_wave(wave: WaveRow, status: ExecutionStatus, note: str | None) -> Wa
         told = "orphaned: nobody followed it to its end"
     text = "; ".join(filter(None, [told, note]))
     return cast("WaveRow", {**wave, "status": end.value, "errorMessage": text})
+
+
+def recorded_plan(record: ExecutionRecord, *, max_age_seconds: float) -> FrozenPlan:
+    """Return a header by a record; it is unsigned, and good for no start.
+
+    :raises KeyError: if the record does not tell its run
+    """
+    return FrozenPlan(
+        execution_id=record["executionId"],
+        execution_type=ExecutionType(record["executionType"]),
+        plan_name=record["planId"],
+        plan_title=record.get("planName", record["planId"]),
+        plan_hash=record.get("planHash", "unknown"),
+        dag_id=record["dagId"],
+        dag_run_id=record["dagRunId"],
+        run_after=record["triggerTime"],
+        conf={},
+        started_at=min(attempt["startTime"] for attempt in record["attempts"]),
+        priority=1,
+        tags={},
+        objectives={},
+        hold=FrozenHold(enabled=False, timeout_seconds=_NO_TIME),
+        cleanup="terminate",
+        max_age_seconds=round(max_age_seconds),
+        waves=(),
+    )
+
+
+def recorded_wave(wave: WaveRow, target: AwsTarget) -> FrozenWave:
+    """Return a wave with its servers by a record."""
+    servers = (
+        FrozenServer(source_server_id=row["sourceServerId"], name=row.get("serverName", ""))
+        for row in wave.get("serverStatuses", ())
+    )
+    return FrozenWave(
+        number=wave["waveNumber"],
+        name=wave["waveName"],
+        groups=(),
+        target=target,
+        servers=tuple(servers),
+        post_launch_timeout_seconds=_NO_TIME,
+        timeout_seconds=_NO_TIME,
+        queue_timeout_seconds=_NO_TIME,
+        gate=FrozenGate(timeout_seconds=_NO_TIME),
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from drs_provider.core.times import format_time
@@ -12,7 +13,6 @@ VERSION = 1
 #: More findings than this are counted, not listed; the log has them all.
 MAX_FINDINGS = 100
 _MAX_TEXT = 600
-_CAMEL = {"execution_id": "executionId", "plan_name": "planName"}
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,12 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding's JSON form."""
-        found = {_CAMEL.get(name, name): value for name, value in asdict(self).items() if value is not None}
-        return {name: _short(value) for name, value in found.items()}
+        return {_camel(name): _short(value) for name, value in vars(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Finding:
         """Read :meth:`to_dict`'s data."""
-        names = {camel: name for name, camel in _CAMEL.items()}
-        return cls(**{names.get(name, name): value for name, value in data.items()})
+        return cls(**{item.name: data[key] for item in fields(cls) if (key := _camel(item.name)) in data})
 
 
 @dataclass
@@ -87,14 +85,8 @@ class SweepReport:
         """Return the report's JSON form."""
         return {
             "version": VERSION,
-            "sweptAt": self.swept_at,
-            "deploymentId": self.deployment_id,
-            "dryRun": self.dry_run,
-            "terminate": self.terminate,
-            "complete": self.complete,
+            **{_camel(name): value for name, value in vars(self).items()},
             "ok": self.ok,
-            "history": self.history,
-            "recordsOpen": self.records_open,
             "targets": [dict(target) for target in self.targets],
             "counts": self.counts(),
             "findings": [finding.to_dict() for finding in self.findings[:MAX_FINDINGS]],
@@ -106,20 +98,8 @@ class SweepReport:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> SweepReport:
         """Read :meth:`to_dict`'s data."""
-        return cls(
-            swept_at=data["sweptAt"],
-            deployment_id=data["deploymentId"],
-            dry_run=data["dryRun"],
-            terminate=data["terminate"],
-            history=data["history"],
-            records_open=data["recordsOpen"],
-            targets=list(data["targets"]),
-            findings=[Finding.from_dict(item) for item in data["findings"]],
-            failures=list(data["failures"]),
-            notes=list(data["notes"]),
-            complete=data["complete"],
-            findings_left_out=data["findingsLeftOut"],
-        )
+        given = {item.name: deepcopy(data[_camel(item.name)]) for item in fields(cls)}
+        return cls(**{**given, "findings": [Finding.from_dict(item) for item in given["findings"]]})
 
 
 def report_text(report: Mapping[str, Any]) -> str:
@@ -152,6 +132,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         padded = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
         lines.append("  ".join([*padded, " → ".join(part for part in row[3:] if part)]).rstrip())
     return lines
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.title() for word in others)
 
 
 def _short(text: Any) -> Any:
