@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 from drs_provider import keys
 from drs_provider.orchestration.concurrency import quota_waits
@@ -449,6 +450,26 @@ def test_trap_40_a_run_that_was_stopped_while_it_waited_keeps_no_room(play: Stag
     assert launch_order(play) == ["holder", "ordinary"]
 
 
+@TIGHT
+def test_trap_40_a_run_that_is_over_while_its_start_counts_as_waiting_keeps_no_room(
+    play: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = queued(play, "holder", [WIKI[0]], 50)
+    real = queued(play, "important", ["s-1111111111111111a"], 1, real=True)
+    low = queued(play, "ordinary", [WIKI[1]], 100)
+    wait_behind(play, holder, real)
+    holder.go()
+    over = {"important": "failed"}
+    monkeypatch.setattr(
+        RuntimeTaskInstance,
+        "get_dagrun_state",
+        staticmethod(lambda dag_id, run_id: over.get(run_id, "running")),
+    )
+    assert low.go() == "success"
+    assert launch_order(play) == ["holder", "ordinary"]
+    assert real.states[f"{WAVE}.start_recovery"] == "deferred"
+
+
 @pytest.mark.drs_scenario(world(quotas={"jobs": 2}))
 def test_trap_40_who_waits_for_a_busy_server_does_not_keep_a_slot_from_others(play: Stage) -> None:
     start = f"{WAVE}.start_recovery"
@@ -457,6 +478,7 @@ def test_trap_40_who_waits_for_a_busy_server_does_not_keep_a_slot_from_others(pl
     high = queued(play, "important", [WIKI[0]], 1)
     low = queued(play, "ordinary", [WIKI[1]], 100)
     until(high, start)
+    assert high.xcom(start, keys.QUOTA_WAIT)["payload"]["servers"] == 0
     until(low, f"{WAVE}.wait_for_recovery")
     assert [server.server_id for server in play.jobs()[-1].servers] == [WIKI[1]]
     assert high.states[start] == "deferred"
