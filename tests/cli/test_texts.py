@@ -3,29 +3,9 @@ from __future__ import annotations
 import pytest
 
 from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.texts import command, duration, one_line, seconds_of, utc, wave_number
+from drs_provider.cli.texts import command, one_line, seconds_of, wave_number
 
 WAVES = {1: "database", 2: "web", 3: "1"}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "-"),
-        (0, "0:00:00"),
-        (59.6, "0:01:00"),
-        (3599, "0:59:59"),
-        (90_061, "25:01:01"),
-        (-61, "-0:01:01"),
-    ],
-)
-def test_durations_are_hours_minutes_seconds(seconds, text):
-    assert duration(seconds) == text
-
-
-def test_times_are_utc():
-    assert utc(1_772_375_400.4) == "2026-03-01 14:30:00Z"
-    assert utc(None) == "-"
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("1.5m", 90), ("2h", 7200), ("1:30:05", 5405)])

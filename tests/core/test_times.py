@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drs_provider.core.times import format_time, parse_duration, parse_time
+from drs_provider.core.times import format_duration, format_time, parse_duration, parse_time
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,25 @@ def test_durations_add_up(days, hours, minutes, seconds):
 
 
 def test_format_time_is_utc_to_the_second():
-    assert format_time(1670440539.9) == "2022-12-07T19:15:39Z"
+    assert format_time(1670440539.9) == "2022-12-07 19:15:39Z"
+    assert format_time(None) == "-"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.5, "1 min"),
+        (533, "8 min 53 s"),
+        (3600, "1 h"),
+        (3723, "1 h 02 min"),
+        (7200, "2 h"),
+        (93_600, "1 d 2 h"),
+        (-61, "-1 min 01 s"),
+        (-0.4, "0 s"),
+        (None, "-"),
+    ],
+)
+def test_lengths_of_time(seconds: float | None, text: str) -> None:
+    assert format_duration(seconds) == text

@@ -67,7 +67,7 @@ def test_a_failed_wave_is_told(play: Stage) -> None:
     run = play.plan_run(made, step_seconds=100).approve_everything()
     assert run.go() == "failed"
     assert [item["event"] for item in SENT] == ["wave_failed"]
-    assert "not finished within 5 minutes" in SENT[0]["summary"]
+    assert "not finished within 5 min" in SENT[0]["summary"]
 
 
 @pytest.mark.parametrize("name", ["BrokenNotifier", "NoSuchNotifier"])

@@ -136,7 +136,7 @@ def test_trap_27_the_waves_time_ends_it_and_names_what_still_runs(play: Stage) -
     run = play.plan_run(made, {"cleanup": "keep"}, step_seconds=60).approve_everything()
     assert run.go() == "failed"
     (job,) = play.jobs()
-    assert "not finished within 5 minutes" in run.stored["errorMessage"]
+    assert "not finished within 5 min" in run.stored["errorMessage"]
     assert run.stored["status"] == "FAILED"
     assert job.status != "COMPLETED"
     assert play.now() - job.created_at < 420
@@ -240,7 +240,7 @@ def test_a_hung_conversion_ends_with_the_waves_time_and_names_the_job(play: Stag
     assert run.go() == "failed"
     (job,) = play.jobs()
     assert job.status == "STARTED"
-    assert "not finished within 20 minutes (DRS: PENDING" in run.stored["errorMessage"]
+    assert "not finished within 20 min (DRS: PENDING" in run.stored["errorMessage"]
     for row in rows(run).values():
         (conversion,) = [phase for phase in row["phases"] if phase["name"] == "conversion"]
         assert "end" not in conversion

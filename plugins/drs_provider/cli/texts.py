@@ -1,9 +1,9 @@
-"""Times, durations and other people's text, as a terminal shows them."""
+"""What people write in a terminal, and other people's text as a terminal shows it."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from drs_provider.cli.exit_codes import CliError, ExitCode
@@ -22,23 +22,6 @@ def command(*words: str) -> str:
     import shlex
 
     return f"{program} {shlex.join(words)}"
-
-
-def duration(seconds: float | None) -> str:
-    """Return a length of time as ``h:mm:ss``; a dash if it is unknown."""
-    if seconds is None:
-        return "-"
-    sign = "-" if seconds <= -0.5 else ""
-    minutes, rest = divmod(round(abs(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{sign}{hours}:{minutes:02}:{rest:02}"
-
-
-def utc(epoch: float | None) -> str:
-    """Return epoch seconds as ``2026-03-01 14:30:00Z``; a dash if unknown."""
-    if epoch is None:
-        return "-"
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def epoch(text: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Times and durations as DRS writes them.
+"""Times and durations: as DRS writes them, and as people read them.
 
 botocore leaves DRS's times as text. The documented form is ``2022-12-07T19:15:39Z``; the job log of the
 real service also sends ``2022-12-07T19:15:39.204086+00:00``.
@@ -6,6 +6,7 @@ real service also sends ``2022-12-07T19:15:39.204086+00:00``.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
 
@@ -49,6 +50,26 @@ def parse_duration(value: str) -> float:
     return float(sum(float(number) * _UNIT_SECONDS[unit] for unit, number in match.groupdict("0").items()))
 
 
-def format_time(epoch: float) -> str:
-    """Return epoch seconds as an ISO 8601 time in UTC, to the second, for logs and reports."""
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def format_time(epoch: float | None) -> str:
+    """Return epoch seconds for people as ``2026-03-01 14:30:00Z`` (UTC, to the second); a dash if unknown."""
+    return "-" if epoch is None else datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def format_duration(seconds: float | None) -> str:
+    """Return seconds for people, in the two largest units: ``8 min 53 s``, ``1 h 02 min``; a dash if unknown."""
+    if seconds is None:
+        return "-"
+    whole = math.floor(abs(seconds) + 0.5)
+    parts = [
+        (whole // 86_400, "d", 1),
+        (whole // 3600 % 24, "h", 1),
+        (whole // 60 % 60, "min", 2),
+        (whole % 60, "s", 2),
+    ]
+    while len(parts) > 1 and parts[0][0] == 0:
+        del parts[0]
+    text = f"{'-' if whole and seconds < 0 else ''}{parts[0][0]} {parts[0][1]}"
+    if len(parts) > 1 and parts[1][0]:
+        value, unit, width = parts[1]
+        text += f" {value:0{width}d} {unit}"
+    return text

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from drs_provider.core.texts import NAMES_SHOWN, comparable, visible
+from drs_provider.core.times import format_duration, format_time
 from drs_provider.report.timeline import timeline
 
 TEMPLATE = "report.html.j2"
-
-
-def utc(epoch: float | None) -> str:
-    """Return epoch seconds as ``2027-01-15 08:00:00`` (UTC), or a dash."""
-    if epoch is None:
-        return "–"
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def span(seconds: float | None) -> str:
-    """Return a length of time for people: ``8 min 53 s``, ``1 h 02 min``, ``2 h``, or a dash."""
-    if seconds is None:
-        return "–"
-    whole = math.floor(seconds + 0.5)
-    parts = [
-        (whole // 86_400, "d", 1),
-        (whole // 3600 % 24, "h", 1),
-        (whole // 60 % 60, "min", 2),
-        (whole % 60, "s", 2),
-    ]
-    while len(parts) > 1 and parts[0][0] == 0:
-        del parts[0]
-    text = f"{parts[0][0]} {parts[0][1]}"
-    if len(parts) > 1 and parts[1][0]:
-        value, unit, width = parts[1]
-        text += f" {value:0{width}d} {unit}"
-    return text
 
 
 def words(status: str) -> str:
@@ -68,7 +40,12 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"utc": utc, "span": span, "words": words, "plainly": plainly}
+    environment.filters |= {
+        "time": format_time,
+        "duration": format_duration,
+        "words": words,
+        "plainly": plainly,
+    }
     return environment.get_template(TEMPLATE)
 
 

@@ -182,7 +182,7 @@ class TestWaiting:
         self.ends(plans, partial(end, status=status))
         done = drs("drill", "erp", how, "--interval", "0.05s")
         assert done.code == code
-        assert f"{status}, 2 of 2 waves, verdict passed after 0:00:50" in done.out
+        assert f"{status}, 2 of 2 waves, verdict passed after 50 s" in done.out
 
     def test_time_that_is_up_stops_the_wait_and_not_the_execution(self, plans, drs):
         done = drs("drill", "erp", "--run-id", "CHG1", "--wait", "--timeout", "0.1s", "--interval", "0.05s")

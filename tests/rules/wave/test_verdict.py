@@ -111,7 +111,7 @@ def test_trap_10_a_job_that_is_not_found_fails_by_name_after_a_grace():
     assert not judge(**world, missing_since={"drsjob-1": NOW - 179}).decided
     verdict = judge(**world, missing_since={"drsjob-1": NOW - 180})
     assert (verdict.decided, verdict.met) == (True, False)
-    assert by_id(verdict).error == "job drsjob-1 was not found in DRS for 3 minutes"
+    assert by_id(verdict).error == "job drsjob-1 was not found in DRS for 3 min"
     assert by_id(verdict).job_id == "drsjob-1"
 
 
@@ -357,8 +357,8 @@ def test_a_failed_action_is_named():
 @pytest.mark.parametrize(
     ("runs", "error"),
     [
-        ([("IN_PROGRESS", False)], "post-launch actions not finished within 10 minutes of the launch"),
-        ([], "no post-launch action was started within 10 minutes of the launch"),
+        ([("IN_PROGRESS", False)], "post-launch actions not finished within 10 min of the launch"),
+        ([], "no post-launch action was started within 10 min of the launch"),
     ],
 )
 def test_required_actions_have_a_time_of_their_own(runs, error):
@@ -382,7 +382,7 @@ def test_trap_27_at_the_deadline_what_is_launched_is_kept():
     verdict = judge(jobs=[job("drsjob-1", statuses, **RUNNING)], deadline_passed=True)
     assert (verdict.decided, verdict.met, verdict.recovered) == (True, True, 2)
     assert by_id(verdict, "s-3").error == (
-        "not finished within 90 minutes (DRS: IN_PROGRESS, post-launch actions: NOT_STARTED)"
+        "not finished within 1 h 30 min (DRS: IN_PROGRESS, post-launch actions: NOT_STARTED)"
     )
 
 
@@ -400,12 +400,12 @@ def test_at_the_deadline_a_grace_ends_with_its_own_reason():
 def test_at_the_deadline_required_actions_have_failed():
     verdict = judge_actions(("IN_PROGRESS", False), deadline_passed=True)
     assert (verdict.decided, verdict.met) == (True, False)
-    assert "not finished within 90 minutes" in by_id(verdict).error
+    assert "not finished within 1 h 30 min" in by_id(verdict).error
 
 
 def test_a_young_job_without_its_servers_fails_them_at_the_deadline():
     verdict = judge(jobs=[job("drsjob-1", {}, status="PENDING")], deadline_passed=True)
-    assert by_id(verdict).error == "not finished within 90 minutes"
+    assert by_id(verdict).error == "not finished within 1 h 30 min"
 
 
 def test_rules_come_from_the_frozen_wave():

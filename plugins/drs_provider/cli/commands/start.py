@@ -17,9 +17,10 @@ from drs_provider.cli.commands.following import Silent, follow, watch_to_end
 from drs_provider.cli.conf_options import DRY_RUN, EXECUTION_TYPE, given_conf
 from drs_provider.cli.display.output import Output
 from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.texts import command, one_line, utc
+from drs_provider.cli.texts import command, one_line
 from drs_provider.core.identity import dag_id_of
 from drs_provider.core.texts import named
+from drs_provider.core.times import format_time
 
 _FINDING_COLUMNS = {
     "severity": "severity",
@@ -200,7 +201,7 @@ def tell_findings(plan: str, execution: Execution, report: Mapping[str, Any], ou
         verdict = "nothing stops an execution now" if report["ok"] else "an execution would not start now"
         output.say(
             f"{plan}: {verdict} ({report['serverCount']} servers, {counts['block']} blocking, {counts['warn']} "
-            f"warnings, checked {utc(report['checkedAt'])})"
+            f"warnings, checked {format_time(report['checkedAt'])})"
         )
         rows = [{**finding, "servers": _servers(finding)} for finding in report["findings"]]
         if rows:

@@ -14,7 +14,7 @@ from drs_provider.cli.display.output import Output
 from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.cli.snapshot.model import ExecutionSnapshot
 from drs_provider.cli.snapshot.reader import Reader
-from drs_provider.cli.texts import duration, utc
+from drs_provider.core.times import format_duration, format_time
 
 _COLUMNS = {
     "execution": "execution",
@@ -71,9 +71,9 @@ def _row(snapshot: ExecutionSnapshot) -> Mapping[str, Any]:
         "type": snapshot.execution_type,
         "status": str(snapshot.status),
         "waves": f"{done}/{len(snapshot.waves)}" if snapshot.waves else None,
-        "started": utc(snapshot.started_at),
-        "elapsed": duration(snapshot.elapsed_seconds),
-        "expected": duration(snapshot.expected_seconds),
+        "started": format_time(snapshot.started_at),
+        "elapsed": format_duration(snapshot.elapsed_seconds),
+        "expected": format_duration(snapshot.expected_seconds),
         "by": snapshot.initiated_by,
         "ticket": snapshot.ticket,
         "waits": "; ".join(f"{question.label}: {question.who}" for question in snapshot.questions),

@@ -14,9 +14,10 @@ from drs_provider.cli.commands.start import check_dag, tell_health
 from drs_provider.cli.conf_options import given_conf, sweep_schema
 from drs_provider.cli.display.output import Output
 from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.texts import one_line, utc
+from drs_provider.cli.texts import one_line
 from drs_provider.core.identity import SWEEPER_DAG_ID
 from drs_provider.core.task_states import RUN_OVER
+from drs_provider.core.times import format_time
 
 _COLUMNS = {
     "kind": "finding",
@@ -74,8 +75,8 @@ def _tell(report: Mapping[str, Any], output: Output) -> None:
     counts = ", ".join(f"{number} {action}" for action, number in report["counts"].items())
     places = len(report["targets"])
     output.say(
-        f"swept {utc(report['sweptAt'])}{' (dry run)' if report['dryRun'] else ''}: {report['recordsOpen']} open "
-        f"records, {places} accounts and Regions; {counts or 'nothing found'}"
+        f"swept {format_time(report['sweptAt'])}{' (dry run)' if report['dryRun'] else ''}: "
+        f"{report['recordsOpen']} open records, {places} accounts and Regions; {counts or 'nothing found'}"
     )
     if report["findings"]:
         output.rows(_COLUMNS, report["findings"])

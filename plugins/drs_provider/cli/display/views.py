@@ -12,7 +12,8 @@ from rich.text import Text
 
 from drs_provider.cli.display.output import COLOURS, Output, table
 from drs_provider.cli.snapshot.model import ExecutionSnapshot, Question, WaveSnapshot
-from drs_provider.cli.texts import command, duration, one_line, utc
+from drs_provider.cli.texts import command, one_line
+from drs_provider.core.times import format_duration, format_time
 
 _WAVE_COLUMNS = {
     "wave": "wave",
@@ -53,9 +54,12 @@ def head(snapshot: ExecutionSnapshot) -> str:
 
 def facts(snapshot: ExecutionSnapshot) -> list[str]:
     """Return an execution's times and objectives, one fact each."""
-    told = [f"started {utc(snapshot.started_at)}", f"elapsed {duration(snapshot.elapsed_seconds)}"]
+    told = [
+        f"started {format_time(snapshot.started_at)}",
+        f"elapsed {format_duration(snapshot.elapsed_seconds)}",
+    ]
     if snapshot.expected_seconds:
-        told.append(f"expected {duration(snapshot.expected_seconds)} without waiting for people")
+        told.append(f"expected {format_duration(snapshot.expected_seconds)} without waiting for people")
     if snapshot.initiated_by:
         told.append(f"by {snapshot.initiated_by}")
     if snapshot.ticket:
@@ -73,18 +77,18 @@ def rto_text(snapshot: ExecutionSnapshot) -> str:
     if rto.met is not None:
         state = "met" if rto.met else "MISSED"
     elif rto.remaining_seconds < 0:
-        state = f"MISSED by {duration(-rto.remaining_seconds)}"
+        state = f"MISSED by {format_duration(-rto.remaining_seconds)}"
     else:
-        state = f"{duration(rto.remaining_seconds)} left"
-    used = f"{duration(rto.used_seconds)} used since the {rto.counted_from}"
-    return f"RTO {duration(rto.objective_seconds)}: {used}, {state}"
+        state = f"{format_duration(rto.remaining_seconds)} left"
+    used = f"{format_duration(rto.used_seconds)} used since the {rto.counted_from}"
+    return f"RTO {format_duration(rto.objective_seconds)}: {used}, {state}"
 
 
 def question_lines(snapshot: ExecutionSnapshot, question: Question) -> list[str]:
     """Return who is waited for, until when, and the commands that answer."""
     until = ""
     if question.deadline is not None:
-        until = f" until {utc(question.deadline)} (then: {question.on_timeout})"
+        until = f" until {format_time(question.deadline)} (then: {question.on_timeout})"
     if question.is_gate:
         wave = ("--wave", question.wave_name or str(question.wave_number))
         verbs = ("approve", "reject", "skip")
@@ -101,7 +105,7 @@ def wave_line(wave: WaveSnapshot) -> str:
     """Return a wave as one line."""
     parts = [f"wave {wave.number} {wave.name}: {wave.status}", wave.counts, wave.phase]
     if wave.remaining_seconds:
-        parts.append(f"about {duration(wave.remaining_seconds)} left")
+        parts.append(f"about {format_duration(wave.remaining_seconds)} left")
     if wave.note:
         parts.append(wave.note)
     return one_line(", ".join(part for part in parts if part))
@@ -109,7 +113,7 @@ def wave_line(wave: WaveSnapshot) -> str:
 
 def result_line(snapshot: ExecutionSnapshot) -> str:
     """Return how an execution ended, in one line."""
-    took = f" after {duration(snapshot.elapsed_seconds)}"
+    took = f" after {format_duration(snapshot.elapsed_seconds)}"
     if snapshot.status in ("DRY_RUN", "EXCLUDED"):
         return f"{snapshot.status}: nothing was launched{took}"
     done = sum(wave.status == "COMPLETED" for wave in snapshot.waves)
@@ -132,9 +136,9 @@ def wave_table(waves: Sequence[WaveSnapshot]) -> RenderableType:
             "servers": wave.counts,
             "phase": wave.phase,
             "done": None if wave.fraction is None else f"{wave.fraction:.0%}",
-            "elapsed": duration(wave.elapsed_seconds),
-            "expected": duration(wave.expected_seconds),
-            "left": duration(wave.remaining_seconds),
+            "elapsed": format_duration(wave.elapsed_seconds),
+            "expected": format_duration(wave.expected_seconds),
+            "left": format_duration(wave.remaining_seconds),
         }
         for wave in waves
     ]
@@ -189,7 +193,7 @@ class LineView:
 
     def show(self, snapshot: ExecutionSnapshot) -> None:
         """Print what has changed since the last look."""
-        clock = f"[{duration(snapshot.elapsed_seconds)}]"
+        clock = f"[{format_duration(snapshot.elapsed_seconds)}]"
         self._show_head(snapshot, clock)
         say = self._output.say
         for wave in snapshot.waves:
@@ -210,7 +214,7 @@ class LineView:
             say(f"{clock} {head(snapshot)}")
             say(f"{clock} {one_line(', '.join(facts(snapshot)))}")
         if self._changed("expected", snapshot.expected_seconds) and snapshot.expected_seconds:
-            say(f"{clock} expected {duration(snapshot.expected_seconds)} without waiting for people")
+            say(f"{clock} expected {format_duration(snapshot.expected_seconds)} without waiting for people")
         if self._changed("status", snapshot.status) and not snapshot.ended:
             rto = rto_text(snapshot)
             say(f"{clock} {snapshot.status}" + (f"; {rto}" if rto else ""))

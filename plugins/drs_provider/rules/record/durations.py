@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any, Final
 
 from drs_provider.core.states import ExecutionStatus, ExecutionType
+from drs_provider.core.times import format_duration
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.execution_record import waiting_seconds
 from drs_provider.rules.wave.estimates import expected_seconds
@@ -33,11 +34,11 @@ class Expectation:
 
     def text(self) -> str:
         """Return it for people, such as ``about 24 min (median of 3 earlier drills)``."""
-        minutes = max(1, round(self.seconds / 60))
+        about = format_duration(max(1, round(self.seconds / 60)) * 60)
         if self.source != HISTORY:
-            return f"about {minutes} min (documented profile)"
+            return f"about {about} (documented profile)"
         noun = "execution" if self.executions == 1 else "executions"
-        return f"about {minutes} min (median of {self.executions} earlier {noun})"
+        return f"about {about} (median of {self.executions} earlier {noun})"
 
 
 def expectation(

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from drs_provider.core.states import LaunchStatus
 from drs_provider.core.texts import MAX_CAUSE, cause
+from drs_provider.core.times import format_duration
 from drs_provider.rules.drs.graces import JOB_LOST_AFTER_SECONDS, PENDING_FAILED_AFTER_SECONDS
 from drs_provider.rules.drs.jobs import JobServerView, JobView, LaunchActionRun, LogEvent
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
@@ -207,8 +208,10 @@ def _judge_launched(
     if facts.since_completion(job) < limit:  # 0 while the job runs
         return verdict
     if verdict.post_launch_status is PostLaunchStatus.NOT_STARTED:
-        return failed(verdict, f"no post-launch action was started within {in_words(limit)} of the launch")
-    return failed(verdict, f"post-launch actions not finished within {in_words(limit)} of the launch")
+        return failed(
+            verdict, f"no post-launch action was started within {format_duration(limit)} of the launch"
+        )
+    return failed(verdict, f"post-launch actions not finished within {format_duration(limit)} of the launch")
 
 
 def _instance_problem(verdict: ServerVerdict, facts: WaveFacts) -> tuple[str | None, bool]:
@@ -274,10 +277,3 @@ def _no_cause(events: Iterable[LogEvent], job: JobView, source_server_id: str) -
         ": the job log gives no cause, and no conversion began: this is known of callers that lack rights, see "
         "docs/iam.md"
     )
-
-
-def in_words(seconds: float) -> str:
-    """Return a duration in the words of a verdict: ``90 minutes``, ``45 seconds``."""
-    if seconds < 120:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes"

@@ -13,6 +13,7 @@ from typing import Any
 
 from drs_provider.core.identity import TAG_ATTEMPT
 from drs_provider.core.texts import named, told_causes
+from drs_provider.core.times import format_duration
 from drs_provider.rules.drs.jobs import JobView, LogEvent
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
 from drs_provider.rules.drs.unlisted import UnlistedInstance
@@ -24,7 +25,6 @@ from drs_provider.rules.wave.server_verdict import (
     WaveFacts,
     WaveRules,
     failed,
-    in_words,
     judge_server,
 )
 
@@ -176,7 +176,7 @@ def _judge(server: FrozenServer, sources: _Sources, facts: WaveFacts) -> ServerV
         missing_for = facts.now - sources.missing_since.get(expected, facts.now)
         if missing_for < facts.rules.not_found_grace_seconds and not facts.deadline_passed:
             return verdict
-        return failed(verdict, f"job {expected} was not found in DRS for {in_words(missing_for)}")
+        return failed(verdict, f"job {expected} was not found in DRS for {format_duration(missing_for)}")
     if server_id in sources.refused:
         return failed(verdict, sources.refused[server_id])
     if any(not item.completed for item in sources.jobs.values()):
@@ -187,7 +187,7 @@ def _judge(server: FrozenServer, sources: _Sources, facts: WaveFacts) -> ServerV
 def _at_deadline(verdict: ServerVerdict, rules: WaveRules) -> ServerVerdict:
     if verdict.final:
         return verdict
-    error = f"not finished within {in_words(rules.timeout_seconds)}"
+    error = f"not finished within {format_duration(rules.timeout_seconds)}"
     if verdict.launch_status is not None:
         error += f" (DRS: {verdict.launch_status}, post-launch actions: {verdict.post_launch_status.value})"
     return failed(verdict, error)
