@@ -18,9 +18,9 @@ from chaos.draw import draw
 from chaos.facts import RunFacts, Violation
 from chaos.stack import chaos_stack
 from chaos.summary import line, show, to_dict
+from drs_provider.cli.display.output import Output
 from embedded.environment import REPOSITORY
 from embedded.processes import Interrupted, Interrupts, StackError
-from embedded.view import console
 
 _SEEDS = 1_000_000
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a campaign and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return _campaign(options, console())
+        return _campaign(options, Output().console)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import httpx
 
 from drs_provider import keys
-from drs_provider.core.task_states import RUN_OVER
-from embedded.airflow_api import AirflowApi, ApiError
+from drs_provider.cli.airflow_api.client import Api, ApiError, UnreachableError, path
+from drs_provider.cli.airflow_api.executions import Execution
+from embedded.needs import OPERATOR
 from embedded.stack import Stack
 
 T = TypeVar("T")
@@ -20,17 +20,13 @@ _ALREADY = httpx.codes.CONFLICT
 
 
 class PatientApi:
-    """What people do to one execution; each request is repeated until the API server answers it.
-
-    :param user: who triggers, stops and clears
-    """
+    """What people do to one execution; each request is repeated until the API server answers it."""
 
     def __init__(self, stack: Stack, dag_id: str, run_id: str) -> None:
         self.dag_id = dag_id
         self.run_id = run_id
         self._stack = stack
-        self._users: dict[str, AirflowApi] = {}
-        self._path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+        self._users: dict[str, Api] = {}
 
     def close(self) -> None:
         """Close the connections."""
@@ -39,48 +35,49 @@ class PatientApi:
 
     def dag(self) -> Mapping[str, Any] | None:
         """Return the DAG; None while it is not listed."""
-        return self._try(lambda api: api.dag(self.dag_id))
+        found: Mapping[str, Any] | None = self._try(lambda api: api.find(f"/dags{path(self.dag_id)}"))
+        return found
 
     def trigger(self, conf: Mapping[str, Any]) -> Mapping[str, Any]:
         """Start the run; a repeated request finds that it is started already."""
 
-        def start(api: AirflowApi) -> Mapping[str, Any]:
+        def start(api: Api) -> Execution:
             try:
-                return api.trigger(self.dag_id, conf, self.run_id)
+                return Execution.start(api, self.dag_id, conf, self.run_id)
             except ApiError as error:
-                if error.status_code != _ALREADY:
+                if error.status != _ALREADY:
                     raise
-                return api.run(self.dag_id, self.run_id)
+                return self._execution(api).refresh()
 
-        return self._try(start)
+        return self._try(start).run
 
     def run(self) -> Mapping[str, Any]:
         """Return the run."""
-        return self._try(lambda api: api.run(self.dag_id, self.run_id))
+        return self._try(lambda api: self._execution(api).refresh()).run
 
     def tasks(self) -> list[dict[str, Any]]:
         """Return its task instances."""
-        return self._try(lambda api: api.task_instances(self.dag_id, self.run_id))
+        return self._try(lambda api: list(self._execution(api).tasks().values()))
 
     def record(self) -> Mapping[str, Any] | None:
         """Return the execution record that `finalize` published."""
         record: Mapping[str, Any] | None = self._try(
-            lambda api: api.xcom(self.dag_id, self.run_id, keys.FINALIZE, keys.EXECUTION_RECORD)
+            lambda api: self._execution(api).xcom(keys.FINALIZE, keys.EXECUTION_RECORD)
         )
         return record
 
     def questions(self) -> list[dict[str, Any]]:
         """Return what people are asked."""
-        return self._try(lambda api: api.waiting_questions(self.dag_id, self.run_id))
+        return self._try(lambda api: self._execution(api).questions())
 
-    def answer(self, user: str, task_id: str, option: str, inputs: Mapping[str, Any]) -> bool:
+    def answer(self, user: str, task_id: str, option: str, inputs: Mapping[str, str]) -> bool:
         """Answer a question; False if it takes no answer any more."""
 
-        def give(api: AirflowApi) -> bool:
+        def give(api: Api) -> bool:
             try:
-                api.answer(self.dag_id, self.run_id, task_id, option, inputs)
+                self._execution(api).answer(task_id, option, inputs)
             except ApiError as error:
-                if error.status_code in (_ALREADY, httpx.codes.NOT_FOUND):
+                if error.status in (_ALREADY, httpx.codes.NOT_FOUND):
                     return False
                 raise
             return True
@@ -89,37 +86,30 @@ class PatientApi:
 
     def mark_failed(self) -> None:
         """Stop the run."""
-        self._try(lambda api: api.request("PATCH", self._path, json={"state": "failed"}))
+        self._try(lambda api: self._execution(api).stop())
 
     def clear(self, task_ids: Sequence[str]) -> None:
         """Clear tasks of an ended run with everything behind them; that begins the next attempt."""
-        body = {
-            "dry_run": False,
-            "dag_run_id": self.run_id,
-            "task_ids": list(task_ids),
-            "include_downstream": True,
-            "only_failed": False,
-            "reset_dag_runs": True,
-        }
 
-        def once(api: AirflowApi) -> None:
+        def once(api: Api) -> None:
+            execution = self._execution(api).refresh()
             # A repeated request must not clear what the first one, whose answer was lost, has cleared.
-            if api.run(self.dag_id, self.run_id)["state"] in RUN_OVER:
-                api.request("POST", f"/dags/{self.dag_id}/clearTaskInstances", json=body)
+            if execution.ended:
+                execution.clear(task_ids)
 
         self._try(once)
 
-    def _try(self, act: Callable[[AirflowApi], T], user: str = "dr-operator") -> T:
+    def _execution(self, api: Api) -> Execution:
+        return Execution.of(api, self.dag_id, self.run_id)
+
+    def _try(self, act: Callable[[Api], T], user: str = OPERATOR) -> T:
         deadline = time.monotonic() + PATIENCE_SECONDS
+        if user not in self._users:
+            self._users[user] = self._stack.api(user)
         while True:
             try:
-                if user not in self._users:
-                    self._users[user] = self._stack.api(user)
                 return act(self._users[user])
-            except (httpx.TransportError, ApiError) as error:
-                refused = (
-                    isinstance(error, ApiError) and error.status_code < httpx.codes.INTERNAL_SERVER_ERROR
-                )
-                if refused or time.monotonic() > deadline:
+            except (UnreachableError, ApiError) as error:
+                if not error.passes or time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)

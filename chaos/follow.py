@@ -23,7 +23,7 @@ from embedded.needs import OPERATOR
 from embedded.stack import Stack
 
 LOOK_SECONDS = 1.0
-# A program can answer in the very moment in which a task begins to wait, which nobody real can; see embedded.drill.
+# A program can answer in the very moment in which a task begins to wait, which nobody real can.
 THINK_SECONDS = 2.0
 DAG_SECONDS = 180.0
 _READ_TABLE_EVERY = 3

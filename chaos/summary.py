@@ -13,7 +13,7 @@ from rich.table import Table
 from chaos.campaign import Result
 from chaos.facts import RunFacts
 from chaos.spec import Fault
-from embedded.view import clock
+from drs_provider.core.times import format_duration
 
 
 def outcome(run: RunFacts) -> str:
@@ -97,6 +97,6 @@ def show(summary: dict[str, Any], output: Console) -> None:
             f"VIOLATION of {violation['rule']} by {violation['plan'] or '?'}: {violation['message']}"
         )
         lines.append(f"    task logs: {logs.get(violation['plan'], '')}; repeat: {violation['repeat']}")
-    lines.append(f"{len(summary['violations'])} violations in {clock(summary['elapsedSeconds'])} min")
+    lines.append(f"{len(summary['violations'])} violations in {format_duration(summary['elapsedSeconds'])}")
     for text in lines:
         output.print(text, markup=False, highlight=False, soft_wrap=True)

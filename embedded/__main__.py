@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-
-from embedded import simulated_aws
-from embedded.airflow_api import AirflowApi
-from embedded.drill import Drill, Outcome
+from drs_provider.cli.display.output import Output
+from drs_provider.cli.exit_codes import CliError
+from drs_provider.core.times import format_duration
+from embedded.drill import Drill
 from embedded.environment import DAGS, REPOSITORY, SCENARIOS, Paths
-from embedded.needs import CONNECTION, Needs, dag_id_of
+from embedded.needs import Needs, dag_id_of
 from embedded.processes import Interrupted, Interrupts, StackError, tail_of
-from embedded.stack import Running, Stack, clear_leftovers, stop_running
-from embedded.view import View, clock, console, result_table, view_for
+from embedded.result import conclude
+from embedded.running import Running, clear_leftovers, stop_running
+from embedded.stack import Stack, health
 
 BUILD = REPOSITORY / "build"
 PLANS = DAGS / "plans"
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options))
-    except StackError as error:
+    except (StackError, CliError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except Interrupted as interrupt:
@@ -42,66 +41,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def drill(options: argparse.Namespace) -> int:
     """Run a drill of one plan from nothing to nothing."""
     began = time.monotonic()
-    dag_id = dag_id_of(options.plan, PLANS)
-    output = console()
-    view = view_for(output)
+    dag_id_of(options.plan, PLANS)
+    lines = Lines()
     interrupts = Interrupts()
     stack = Stack(
         options.build / "drill",
         speed=options.speed,
         scenario=_scenario(options.plan),
         restarts=RESTARTS,
-        report=view.say,
+        report=lines.say,
         interrupts=interrupts,
     )
     with interrupts.installed():
         try:
             with stack:
-                view.say(f"Airflow is healthy after {clock(time.monotonic() - began)} min: {stack.api_url}")
-                outcome = Drill(stack, dag_id, say=view.say, show=view.show).run()
-                view.close()
-                succeeded = _conclude(stack, outcome, view, output)
+                lines.say(
+                    f"Airflow is healthy after {format_duration(time.monotonic() - began)}: {stack.api_url}"
+                )
+                with lines.held():
+                    outcome = Drill(stack, options.plan, say=lines.say).run()
+                code = conclude(stack, outcome, lines.output, lines.say)
         finally:
-            view.close()
             stack.stop()
-    view.say(f"all processes stopped; {clock(time.monotonic() - began)} min in all")
-    return 0 if succeeded else 1
+    lines.say(f"all processes stopped; {format_duration(time.monotonic() - began)} in all")
+    return code
 
 
-def _conclude(stack: Stack, outcome: Outcome, view: View, output: Console) -> bool:
-    """Show and store what a run left; tell whether the drill succeeded."""
-    record = _record(stack, outcome)
-    result = stack.root / "result.json"
-    result.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
-    output.print(result_table(record))
-    states = simulated_aws.instance_states(stack.simulator_url, record)
-    left = [f"{instance} {state}" for instance, state in states.items() if state != "terminated"]
-    view.say(
-        f"instances left: {', '.join(left)}" if left else f"all {len(states)} drill instances are terminated"
-    )
-    for attempt in record.get("attempts", ()):
-        uri = attempt.get("reportUri", "none")
-        view.say(f"report of attempt {attempt['attempt']}: {uri} and {uri.removesuffix('.json')}.html")
-    view.say(f"execution record: {result}")
-    view.say(
-        f"{record['status']}: {record['completedWaves']} of {record['totalWaves']} waves, "
-        f"run {outcome.run_state} after {clock(outcome.elapsed_seconds)} min at {stack.speed:g}x"
-    )
-    return record["status"] == "COMPLETED" and outcome.run_state == "success" and not left
+class Lines:
+    """The launcher's own lines; on a terminal they wait while the program draws its table there."""
 
+    def __init__(self) -> None:
+        self.output = Output()
+        self._held: list[str] | None = None
 
-def _record(stack: Stack, outcome: Outcome) -> Mapping[str, Any]:
-    """Return the execution record as the history table holds it."""
-    if outcome.record is None:
-        raise StackError(
-            f"The run ended {outcome.run_state} without a record; logs: {stack.paths.airflow_home}/logs"
-        )
-    account = stack.needs.connections[CONNECTION]
-    execution_id = outcome.record["executionId"]
-    stored = simulated_aws.stored_record(stack.simulator_url, account, execution_id)
-    if stored is None:
-        raise StackError(f"The history table has no execution {execution_id}.")
-    return stored
+    def say(self, text: str) -> None:
+        """Print a line, or keep it."""
+        if self._held is None:
+            print(text, flush=True)
+        else:
+            self._held.append(text)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep lines while the block runs, where there is a terminal."""
+        self._held = [] if self.output.live else None
+        try:
+            yield
+        finally:
+            # A program that was stopped leaves the cursor hidden.
+            self.output.console.show_cursor()
+            kept, self._held = self._held, None
+            for text in kept or ():
+                self.say(text)
 
 
 def up(options: argparse.Namespace) -> int:
@@ -132,15 +123,13 @@ def status(options: argparse.Namespace) -> int:
     if running is None or not living:
         print("The stack is down. Start it: make up")
         return 1
-    with AirflowApi(running.api_url, "", "") as api:
-        health = api.health()
     # One whose own process has ended does not work, whatever it left behind.
     ended = [process for process in running.processes if not process.is_alive()]
     for process in running.processes:
         print(f"{process.name:<14} {'ENDED' if process in ended else 'running':<8} {process.log}")
     for process in ended:
         print(tail_of(Path(process.log), 10))
-    components = ", ".join(f"{name} {state}" for name, state in health.items())
+    components = ", ".join(f"{name} {state}" for name, state in health(running.api_url).items())
     print(f"Airflow        {running.api_url}   ({components})")
     print(f"simulated AWS  {running.simulator_url}")
     roles = Needs.of(PLANS).roles

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 import psutil
 
@@ -148,24 +149,50 @@ class ProcessSet:
     interrupts: Interrupts = field(default_factory=Interrupts)
     started: list[Started] = field(default_factory=list)
     _popen: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, repr=False)
+    _tasks: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], cwd: Path) -> None:
-        """Start a process in a session of its own; its output goes to ``<logs>/<name>.log``."""
+        """Start a process that runs until it is stopped; its output goes to ``<logs>/<name>.log``."""
         self.logs.mkdir(parents=True, exist_ok=True)
-        log = self.logs / f"{name}.log"
-        with self.interrupts.held(), log.open("ab") as output:
-            process = subprocess.Popen(
-                list(command),
-                env=dict(environment),
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            self._popen[name] = process
-            created = _created(process.pid)
-            self.started.append(Started(name, process.pid, created, str(log)))
+        with self.interrupts.held(), (self.logs / f"{name}.log").open("ab") as output:
+            self._popen[name] = self._begin(name, command, environment, cwd, output)
+
+    def start_task(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: Path,
+        output: IO[bytes] | int | None,
+    ) -> subprocess.Popen[bytes]:
+        """Start a process in a session of its own, which is stopped with the others and may end before.
+
+        :param output: where its output goes, errors too; None: where this process's own goes
+        """
+        with self.interrupts.held():
+            self._tasks.append(self._begin(name, command, environment, cwd, output))
+        return self._tasks[-1]
+
+    def _begin(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: Path,
+        output: IO[bytes] | int | None,
+    ) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            list(command),
+            env=dict(environment),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        log = str(self.logs / f"{name}.log")
+        self.started.append(Started(name, process.pid, _created(process.pid), log))
+        return process
 
     def exit_code(self, name: str) -> int | None:
         """Return the exit code of a process, or None while it runs."""
@@ -223,9 +250,11 @@ class ProcessSet:
         """
         with self.interrupts.ignored():
             stop_sessions(self.started)
-            for process in self._popen.values():
-                process.wait()
+            for process in (*self._popen.values(), *self._tasks):
+                with process:
+                    process.wait()
         self._popen.clear()
+        self._tasks.clear()
         self.started.clear()
 
 

@@ -6,21 +6,23 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx
 import psutil
 
+from drs_provider.cli.airflow_api.client import Api, path
+from drs_provider.cli.airflow_api.login import Login
 from embedded import simulated_aws
-from embedded.airflow_api import AirflowApi
 from embedded.environment import (
     DAGS,
     REPOSITORY,
@@ -32,6 +34,7 @@ from embedded.environment import (
 )
 from embedded.needs import CONNECTION, OPERATOR, Needs
 from embedded.processes import Interrupts, ProcessSet, StackError, Started, free_ports, stop_sessions
+from embedded.running import clear_leftovers, silent
 
 BOOT_TIMEOUT_SECONDS = 180.0
 # A file that failed once may have been read while it was written; the next look is ten seconds away.
@@ -48,10 +51,6 @@ _DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 # ended. The API server keeps the 5 s: with 60 s, it answered none of 80 simultaneous triggers in half a minute.
 _WAIT_FOR_LOCK = "?timeout=60"
 _HEALTH_OF = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
-
-
-def _silent(_message: str) -> None:
-    """Report nothing."""
 
 
 @dataclass
@@ -71,7 +70,7 @@ class Stack:
     speed: float = 60.0
     scenario: Path | None = None
     dags: Path = DAGS
-    report: Callable[[str], None] = _silent
+    report: Callable[[str], None] = silent
     interrupts: Interrupts = field(default_factory=Interrupts)
     settings: Mapping[str, str] = field(default_factory=dict)
     restarts: int = 0
@@ -115,9 +114,9 @@ class Stack:
         """Endpoint of the simulated AWS."""
         return self.ports.simulator_url
 
-    def api(self, user: str = OPERATOR) -> AirflowApi:
-        """Return a REST client logged in as one of the stack's users."""
-        return AirflowApi(self.api_url, user, self.secrets.passwords[user])
+    def api(self, user: str = OPERATOR) -> Api:
+        """Return a REST client of one of the stack's users."""
+        return Api(Login(self.api_url, username=user, password=self.secrets.passwords[user]))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -196,7 +195,7 @@ class Stack:
             self.start_component(name)
 
     def leave_running(self) -> None:
-        """Note that the stack goes on without its launcher; :func:`stop_running` ends it."""
+        """Note that the stack goes on without its launcher; :func:`embedded.running.stop_running` ends it."""
         self._write_state(detached=True)
 
     def wait_for_dag(self, dag_id: str, timeout_seconds: float = 60.0) -> None:
@@ -206,10 +205,10 @@ class Stack:
         """
         began = time.monotonic()
         with self.api() as api:
-            while not _is_ready(api.dag(dag_id)):
+            while not _is_ready(api.find(f"/dags{path(dag_id)}")):
                 self.processes.check()
                 waited = time.monotonic() - began
-                errors = api.import_errors() if waited > _IMPORT_PATIENCE_SECONDS else []
+                errors = import_errors(api) if waited > _IMPORT_PATIENCE_SECONDS else []
                 if errors or waited > timeout_seconds:
                     told = [f"{each['filename']}: {each['stack_trace']}" for each in errors]
                     reason = "\n".join(told or [self.processes.tail("dag-processor")])
@@ -237,6 +236,18 @@ class Stack:
         self.processes.start(name, command, self.environment_of(name), self.paths.airflow_home)
         self._write_state()
 
+    def start_task(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        output: IO[bytes] | int | None,
+    ) -> subprocess.Popen[bytes]:
+        """Start a process that may end before the stack does; see :meth:`ProcessSet.start_task`."""
+        process = self.processes.start_task(name, command, environment, self.paths.airflow_home, output)
+        self._write_state()
+        return process
+
     def _simulator_answers(self) -> bool:
         return _answers(f"{self.simulator_url}/moto-api/drs/clock")
 
@@ -245,8 +256,7 @@ class Stack:
         return _answers(f"{self.api_url}/execution/health")
 
     def _is_healthy(self, component: str) -> bool:
-        with AirflowApi(self.api_url, OPERATOR, "") as api:
-            return api.health().get(component) == "healthy"
+        return health(self.api_url).get(component) == "healthy"
 
     def _until(self, what: str, process: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + BOOT_TIMEOUT_SECONDS
@@ -280,75 +290,19 @@ def _answers(url: str) -> bool:
     return False
 
 
+def health(api_url: str) -> dict[str, str | None]:
+    """Return each component's health ("healthy", "unhealthy" or None); empty while Airflow does not answer."""
+    with contextlib.suppress(httpx.TransportError):
+        response = httpx.get(f"{api_url}/api/v2/monitor/health", trust_env=False, timeout=30.0)
+        if response.is_success:
+            return {name: value["status"] for name, value in response.json().items() if value}
+    return {}
+
+
+def import_errors(api: Api) -> list[dict[str, Any]]:
+    """Return the DAG files that could not be imported."""
+    return api.pages("/importErrors", "import_errors")
+
+
 def _is_ready(dag: Mapping[str, Any] | None) -> bool:
     return dag is not None and not dag["is_stale"] and not dag["has_import_errors"] and not dag["is_paused"]
-
-
-@dataclass(frozen=True)
-class Running:
-    """A stack that some launcher started, as its state file tells.
-
-    :param launcher: the launcher that watches over it; None for a stack left running in the background
-    """
-
-    launcher: Started | None
-    api_url: str
-    simulator_url: str
-    passwords_file: Path
-    processes: tuple[Started, ...]
-
-    @classmethod
-    def read(cls, paths: Paths) -> Running | None:
-        """Read the state file; None if there is none."""
-        try:
-            state = json.loads(paths.state.read_text())
-        except FileNotFoundError:
-            return None
-        launcher = state["launcher"]
-        return cls(
-            launcher=Started(**launcher) if launcher else None,
-            api_url=state["apiUrl"],
-            simulator_url=state["simulatorUrl"],
-            passwords_file=Path(state["passwordsFile"]),
-            processes=tuple(Started(**each) for each in state["processes"]),
-        )
-
-    def living(self) -> list[Started]:
-        """Return the processes that still run."""
-        return [each for each in self.processes if each.members()]
-
-    def passwords(self) -> dict[str, str]:
-        """Return the users' passwords."""
-        return dict(json.loads(self.passwords_file.read_text()))
-
-
-def clear_leftovers(paths: Paths, report: Callable[[str], None] = _silent) -> None:
-    """End what a killed launcher left behind in a stack's folder.
-
-    :raises StackError: if the stack's launcher still runs, or it was left running on purpose
-    """
-    running = Running.read(paths)
-    if running is None:
-        return
-    left = running.living()
-    if left and running.launcher is None:
-        raise StackError(f"This stack is up already: {running.api_url}. Stop it first: make down")
-    if running.launcher is not None and running.launcher.is_alive():
-        raise StackError(f"Process {running.launcher.pid} runs this stack already ({paths.root}).")
-    if left:
-        report(f"stopping {len(left)} processes that an earlier start left behind")
-    stop_running(paths)
-
-
-def stop_running(paths: Paths) -> list[str]:
-    """Stop a stack from outside its launcher and return the names of the processes that ran.
-
-    :raises StackError: if a process cannot be ended
-    """
-    running = Running.read(paths)
-    if running is None:
-        return []
-    names = [each.name for each in running.living()]
-    stop_sessions(running.processes)
-    paths.state.unlink(missing_ok=True)
-    return names

@@ -50,7 +50,7 @@ def test_a_violation_is_shown_with_its_logs_and_how_to_repeat_it() -> None:
     assert summary["violations"][0]["repeat"] == "make chaos N=1 SEED=7"
     assert "VIOLATION of wave_order_kept by chaos_7: wave 2 started too early" in text.getvalue()
     assert "task logs: logs/chaos-7; repeat: make chaos N=1 SEED=7" in text.getvalue()
-    assert "1 violations in 1:01 min" in text.getvalue()
+    assert "1 violations in 1 min 01 s" in text.getvalue()
     assert "scheduler 1" in text.getvalue()
     assert repeat("") == "make chaos with the same N and SEED"
 

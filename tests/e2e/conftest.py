@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from embedded import simulated_aws
-from embedded.drill import Drill, Outcome, Reply, approve_everything
+from embedded.drill import Drill, Outcome, approve_everything
 from embedded.needs import CONNECTION
 from embedded.stack import Stack
 from tests.harness.policies import install
 
 SPEED = 240.0
+_NUMBERS = count(1)
 
 
 @dataclass
@@ -23,12 +25,14 @@ class Followed:
     """A run that has ended.
 
     :param record: the execution record as the history table holds it
-    :param said: what the launcher told, with the answers given to gates
+    :param said: what the launcher told: the answers given
+    :param shown: what the program printed that started and followed the run
     """
 
     outcome: Outcome
     record: dict[str, Any]
-    said: list[str] = field(default_factory=list)
+    said: list[str]
+    shown: str
 
     def instance_states(self, stack: Stack) -> dict[str, str]:
         return simulated_aws.instance_states(stack.simulator_url, self.record)
@@ -51,21 +55,24 @@ def stack(tmp_path_factory: pytest.TempPathFactory, policies: Path) -> Iterator[
 
 
 @pytest.fixture
-def run_plan(stack: Stack) -> RunPlan:
-    """Runs a plan to its end; ``reply`` answers its gates, ``conf`` goes over a plain drill's."""
+def run_plan(stack: Stack, tmp_path: Path) -> RunPlan:
+    """Runs a plan to its end as ``make drill`` does; ``reply`` answers its gates, ``options`` are of ``drs drill``."""
 
     def run(
         plan: str,
-        conf: dict[str, Any] | None = None,
-        reply: Callable[[str], Reply | None] = approve_everything,
+        *options: str,
+        reply: Callable[[str], Sequence[str] | None] = approve_everything,
     ) -> Followed:
         said: list[str] = []
-        outcome = Drill(stack, f"drs_{plan}", say=said.append, reply=reply).run(conf, timeout_seconds=300)
-        assert outcome.record is not None
+        shown = tmp_path / "shown"
+        with shown.open("wb") as output:
+            drill = Drill(stack, plan, say=said.append, output=output, reply=reply)
+            outcome = drill.run(options, run_id=f"drill-{next(_NUMBERS)}", timeout_seconds=300)
+        assert outcome.record is not None, shown.read_text()
         record = simulated_aws.stored_record(
             stack.simulator_url, stack.needs.connections[CONNECTION], outcome.record["executionId"]
         )
         assert record is not None
-        return Followed(outcome, record, said)
+        return Followed(outcome, record, said, shown.read_text())
 
     return run

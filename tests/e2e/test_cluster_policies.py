@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from drs_provider import keys
+from drs_provider.cli.airflow_api.executions import Execution
 from embedded import simulated_aws
 from embedded.needs import ADMIN
-from embedded.stack import Stack
-from tests.e2e.waiting import until, until_asked
+from embedded.stack import Stack, import_errors
+from tests.e2e.waiting import ended, until, until_asked
 from tests.harness.policies import set_rules
 
 pytestmark = pytest.mark.e2e
@@ -22,20 +23,19 @@ RUN_ID = "under-policies"
 def refused(stack: Stack, dag_id: str) -> bool:
     """Return whether the plan's fault is shown, and is that of no other file."""
     with stack.api() as api:
-        errors = {each["filename"]: each["stack_trace"] for each in api.import_errors()}
+        errors = {each["filename"]: each["stack_trace"] for each in import_errors(api)}
     assert set(errors) <= {"recovery_plan_errors.py"}
     return f"{dag_id.removeprefix('drs_')}.yaml: Airflow takes no DAG" in "".join(errors.values())
 
 
 def answer(stack: Stack, task_id: str, option: str) -> None:
     with stack.api(ADMIN) as api:
-        api.answer(WIKI, RUN_ID, task_id, option)
+        Execution.of(api, WIKI, RUN_ID).answer(task_id, option, {})
 
 
 def withdrawn(stack: Stack) -> bool:
     with stack.api() as api:
-        dag = api.dag(WIKI)
-    assert dag is not None
+        dag = api.get(f"/dags/{WIKI}")
     assert not dag["is_stale"]
     return "withdrawn" in {tag["name"] for tag in dag["tags"]}
 
@@ -45,7 +45,7 @@ def test_trap_34_a_paused_execution_finishes_whatever_a_policy_refuses(stack: St
     stack.wait_for_dag(OTHER)
     try:
         with stack.api() as api:
-            api.trigger(WIKI, {"pause_before": ["everything"]}, RUN_ID)
+            Execution.start(api, WIKI, {"pause_before": ["everything"]}, RUN_ID)
         until_asked(stack, WIKI, RUN_ID, "gate_1")
 
         set_rules(policies, **{OTHER: "dag"})
@@ -57,9 +57,9 @@ def test_trap_34_a_paused_execution_finishes_whatever_a_policy_refuses(stack: St
         until(stack, lambda: refused(stack, WIKI) and withdrawn(stack), "the plan itself is refused by name")
         answer(stack, keys.HOLD_DRILL, "Passed")
         with stack.api() as api:
-            until(stack, lambda: api.run(WIKI, RUN_ID)["state"] in ("success", "failed"), "the drill ends")
-            record = api.xcom(WIKI, RUN_ID, keys.FINALIZE, keys.EXECUTION_RECORD)
-            assert (api.run(WIKI, RUN_ID)["state"], record["status"]) == ("success", "COMPLETED")
+            drill = ended(stack, Execution.of(api, WIKI, RUN_ID))
+            record = drill.xcom(keys.FINALIZE, keys.EXECUTION_RECORD)
+        assert (drill.run["state"], record["status"]) == ("success", "COMPLETED")
     finally:
         set_rules(policies)
     assert set(simulated_aws.instance_states(stack.simulator_url, record).values()) == {"terminated"}

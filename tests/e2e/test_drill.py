@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
 
-from embedded.drill import Reply, approve_everything
-from embedded.stack import Stack
+from drs_provider.cli.exit_codes import ExitCode
+from embedded.drill import approve_everything
+from embedded.stack import Stack, import_errors
 from tests.e2e.conftest import RunPlan
 
 pytestmark = pytest.mark.e2e
@@ -25,7 +27,14 @@ def test_three_waves_are_recovered_recorded_and_cleaned_up(stack: Stack, run_pla
     record = drill.record
     rows = [row for wave in record["waves"] for row in wave["serverStatuses"]]
 
-    assert drill.outcome.run_state == "success"
+    assert (drill.outcome.code, drill.outcome.run_state) == (ExitCode.OK, "success")
+    assert drill.outcome.failed == {}
+    assert drill.said == [
+        "dr-approver-1 answered gate before wave 2 application: Approve",
+        "dr-operator answered the drill's verdict: Passed",
+    ]
+    assert "wave 3 web: COMPLETED, 3 LAUNCHED" in drill.shown
+    assert "COMPLETED, 3 of 3 waves, verdict passed after" in drill.shown
     assert record["status"] == "COMPLETED"
     assert (record["completedWaves"], record["failedWaves"], record["totalWaves"]) == (3, 0, 3)
     assert [wave["status"] for wave in record["waves"]] == ["COMPLETED"] * 3
@@ -45,7 +54,7 @@ def test_three_waves_are_recovered_recorded_and_cleaned_up(stack: Stack, run_pla
 
 
 def test_people_are_recorded_with_what_they_did(run_plan: RunPlan) -> None:
-    drill = run_plan("erp_three_tier", {"ticket": "CHG0012345"})
+    drill = run_plan("erp_three_tier", "--ticket", "CHG0012345")
     record = drill.record
     gates = {wave["waveNumber"]: (wave.get("gate") or {}).get("responses") or [] for wave in record["waves"]}
 
@@ -68,14 +77,14 @@ def test_each_attempt_leaves_a_report(stack: Stack, run_plan: RunPlan) -> None:
 
 
 def test_a_rejected_gate_cancels_the_drill_and_cleans_up(stack: Stack, run_plan: RunPlan) -> None:
-    def reject_the_application(task_id: str) -> Reply:
-        return Reply("Reject", "not today") if task_id == "gate_2" else approve_everything(task_id)
+    def reject_the_application(task_id: str) -> Sequence[str]:
+        return ("reject", "--comment", "not today") if task_id == "gate_2" else approve_everything(task_id)
 
     drill = run_plan("erp_three_tier", reply=reject_the_application)
     record = drill.record
     launched = {row["instanceId"] for row in record["waves"][0]["serverStatuses"]}
 
-    assert drill.outcome.run_state == "failed"
+    assert (drill.outcome.code, drill.outcome.run_state) == (ExitCode.CANCELLED, "failed")
     assert record["status"] == "CANCELLED"
     assert record["waves"][0]["status"] == "COMPLETED"
     assert all(wave["status"] in ("CANCELLED", "SKIPPED") for wave in record["waves"][1:])
@@ -86,5 +95,5 @@ def test_a_rejected_gate_cancels_the_drill_and_cleans_up(stack: Stack, run_plan:
 def test_no_dag_file_and_no_plugin_fails_to_load(stack: Stack) -> None:
     stack.wait_for_dag("drs_erp_three_tier")
     with stack.api("admin") as api:
-        assert api.import_errors() == []
-        assert api.request("GET", "/plugins/importErrors")["import_errors"] == []
+        assert import_errors(api) == []
+        assert api.get("/plugins/importErrors")["import_errors"] == []

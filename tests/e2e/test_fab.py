@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from drs_provider import keys
+from drs_provider.cli.airflow_api.executions import Execution
 from embedded.needs import ADMIN, OPERATOR
 from embedded.stack import Stack
-from tests.e2e.waiting import until, until_asked
+from tests.e2e.waiting import ended, until, until_asked
 
 pytestmark = pytest.mark.e2e
 
@@ -44,14 +45,15 @@ def create(stack: Stack, login: str, role: str) -> None:
 def test_the_plans_logins_decide_and_nobody_else_with_any_option(fab: Stack) -> None:
     fab.wait_for_dag(DAG_ID, timeout_seconds=120)
     with fab.api(LEAD) as api:
-        api.trigger(DAG_ID, RECOVERY, RUN_ID)
+        Execution.start(api, DAG_ID, RECOVERY, RUN_ID)
     answer(fab, OPERATOR, "Reject")
     answer(fab, LEAD, "Approve", earlier=1)
     answer(fab, APPROVER, "Reject", earlier=2)
     with fab.api(ADMIN) as api:
-        until(fab, lambda: api.run(DAG_ID, RUN_ID)["state"] == "failed", "the recovery ends")
-        record = api.xcom(DAG_ID, RUN_ID, keys.FINALIZE, keys.EXECUTION_RECORD)
+        recovery = ended(fab, Execution.of(api, DAG_ID, RUN_ID))
+        record = recovery.xcom(keys.FINALIZE, keys.EXECUTION_RECORD)
 
+    assert recovery.run["state"] == "failed"
     assert (record["status"], record["initiatedBy"]) == ("CANCELLED", LEAD)
     responses = {each["respondedBy"]: each for each in record["waves"][0]["gate"]["responses"]}
     assert responses.keys() == {OPERATOR, LEAD, APPROVER}
@@ -66,10 +68,10 @@ def answer(stack: Stack, login: str, option: str, *, earlier: int = 0) -> None:
 
     def told() -> list[dict[str, Any]]:
         with stack.api(ADMIN) as api:
-            answers = api.xcom(DAG_ID, RUN_ID, keys.gate_task_id(1), keys.GATE_ANSWERS) or {}
+            answers = Execution.of(api, DAG_ID, RUN_ID).facts(keys.gate_task_id(1), keys.GATE_ANSWERS)
         return list(answers.get("responses", ()))
 
     until(stack, lambda: len(told()) == earlier, "the gate has dealt with the answer before")
     until_asked(stack, DAG_ID, RUN_ID, keys.gate_task_id(1))
     with stack.api(login) as api:
-        api.answer(DAG_ID, RUN_ID, keys.gate_task_id(1), option)
+        Execution.of(api, DAG_ID, RUN_ID).answer(keys.gate_task_id(1), option, {})

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from drs_provider import keys
+from drs_provider.cli.airflow_api.executions import Execution
 from embedded import simulated_aws
 from embedded.environment import DAGS
 from embedded.needs import ADMIN
-from embedded.stack import Stack
-from tests.e2e.waiting import until, until_asked
+from embedded.stack import Stack, import_errors
+from tests.e2e.waiting import ended, until, until_asked
 
 pytestmark = pytest.mark.e2e
 
 WIKI = "drs_wiki"
-RUN_OVER = ("success", "failed")
 RECOVERY = {
     "execution_type": "RECOVERY",
     "confirm_plan": "wiki",
@@ -36,21 +36,20 @@ class Runs:
 
     def start(self, run_id: str, conf: dict[str, Any]) -> None:
         with self._stack.api() as api:
-            api.trigger(self._dag_id, conf, run_id)
+            Execution.start(api, self._dag_id, conf, run_id)
 
     def answer(self, run_id: str, task_id: str, option: str) -> None:
         """Wait until a task asks, and answer as the administrator."""
         until_asked(self._stack, self._dag_id, run_id, task_id)
         with self._stack.api(ADMIN) as api:
             time.sleep(2)  # nobody real answers in the moment in which a task begins to wait
-            api.answer(self._dag_id, run_id, task_id, option)
+            Execution.of(api, self._dag_id, run_id).answer(task_id, option, {})
 
     def end(self, run_id: str) -> tuple[str, dict[str, Any]]:
         """Wait for the end; return the run's state and the record."""
         with self._stack.api() as api:
-            until(self._stack, lambda: api.run(self._dag_id, run_id)["state"] in RUN_OVER, f"{run_id} ends")
-            record = api.xcom(self._dag_id, run_id, keys.FINALIZE, keys.EXECUTION_RECORD)
-            return api.run(self._dag_id, run_id)["state"], record
+            execution = ended(self._stack, Execution.of(api, self._dag_id, run_id))
+            return str(execution.run["state"]), execution.facts(keys.FINALIZE, keys.EXECUTION_RECORD)
 
 
 def test_trap_40_a_second_run_is_refused_and_a_recovery_cancels_the_drill(stack: Stack) -> None:
@@ -105,7 +104,7 @@ def test_trap_34_trap_40_a_held_drill_whose_plan_broke_is_seen_without_a_shared_
         until_asked(stack, WIKI, "first-drill", keys.HOLD_DRILL)
         (plans / "wiki.yaml").write_text(f"{wiki}wawes: []\n", encoding="utf-8")
         with stack.api() as api:
-            until(stack, lambda: bool(api.import_errors()), "the broken plan file is noticed")
+            until(stack, lambda: bool(import_errors(api)), "the broken plan file is noticed")
 
         other.start("second-drill", {})
         second_state, second = other.end("second-drill")

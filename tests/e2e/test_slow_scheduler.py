@@ -20,10 +20,11 @@ import pytest
 import yaml
 
 from drs_provider import keys
-from embedded.airflow_api import AirflowApi, ApiError
+from drs_provider.cli.airflow_api.client import ApiError
+from drs_provider.cli.airflow_api.executions import Execution
 from embedded.environment import DAGS
 from embedded.stack import Stack
-from tests.e2e.waiting import until
+from tests.e2e.waiting import ended, until
 
 pytestmark = pytest.mark.e2e
 
@@ -105,24 +106,26 @@ class People:
     def answer(self) -> None:
         """Answer until every gate has an answer that Airflow accepted."""
         with self.stack.api(APPROVER) as api:
+            execution = Execution.of(api, DAG_ID, self.run_id)
 
             def answer_what_is_due() -> bool:
-                for question in api.waiting_questions(DAG_ID, self.run_id):
+                # Also what asks while its task still runs: the worst moment of all.
+                for question in execution.unanswered():
                     self.visible.setdefault(question["task_instance"]["task_id"], time.monotonic())
                 for number, (task_id, since) in enumerate([*self.visible.items()]):
                     due = since + MOMENTS[number % len(MOMENTS)]
                     if task_id not in self.answered and time.monotonic() >= due:
-                        self.give(api, task_id)
+                        self.give(execution, task_id)
                 return len(self.answered) == GATES
 
             until(self.stack, answer_what_is_due, "every gate asks", seconds=120 + 30 * GATES)
 
-    def give(self, api: AirflowApi, task_id: str) -> None:
+    def give(self, execution: Execution, task_id: str) -> None:
         """Answer a gate; what SQLite was too busy for was not accepted, and comes again."""
         try:
-            api.answer(DAG_ID, self.run_id, task_id, "Skip wave", {"comment": task_id})
+            execution.answer(task_id, "Skip wave", {"comment": task_id})
         except ApiError as error:
-            if error.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
+            if error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
         else:
             self.answered[task_id] = time.time()
@@ -131,17 +134,13 @@ class People:
 def test_trap_41_no_answer_is_lost_when_the_scheduler_is_slow(slow: Stack) -> None:
     slow.wait_for_dag(DAG_ID, timeout_seconds=120)
     with slow.api() as api:
-        api.trigger(DAG_ID, {}, "worst-moments")
+        Execution.start(api, DAG_ID, {}, "worst-moments")
     people = People(slow, "worst-moments")
     people.answer()
     with slow.api() as api:
-
-        def ended() -> bool:
-            return api.run(DAG_ID, "worst-moments")["state"] in ("success", "failed")
-
-        until(slow, ended, "the run ends", seconds=120 + 30 * GATES)
-        tasks = {each["task_id"]: each for each in api.task_instances(DAG_ID, "worst-moments")}
-        record = api.xcom(DAG_ID, "worst-moments", keys.FINALIZE, keys.EXECUTION_RECORD)
+        run = ended(slow, Execution.of(api, DAG_ID, "worst-moments"), seconds=120 + 30 * GATES)
+        tasks = run.tasks()
+        record = run.xcom(keys.FINALIZE, keys.EXECUTION_RECORD)
     gates = [tasks[keys.gate_task_id(number)] for number in range(1, GATES + 1)]
     delays: dict[int, list[float]] = {}
     for each in gates:

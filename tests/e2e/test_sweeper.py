@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Any, cast
-from urllib.parse import quote
 
 import pytest
 
 from drs_provider import keys
+from drs_provider.cli.airflow_api.executions import Execution
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.rules.record.schema import ExecutionRecord
 from embedded import simulated_aws
@@ -15,7 +15,7 @@ from embedded.environment import HISTORY_REGION, HISTORY_TABLE
 from embedded.needs import ADMIN, CONNECTION
 from embedded.stack import Stack
 from tests.e2e.conftest import RunPlan
-from tests.e2e.waiting import until
+from tests.e2e.waiting import ended
 
 pytestmark = pytest.mark.e2e
 
@@ -53,9 +53,8 @@ def sweep(stack: Stack, **conf: Any) -> tuple[str, dict[str, Any]]:
     """Trigger the sweeper; return its run's colour and its report."""
     stack.wait_for_dag(SWEEPER)
     with stack.api() as api:
-        run_id = api.trigger(SWEEPER, conf)["dag_run_id"]
-        until(stack, lambda: api.run(SWEEPER, run_id)["state"] in ("success", "failed"), "the sweep ends")
-        return api.run(SWEEPER, run_id)["state"], api.xcom(SWEEPER, run_id, keys.SWEEP, keys.SWEEP_REPORT)
+        run = ended(stack, Execution.start(api, SWEEPER, conf))
+        return str(run.run["state"]), run.facts(keys.SWEEP, keys.SWEEP_REPORT)
 
 
 def test_the_record_of_a_deleted_run_is_closed(stack: Stack, run_plan: RunPlan) -> None:
@@ -64,8 +63,7 @@ def test_the_record_of_a_deleted_run_is_closed(stack: Stack, run_plan: RunPlan) 
     leave_open(stack, drill.record)
     before, caught_up = sweep(stack, dry_run=True, targets=[account])
     with stack.api(ADMIN) as api:
-        run_id = quote(drill.outcome.run_id, safe="")
-        api.request("DELETE", f"/dags/drs_wiki/dagRuns/{run_id}")
+        api.request("DELETE", Execution.of(api, "drs_wiki", drill.outcome.run_id).path)
     state, report = sweep(stack, targets=[account])
     record = simulated_aws.stored_record(stack.simulator_url, account, drill.record["executionId"])
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from drs_provider.cli.airflow_api.executions import Execution
 from embedded.environment import REPOSITORY
 from embedded.stack import Stack
 from tests.e2e.waiting import until_asked
@@ -86,7 +87,7 @@ def test_a_shell_script_starts_follows_answers_and_reads_a_drill(stack: Stack) -
 
 def comments(stack: Stack, dag_id: str, run_id: str) -> list[str]:
     with stack.api("dr-viewer") as api:
-        record = api.xcom(dag_id, run_id, "finalize", "execution_record")
+        record = Execution.of(api, dag_id, run_id).xcom("finalize", "execution_record")
     gates = [wave["gate"] for wave in record["waves"] if "gate" in wave]
     return [response["comment"] for gate in gates for response in gate["responses"]]
 
@@ -118,5 +119,5 @@ def test_who_may_only_look_starts_nothing(stack: Stack, program: Sequence[str]) 
     assert refused.returncode == 3
     assert "Forbidden" in refused.stderr
     with stack.api("dr-viewer") as api:
-        runs = api.request("GET", "/dags/drs_wiki/dagRuns")["dag_runs"]
+        runs = api.get("/dags/drs_wiki/dagRuns")["dag_runs"]
     assert "CHG-VIEWER" not in [run["dag_run_id"] for run in runs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from drs_provider import keys
+from drs_provider.cli.airflow_api.executions import Execution
 from embedded.stack import Stack
 
 
@@ -18,15 +18,18 @@ def until(stack: Stack, condition: Callable[[], bool], what: str, *, seconds: fl
         time.sleep(0.3)
 
 
+def ended(stack: Stack, execution: Execution, *, seconds: float = 180) -> Execution:
+    """Wait until a run has ended, and return it."""
+    until(stack, lambda: execution.refresh().ended, f"{execution.name} ends", seconds=seconds)
+    return execution
+
+
 def until_asked(stack: Stack, dag_id: str, run_id: str, task_id: str) -> None:
     """Wait until a task asks people."""
     with stack.api("dr-operator") as api:
 
         def asks() -> bool:
-            waiting = [question["task_instance"] for question in api.waiting_questions(dag_id, run_id)]
-            return any(
-                each["task_id"] == task_id and keys.waits_for_people(task_id, each["state"])
-                for each in waiting
-            )
+            asked = Execution.of(api, dag_id, run_id).questions()
+            return any(question["task_instance"]["task_id"] == task_id for question in asked)
 
         until(stack, asks, f"{task_id} of {run_id} asks")

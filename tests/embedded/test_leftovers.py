@@ -13,7 +13,8 @@ import pytest
 from embedded.__main__ import main
 from embedded.environment import Paths, inherited
 from embedded.processes import ProcessSet, StackError, Started
-from embedded.stack import Stack, clear_leftovers, stop_running
+from embedded.running import clear_leftovers, stop_running
+from embedded.stack import Stack
 from tests.embedded.conftest import lives, wait_until
 
 

@@ -42,9 +42,16 @@ class ApiError(CliError):
         self.status = status
         self.detail = detail
 
+    @property
+    def passes(self) -> bool:
+        """Whether the same request may succeed a while later."""
+        return self.status >= httpx.codes.INTERNAL_SERVER_ERROR
+
 
 class UnreachableError(CliError):
     """No answer came: nothing is known of what became of the request."""
+
+    passes = True
 
     def __init__(self, url: str, reason: str) -> None:
         remedy = "check the address (--url) and that the API server runs"
@@ -69,6 +76,10 @@ class Api:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
     @property
@@ -82,7 +93,7 @@ class Api:
         :raises ApiError: if Airflow refuses it
         :raises UnreachableError: if no answer comes
         """
-        return self._request("GET", path, params=params)
+        return self.request("GET", path, params=params)
 
     def find(self, path: str, **params: Any) -> Any:
         """Read something that may not exist: None then."""
@@ -104,13 +115,14 @@ class Api:
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Create something; refusals as with :meth:`get`."""
-        return self._request("POST", path, json=body)
+        return self.request("POST", path, json=body)
 
     def patch(self, path: str, body: Mapping[str, Any], **params: Any) -> Any:
         """Change something; refusals as with :meth:`get`."""
-        return self._request("PATCH", path, json=body, params=params)
+        return self.request("PATCH", path, json=body, params=params)
 
-    def _request(self, method: str, path: str, **arguments: Any) -> Any:
+    def request(self, method: str, path: str, **arguments: Any) -> Any:
+        """Send a request and return the decoded answer; refusals as with :meth:`get`."""
         if "Authorization" not in self._http.headers:
             self._log_in()
         response = self._send(method, f"/api/v2{path}", **arguments)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from drs_provider import keys
 from drs_provider.cli.airflow_api.client import Api, path
@@ -107,6 +107,22 @@ class Execution:
             )
         return cls(api, _of_plan(plans, word, running))
 
+    @classmethod
+    def of(cls, api: Api, dag_id: str, run_id: str) -> Execution:
+        """Return the execution that is this run; nothing is asked before :meth:`refresh`."""
+        return cls(api, {"dag_id": dag_id, "dag_run_id": run_id, "state": None})
+
+    @classmethod
+    def start(cls, api: Api, dag_id: str, conf: Mapping[str, Any], run_id: str | None = None) -> Execution:
+        """Start a run.
+
+        :param run_id: the caller's name for it; a second run of that name is refused with 409
+        """
+        body: dict[str, Any] = {"logical_date": None, "conf": dict(conf)}
+        if run_id is not None:
+            body["dag_run_id"] = run_id
+        return cls(api, dict(api.post(f"/dags{path(dag_id, 'dagRuns')}", body)))
+
     @property
     def dag_id(self) -> str:
         """Id of the plan's DAG."""
@@ -142,9 +158,13 @@ class Execution:
         """Whether the run had ended when it was last read."""
         return self.run["state"] in RUN_OVER
 
-    def refresh(self) -> None:
-        """Read the run again."""
+    def refresh(self) -> Self:
+        """Read the run again.
+
+        :raises ApiError: if there is no such run (404)
+        """
         self.run = dict(self.api.get(self.path))
+        return self
 
     def tasks(self) -> dict[str, dict[str, Any]]:
         """Return the run's task instances by task id."""
@@ -156,13 +176,37 @@ class Execution:
 
     def questions(self) -> list[dict[str, Any]]:
         """Return what the run asks people and nobody has answered."""
-        found = self.api.pages(f"{self.path}/hitlDetails", "hitl_details", response_received="false")
-        instances = [each["task_instance"] for each in found]
-        return [
-            each
-            for each, instance in zip(found, instances, strict=True)
-            if keys.waits_for_people(instance["task_id"], instance["state"])
-        ]
+        found = self.unanswered()
+        return [each for each in found if keys.waits_for_people(*_asking(each))]
+
+    def unanswered(self) -> list[dict[str, Any]]:
+        """Return Airflow's questions of the run, also of tasks that do not wait yet, or no longer."""
+        return self.api.pages(f"{self.path}/hitlDetails", "hitl_details", response_received="false")
+
+    def answer(self, task_id: str, option: str, inputs: Mapping[str, str]) -> dict[str, Any]:
+        """Answer what a task asks; Airflow takes it before anybody has looked whether it counts.
+
+        :raises ApiError: if the user may not answer (403), or the task takes no answer any more (404, 409)
+        """
+        place = f"{self.path}{path('taskInstances', task_id, '-1', 'hitlDetails')}"
+        return dict(self.api.patch(place, {"chosen_options": [option], "params_input": dict(inputs)}))
+
+    def stop(self, note: str = "") -> None:
+        """Mark the run failed; its cleanup and its end still run."""
+        self.api.patch(self.path, {"state": "failed", **({"note": note} if note else {})})
+
+    def clear(self, task_ids: Sequence[str]) -> list[str]:
+        """Clear tasks with everything behind them, which begins the next attempt; return what was cleared."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": self.run_id,
+            "task_ids": list(task_ids),
+            "include_downstream": True,
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        cleared = self.api.post(f"/dags{path(self.dag_id, 'clearTaskInstances')}", body)
+        return sorted(each["task_id"] for each in cleared["task_instances"])
 
     def xcom(self, task_id: str, key: str) -> Any:
         """Return an XCom's value, or None."""
@@ -211,6 +255,11 @@ def role_of(task_id: str) -> keys.TaskRole | None:
         return keys.role_of(task_id)
     except ValueError:
         return None
+
+
+def _asking(question: Mapping[str, Any]) -> tuple[str, str | None]:
+    instance = question["task_instance"]
+    return instance["task_id"], instance["state"]
 
 
 def has_told(task: Mapping[str, Any] | None) -> bool:

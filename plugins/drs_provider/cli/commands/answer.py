@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import Api, ApiError, path
+from drs_provider.cli.airflow_api.client import Api, ApiError
 from drs_provider.cli.airflow_api.executions import Execution
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.display.output import Output
@@ -106,9 +106,8 @@ def _answer(reader: Reader, question: Question, option: str, inputs: Mapping[str
     if 0 <= age < _SETTLING_SECONDS:
         time.sleep(_SETTLING_SECONDS - age)
     execution = reader.execution
-    place = f"{execution.path}{path('taskInstances', question.task_id, '-1', 'hitlDetails')}"
     try:
-        answer = execution.api.patch(place, {"chosen_options": [option], "params_input": dict(inputs)})
+        answer = execution.answer(question.task_id, option, inputs)
     except ApiError as error:
         raise _explained(error, question) from error
     given = Given(

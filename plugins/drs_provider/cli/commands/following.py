@@ -47,7 +47,7 @@ def follow(
             if snapshot.ended:
                 return snapshot
         except (UnreachableError, ApiError) as error:
-            if not _passes(error) or time.monotonic() - seen > PATIENCE_SECONDS:
+            if not error.passes or time.monotonic() - seen > PATIENCE_SECONDS:
                 raise
             view.trouble(f"{error}; trying again, the execution goes on meanwhile")
         waited = time.monotonic() - began
@@ -56,10 +56,6 @@ def follow(
             raise CliError(f"{execution.name} has not ended in time", remedy, ExitCode.TIMEOUT)
         left = interval_seconds if timeout_seconds is None else timeout_seconds - waited
         time.sleep(min(interval_seconds, max(left, 0.05)))
-
-
-def _passes(error: CliError) -> bool:
-    return isinstance(error, UnreachableError) or (isinstance(error, ApiError) and error.status >= 500)
 
 
 def watch_to_end(arguments: argparse.Namespace, execution: Execution, output: Output) -> ExitCode:

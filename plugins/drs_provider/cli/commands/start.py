@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import Api, ApiError, path
+from drs_provider.cli.airflow_api.client import Api, ApiError
 from drs_provider.cli.airflow_api.executions import WITHDRAWN_TAG, Execution, Plans, tags_of
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.commands.following import Silent, follow, watch_to_end
@@ -114,20 +114,16 @@ def trigger(api: Api, plan: str, conf: Mapping[str, Any], run_id: str | None) ->
 
     :raises CliError: with CONFLICT if that run has another configuration
     """
-    body: dict[str, Any] = {"logical_date": None, "conf": dict(conf)}
-    if run_id is not None:
-        if len(run_id) > keys.MOST_RUN_ID:
-            message = f"--run-id has {len(run_id)} characters: Airflow could not write its tasks' logs"
-            raise CliError(message, f"use at most {keys.MOST_RUN_ID}", ExitCode.REFUSED_INPUT)
-        body["dag_run_id"] = run_id
-    runs = f"/dags{path(dag_id_of(plan), 'dagRuns')}"
+    if run_id is not None and len(run_id) > keys.MOST_RUN_ID:
+        message = f"--run-id has {len(run_id)} characters: Airflow could not write its tasks' logs"
+        raise CliError(message, f"use at most {keys.MOST_RUN_ID}", ExitCode.REFUSED_INPUT)
     try:
-        return Execution(api, api.post(runs, body)), True
+        return Execution.start(api, dag_id_of(plan), conf, run_id), True
     except ApiError as error:
         if error.status != httpx.codes.CONFLICT or run_id is None:
             raise
-    run = dict(api.get(f"{runs}{path(run_id)}"))
-    earlier = run.get("conf") or {}
+    execution = Execution.of(api, dag_id_of(plan), run_id).refresh()
+    earlier = execution.run.get("conf") or {}
     if earlier != dict(conf):
         differing = sorted(name for name in {*earlier, *conf} if earlier.get(name) != conf.get(name))
         raise CliError(
@@ -135,7 +131,7 @@ def trigger(api: Api, plan: str, conf: Mapping[str, Any], run_id: str | None) ->
             "take another --run-id for another execution",
             ExitCode.CONFLICT,
         )
-    return Execution(api, run), False
+    return execution, False
 
 
 def _tell_started(execution: Execution, output: Output, is_new: bool) -> None:

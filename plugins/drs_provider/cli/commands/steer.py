@@ -109,10 +109,7 @@ def cancel(arguments: argparse.Namespace) -> ExitCode:
         if snapshot.ended:
             raise CliError(f"{execution.name} has ended already: {snapshot.status}", "", ExitCode.CONFLICT)
         _confirm(arguments, f"Cancel the {snapshot.execution_type} {snapshot.title} ({execution.name})?")
-        body = {"state": "failed"}
-        if arguments.reason:
-            body["note"] = clean(arguments.reason)
-        execution.api.patch(execution.path, body)
+        execution.stop(clean(arguments.reason or ""))
         ends = _instances_after(execution, snapshot)
         if arguments.wait or arguments.watch:
             output.note(f"cancelling {execution.name}: {ends}")
@@ -162,19 +159,11 @@ def _leave(output: Output, execution: Execution, said: str, **facts: Any) -> Non
 
 
 def _clear(execution: Execution, task_ids: Sequence[str]) -> list[str]:
-    body = {
-        "dry_run": False,
-        "dag_run_id": execution.run_id,
-        "task_ids": list(task_ids),
-        "include_downstream": True,
-        "only_failed": False,
-        "reset_dag_runs": True,
-    }
-    cleared = execution.api.post(f"/dags/{execution.dag_id}/clearTaskInstances", body)
-    if not cleared["task_instances"]:
+    cleared = execution.clear(task_ids)
+    if not cleared:
         message = f"Airflow found none of these tasks to run again: {', '.join(task_ids)}"
         raise CliError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
-    return sorted(each["task_id"] for each in cleared["task_instances"])
+    return cleared
 
 
 def _confirm(arguments: argparse.Namespace, question: str) -> None:

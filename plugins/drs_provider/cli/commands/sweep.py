@@ -9,6 +9,7 @@ from typing import Any
 
 from drs_provider import keys
 from drs_provider.cli.airflow_api.client import Api, path
+from drs_provider.cli.airflow_api.executions import Execution
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.commands.start import check_dag, tell_health
 from drs_provider.cli.conf_options import given_conf, sweep_schema
@@ -16,7 +17,6 @@ from drs_provider.cli.display.output import Output
 from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.cli.texts import one_line
 from drs_provider.core.identity import SWEEPER_DAG_ID
-from drs_provider.core.task_states import RUN_OVER
 from drs_provider.core.times import format_time
 
 _COLUMNS = {
@@ -38,34 +38,27 @@ def sweep(arguments: argparse.Namespace) -> ExitCode:
             raise CliError("Airflow has no DAG drs_sweeper", remedy, ExitCode.NOT_FOUND)
         check_dag("the sweeper", dag)
         tell_health(api, output)
-        body = {"logical_date": None, "conf": given_conf(arguments, sweep_schema())}
-        run = api.post(f"/dags{path(SWEEPER_DAG_ID, 'dagRuns')}", body)
-        place = f"/dags{path(SWEEPER_DAG_ID, 'dagRuns', run['dag_run_id'])}"
-        state = _wait(api, place, arguments)
-        report = _xcom(api, place, keys.SWEEP_REPORT)
+        execution = Execution.start(api, SWEEPER_DAG_ID, given_conf(arguments, sweep_schema()))
+        _wait(execution, arguments)
+        report = execution.xcom(keys.SWEEP, keys.SWEEP_REPORT)
         if report is None:
-            failure = _xcom(api, place, keys.FAILURE) or {}
-            message = one_line(failure.get("message") or f"the run {run['dag_run_id']} ended {state}")
+            ended = f"the run {execution.run_id} ended {execution.run['state']}"
+            message = one_line(execution.failure(keys.SWEEP) or ended)
             raise CliError(f"the sweep has no report: {message}", "", ExitCode.ERROR)
     _tell(report, output)
     return ExitCode.OK if report["ok"] else ExitCode.ERROR
 
 
-def _wait(api: Api, place: str, arguments: argparse.Namespace) -> str:
+def _wait(execution: Execution, arguments: argparse.Namespace) -> None:
     began = time.monotonic()
     while True:
-        state = str(api.get(place)["state"])
-        if state in RUN_OVER:
-            return state
+        execution.refresh()
+        if execution.ended:
+            return
         if arguments.timeout is not None and time.monotonic() - began >= arguments.timeout:
-            remedy = f"it goes on: {api.url}{path('dags', SWEEPER_DAG_ID)}"
+            remedy = f"it goes on: {execution.api.url}{path('dags', SWEEPER_DAG_ID)}"
             raise CliError("the sweep has not ended in time", remedy, ExitCode.TIMEOUT)
         time.sleep(arguments.interval)
-
-
-def _xcom(api: Api, place: str, key: str) -> Any:
-    entry = api.find(f"{place}{path('taskInstances', keys.SWEEP, 'xcomEntries', key)}", stringify="false")
-    return None if entry is None else entry["value"]
 
 
 def _tell(report: Mapping[str, Any], output: Output) -> None:
