@@ -19,8 +19,8 @@ from drs_provider.hooks.ec2.launch_templates import LaunchInterface, LaunchTempl
 from drs_provider.hooks.iam_api import Right, RightsQuestion
 from drs_provider.plan.conf.parsing import RunConf, parse_run_conf
 from drs_provider.plan.model import Plan
-from drs_provider.preflight.catalog import KINDS
-from drs_provider.preflight.findings import Finding
+from drs_provider.preflight.catalog import KINDS, WARN_CONF, Kind
+from drs_provider.preflight.findings import Finding, Severity
 from drs_provider.preflight.run import PreflightResult, run_preflight
 
 NOW = 1_790_000_000.0
@@ -301,8 +301,19 @@ def checked_run(
 
 def obey_catalog(result: PreflightResult, kind: ExecutionType) -> None:
     """Fail if a finding is other than the catalog, and with it the documentation, says."""
-    strange = [item for item in result.report.findings if not KINDS[item.code].allows(item, kind)]
+    strange = [item for item in result.report.findings if not allows(KINDS[item.code], item, kind)]
     assert strange == []
+
+
+def allows(of_catalog: Kind, finding: Finding, kind: ExecutionType) -> bool:
+    """Tell whether a finding of a kind may be as it is."""
+    severities = of_catalog.drill if kind.is_drill else of_catalog.recovery
+    if finding.overridden:
+        return (
+            bool(of_catalog.override) and Severity.BLOCK in severities and finding.severity is Severity.WARN
+        )
+    covered = of_catalog.override == WARN_CONF and finding.severity is Severity.BLOCK
+    return finding.severity in severities and (not finding.overridable or covered)
 
 
 def codes(findings: Iterable[Finding]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drs_provider.core.states import ExecutionType
-from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.findings import Finding, ServerRef, Severity
 
 BLOCK, WARN, INFO = Severity.BLOCK, Severity.WARN, Severity.INFO
 
@@ -17,7 +17,7 @@ BLOCK, WARN, INFO = Severity.BLOCK, Severity.WARN, Severity.INFO
 class Kind:
     """A kind of finding.
 
-    :param drill: its severities in a drill; none if drills do not have it
+    :param drill: its severities in a drill, the milder one last; none if drills do not have it
     :param recovery: its severities in a RECOVERY
     :param override: what turns BLOCK into WARN: ``preflight: warn``, another key of the run configuration, or nothing
     """
@@ -29,13 +29,13 @@ class Kind:
     recovery: tuple[Severity, ...] = (BLOCK,)
     override: str = ""
 
-    def allows(self, finding: Finding, kind: ExecutionType) -> bool:
-        """Tell whether a finding of this kind may be as it is."""
-        severities = self.drill if kind.is_drill else self.recovery
-        if finding.overridden:
-            return bool(self.override) and BLOCK in severities and finding.severity is WARN
-        covered = self.override == WARN_CONF and finding.severity is BLOCK
-        return finding.severity in severities and (not finding.overridable or covered)
+    def severity(self, kind: ExecutionType, *, milder: bool = False) -> Severity:
+        """Return how severe it is in an execution.
+
+        :param milder: whether it is the milder case of two
+        :raises LookupError: if such executions do not have it
+        """
+        return (self.drill if kind.is_drill else self.recovery)[-1 if milder else 0]
 
 
 WARN_CONF = "`preflight: warn`"
@@ -400,6 +400,43 @@ KINDS: dict[str, Kind] = {
         recovery=(WARN,),
     ),
 }
+
+
+def found(
+    kind: ExecutionType,
+    code: str,
+    subject: str,
+    message: str,
+    remedy: str = "",
+    *,
+    servers: tuple[ServerRef, ...] = (),
+    milder: bool = False,
+    covered: bool = True,
+    overridden: bool = False,
+    passing: bool = False,
+) -> Finding:
+    """Return a finding as severe as its kind says.
+
+    :param kind: of the execution
+    :param milder: whether it is the milder case of two
+    :param covered: False if ``preflight: warn`` does not cover this one, although it covers others of its kind
+    :param overridden: whether the run configuration says that it does not stop the execution
+    :param passing: whether it may be gone in a moment without anybody acting
+    :raises LookupError: for a kind that is not in the catalog, or that such executions do not have
+    """
+    of_catalog = KINDS[code]
+    severity = of_catalog.severity(kind, milder=milder)
+    return Finding(
+        code,
+        WARN if overridden else severity,
+        subject,
+        message,
+        remedy,
+        overridable=covered and of_catalog.override == WARN_CONF and severity is BLOCK,
+        overridden=overridden,
+        servers=servers,
+        passing=passing,
+    )
 
 
 def table() -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.answers import Members
+from drs_provider.core.states import ExecutionType
 from drs_provider.plan.model import ProtectionGroup
-from drs_provider.preflight.findings import Finding, ServerRef, Severity
+from drs_provider.preflight.catalog import found
+from drs_provider.preflight.findings import Finding, ServerRef
 from drs_provider.preflight.source_server import SourceServer
 
 
@@ -25,15 +27,15 @@ def resolve_group(group: ProtectionGroup, rows: Mapping[str, Mapping[str, Any]])
 
 
 def unnamed_findings(
-    name: str, group: ProtectionGroup, unnamed: Iterable[Mapping[str, Any]]
+    kind: ExecutionType, name: str, group: ProtectionGroup, unnamed: Iterable[Mapping[str, Any]]
 ) -> Iterator[Finding]:
     """Yield a finding if a group's tags select servers that DRS lists without their id."""
     wanted = (group.tags or {}).items()
     chosen = [row for row in unnamed if wanted and wanted <= Members(row).tags().items()]
     if chosen:
-        yield Finding(
+        yield found(
+            kind,
             "server_without_id",
-            Severity.WARN,
             f"group {name}",
             f"its tags match {len(chosen)} source servers that DRS lists without sourceServerID; they are left out",
             "Look at these servers in DRS: without an id nothing can launch them.",
@@ -41,31 +43,35 @@ def unnamed_findings(
 
 
 def group_findings(
-    name: str, group: ProtectionGroup, target: AwsTarget, found: tuple[SourceServer, ...]
+    kind: ExecutionType,
+    name: str,
+    group: ProtectionGroup,
+    target: AwsTarget,
+    members: tuple[SourceServer, ...],
 ) -> Iterator[Finding]:
     """Yield what is wrong with a resolved group: unknown servers, tags that match nothing."""
     place = f"account {target.account_id}, Region {target.region}"
-    known = {server.source_server_id for server in found}
+    known = {server.source_server_id for server in members}
     unknown = [server for server in group.servers if server not in known]
     if unknown:
-        yield Finding(
+        yield found(
+            kind,
             "unknown_server",
-            Severity.BLOCK,
             f"group {name}",
             f"it lists {len(unknown)} servers that DRS does not know in {place}",
             f"Correct protection_groups.{name}.servers, or its target {target.name}.",
             servers=tuple(ServerRef(server) for server in unknown),
         )
-    if group.tags is None or found:
+    if group.tags is None or members:
         return
     selector = ", ".join(f"{key}={value}" for key, value in group.tags.items())
     message = f"its tags {selector} match no source server in {place}"
     if group.allow_empty:
-        yield Finding("empty_group", Severity.INFO, f"group {name}", f"{message}; the plan allows that")
+        yield found(kind, "empty_group", f"group {name}", f"{message}; the plan allows that", milder=True)
     else:
-        yield Finding(
+        yield found(
+            kind,
             "empty_group",
-            Severity.BLOCK,
             f"group {name}",
             message,
             f"Correct protection_groups.{name}.tags or the servers' tags in DRS, or say allow_empty: true.",

@@ -62,22 +62,20 @@ def run_preflight(
     targets = _targets(plan, waves, AwsApis(drs, ec2, iam))
     findings: list[Finding] = []
     groups: dict[str, tuple[SourceServer, ...]] = {}
+    run = RunScope(plan, conf, now, waves, groups)
     for name, reads in targets.items():
         names = [group for group in _group_names(waves) if plan.protection_groups[group].target == name]
-        findings += guarded(
-            "source servers",
-            reads.target,
-            partial(_resolve, plan, reads, names, groups),
-            overridable=False,
-        )
-    run = RunScope(plan, conf, now, waves, groups)
+        resolve = partial(_resolve, run, reads, names, groups)
+        findings += guarded(run.kind, "source servers", reads.target, resolve, overridable=False)
     for check in PLAN_CHECKS:
-        findings += guarded(check.topic, None, partial(check.find, run), overridable=check.overridable)
+        findings += guarded(
+            run.kind, check.topic, None, partial(check.find, run), overridable=check.overridable
+        )
     for scope in _target_scopes(run, targets):
         findings += _target_findings(scope)
     if read_history is not None:
-        findings += table_reachable(read_history)
-        findings += table_is_told_apart(own_deployment_id)
+        findings += table_reachable(run, read_history)
+        findings += table_is_told_apart(run, own_deployment_id)
     return PreflightResult(
         report=build_report(
             findings,
@@ -106,15 +104,15 @@ def _targets(plan: Plan, waves: tuple[Wave, ...], apis: AwsApis) -> dict[str, Ta
 
 
 def _resolve(
-    plan: Plan, reads: TargetReads, names: list[str], groups: dict[str, tuple[SourceServer, ...]]
+    run: RunScope, reads: TargetReads, names: list[str], groups: dict[str, tuple[SourceServer, ...]]
 ) -> Iterator[Finding]:
     """Put the servers of these groups of one target into ``groups`` and yield what is wrong with them."""
     rows = reads.source_servers
     for name in names:
-        group = plan.protection_groups[name]
+        group = run.plan.protection_groups[name]
         groups[name] = resolve_group(group, rows)
-        yield from group_findings(name, group, reads.target, groups[name])
-        yield from unnamed_findings(name, group, reads.unnamed_servers)
+        yield from group_findings(run.kind, name, group, reads.target, groups[name])
+        yield from unnamed_findings(run.kind, name, group, reads.unnamed_servers)
 
 
 def _target_scopes(run: RunScope, targets: dict[str, TargetReads]) -> Iterator[TargetScope]:
@@ -138,6 +136,7 @@ def _target_findings(scope: TargetScope) -> Iterator[Finding]:
             unread.add(reading)
             continue
         found = guarded(
+            scope.run.kind,
             reading.topic,
             scope.target,
             partial(_read, scope, reading),
@@ -153,11 +152,12 @@ def _target_findings(scope: TargetScope) -> Iterator[Finding]:
     for check in checks:
         if check.needs not in unread:
             yield from guarded(
+                scope.run.kind,
                 check.topic,
                 scope.target,
                 partial(check.find, scope),
                 overridable=check.overridable,
-                undone=check.undone,
+                only_warns=check.only_warns,
             )
 
 

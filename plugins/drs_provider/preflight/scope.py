@@ -11,7 +11,8 @@ from drs_provider.core.states import ExecutionType
 from drs_provider.plan.conf.parsing import RunConf
 from drs_provider.plan.model import Plan, Wave
 from drs_provider.preflight.aws import TargetReads
-from drs_provider.preflight.findings import Finding, ServerRef, Severity
+from drs_provider.preflight.catalog import found
+from drs_provider.preflight.findings import Finding, ServerRef
 from drs_provider.preflight.launches import Launch, LaunchSettings
 from drs_provider.preflight.source_server import SourceServer
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, by_server
@@ -59,6 +60,19 @@ class RunScope:
     def kind(self) -> ExecutionType:
         """Kind of the execution."""
         return ExecutionType(self.conf.execution_type)
+
+    def finding(
+        self,
+        code: str,
+        subject: str,
+        message: str,
+        remedy: str = "",
+        *,
+        servers: tuple[ServerRef, ...] = (),
+        overridden: bool = False,
+    ) -> Finding:
+        """Return a finding of the run, as severe as the catalog says."""
+        return found(self.kind, code, subject, message, remedy, servers=servers, overridden=overridden)
 
     @property
     def resolved(self) -> bool:
@@ -178,7 +192,7 @@ class TargetCheck:
     :param overridable: whether ``preflight: warn`` covers that it could not be done
     :param kinds: kinds of execution that it is for
     :param needs: what must have been read; otherwise that finding names this check's topic
-    :param undone: how severe it is that it could not be done
+    :param only_warns: whether it does not stop an execution that it could not be done
     """
 
     topic: str
@@ -186,7 +200,7 @@ class TargetCheck:
     overridable: bool
     kinds: frozenset[ExecutionType] = EVERY_KIND
     needs: Reading | None = None
-    undone: Severity = Severity.BLOCK
+    only_warns: bool = False
 
 
 def target_subject(target: AwsTarget) -> str:

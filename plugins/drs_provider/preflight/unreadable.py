@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from airflow.sdk.exceptions import AirflowException
 
 from drs_provider.core.account import AwsTarget
+from drs_provider.core.states import ExecutionType
 from drs_provider.exceptions import (
     DrsAccessDeniedError,
     DrsConfigurationError,
@@ -18,7 +19,8 @@ from drs_provider.exceptions import (
     DrsNotInitializedError,
 )
 from drs_provider.hooks.aws.errors import AWS_ERRORS, is_transient
-from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.catalog import found
+from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.scope import target_subject
 
 log = logging.getLogger(__name__)
@@ -48,76 +50,87 @@ _IDENTITY: dict[type[Exception], tuple[str, str]] = {
 
 
 def guarded(
+    kind: ExecutionType,
     topic: str,
     target: AwsTarget | None,
     find: Callable[[], Iterable[Finding]],
     *,
     overridable: bool,
-    undone: Severity = Severity.BLOCK,
+    only_warns: bool = False,
     depending: Sequence[str] = (),
 ) -> list[Finding]:
     """Return what a check finds; where AWS cannot be read, or the check itself breaks, that is a finding too.
 
+    :param kind: of the execution
     :param topic: what is checked
     :param target: None for a check of the whole plan
     :param overridable: whether ``preflight: warn`` covers that the check could not be done
-    :param undone: how severe it is that the check could not be done
+    :param only_warns: whether it does not stop the execution that the check could not be done
     :param depending: topics of the checks that cannot be done either
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     try:
         for finding in find():
-            found.append(finding)  # one by one: what was found before an error stays found
+            findings.append(finding)  # one by one: what was found before an error stays found
     except Exception as error:
         if not isinstance(error, READ_ERRORS):
             log.exception("The check of %s is broken", topic)
-        found.append(
-            (_known_cause(target, error) if target else None)
-            or _undone(topic, target, error, overridable=overridable, severity=undone, depending=depending)
+        findings.append(
+            (_known_cause(kind, target, error) if target else None)
+            or _undone(
+                kind,
+                topic,
+                target,
+                error,
+                covered=overridable and not only_warns,
+                milder=only_warns,
+                depending=depending,
+            )
         )
-    return found
+    return findings
 
 
-def _known_cause(target: AwsTarget, error: Exception) -> Finding | None:
+def _known_cause(kind: ExecutionType, target: AwsTarget, error: Exception) -> Finding | None:
     if isinstance(error, (DrsIdentityError, DrsIdentityUnprovenError)):
-        return Finding(
+        return found(
+            kind,
             "identity_not_proven",
-            Severity.BLOCK,
             target_subject(target),
             error.message,
             error.remedy,
             passing=isinstance(error, DrsIdentityUnprovenError) and error.passing,
         )
-    for kind, (code, remedy) in _IDENTITY.items():
-        if isinstance(error, kind):
+    for cause, (code, remedy) in _IDENTITY.items():
+        if isinstance(error, cause):
             told = remedy.format(
                 name=target.name,
                 connection=target.connection,
                 account_id=target.account_id,
                 region=target.region,
             )
-            return Finding(code, Severity.BLOCK, target_subject(target), str(error), told)
+            return found(kind, code, target_subject(target), str(error), told)
     return None
 
 
 def _undone(
+    kind: ExecutionType,
     topic: str,
     target: AwsTarget | None,
     error: Exception,
     *,
-    overridable: bool,
-    severity: Severity,
+    covered: bool,
+    milder: bool,
     depending: Sequence[str],
 ) -> Finding:
-    covered = overridable and severity is Severity.BLOCK
     also = f". Not checked either: {', '.join(dict.fromkeys(depending))}" if depending else ""
-    return Finding(
-        code="could_not_be_checked",
-        severity=severity,
-        subject=target_subject(target) if target else "plan",
-        message=f"{topic} could not be checked: {explanation(error)}{also}",
-        remedy=_remedy(error, target, overridable=covered),
-        overridable=covered,
+    return found(
+        kind,
+        "could_not_be_checked",
+        target_subject(target) if target else "plan",
+        f"{topic} could not be checked: {explanation(error)}{also}",
+        _remedy(error, target, overridable=covered),
+        milder=milder,
+        covered=covered,
         passing=is_transient(error),
     )
 

@@ -7,10 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from drs_provider.airflow_api.run import RunView
+from drs_provider.core.states import ExecutionType
 from drs_provider.orchestration.concurrency.claims import conflicts
 from drs_provider.plan.conf.parsing import RunConf
 from drs_provider.plan.model import Plan
-from drs_provider.preflight.findings import Finding, ServerRef, Severity, build_report
+from drs_provider.preflight.catalog import found
+from drs_provider.preflight.findings import Finding, ServerRef, build_report
 from drs_provider.preflight.run import PreflightResult
 from drs_provider.rules.concurrency.claims import Claim, Conflict, place_of
 from drs_provider.rules.execution.freezing import ResolvedServer, RunIdentity
@@ -29,12 +31,12 @@ def with_other_executions(
     They only warn: a dry run refuses nothing, and a run that preflight refuses anyway should say everything at once.
     """
     own = _looking(plan, conf, identity, result.servers)
-    found = [_finding(item, own, conf) for item in conflicts(view, own, dag_ids)]
-    if not found:
+    findings = [_finding(item, own, conf) for item in conflicts(view, own, dag_ids)]
+    if not findings:
         return result
     report = result.report
     merged = build_report(
-        [*report.findings, *found], checked_at=report.checked_at, server_count=report.server_count
+        [*report.findings, *findings], checked_at=report.checked_at, server_count=report.server_count
     )
     return replace(result, report=merged)
 
@@ -67,12 +69,12 @@ def _finding(item: Conflict, own: Claim, conf: RunConf) -> Finding:
         effect, remedy = "preempt_drill cancels it", "be sure that its people can spare it"
     else:
         effect, remedy = "the execution would be refused", item.way_out(own)
-    return Finding(
-        code="other_execution",
-        severity=Severity.WARN,
-        subject=f"run {item.claim.run_id} of {item.claim.dag_id}",
-        message=f"{item.what()}; {effect}",
-        remedy=remedy,
+    return found(
+        ExecutionType(conf.execution_type),
+        "other_execution",
+        f"run {item.claim.run_id} of {item.claim.dag_id}",
+        f"{item.what()}; {effect}",
+        remedy,
         servers=tuple(
             ServerRef(server.rpartition("/")[2], name) for server, name in sorted(item.servers.items())
         ),

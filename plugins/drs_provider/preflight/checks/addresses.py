@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from drs_provider.core.answers import Members
 from drs_provider.hooks.ec2.ec2_api import Subnet
-from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.launches import Launch
 from drs_provider.preflight.scope import TargetScope
 from drs_provider.preflight.source_server import SourceServer
@@ -35,11 +35,11 @@ def free_addresses(scope: TargetScope) -> Iterator[Finding]:
         if subnet is None or subnet.ipv6_only:
             continue  # that EC2 does not know the subnet is a finding of its own; IPv6 addresses are never short
         if subnet.free_addresses is None:
-            yield _unknown(subnet, "how many addresses are free in it", scope.named(counts))
+            yield _unknown(scope, subnet, "how many addresses are free in it", scope.named(counts))
         elif taken[subnet_id] > subnet.free_addresses:
             missing = taken[subnet_id] - subnet.free_addresses - (freed := _freed(scope, subnet_id))
             if missing > 0:
-                yield _short(subnet, taken[subnet_id], freed, missing, scope.named(counts))
+                yield _short(scope, subnet, taken[subnet_id], freed, missing, scope.named(counts))
 
 
 def _freed(scope: TargetScope, subnet_id: str) -> int:
@@ -52,10 +52,9 @@ def _freed(scope: TargetScope, subnet_id: str) -> int:
     )
 
 
-def _unknown(subnet: Subnet, what: str, servers: Iterable[SourceServer]) -> Finding:
-    return Finding(
+def _unknown(scope: TargetScope, subnet: Subnet, what: str, servers: Iterable[SourceServer]) -> Finding:
+    return scope.run.finding(
         "addresses_unknown",
-        Severity.WARN,
         f"subnet {subnet.subnet_id}",
         f"EC2 does not tell {what}",
         "Look at the subnet in EC2.",
@@ -63,16 +62,16 @@ def _unknown(subnet: Subnet, what: str, servers: Iterable[SourceServer]) -> Find
     )
 
 
-def _short(subnet: Subnet, needed: int, freed: int, missing: int, servers: Iterable[SourceServer]) -> Finding:
+def _short(
+    scope: TargetScope, subnet: Subnet, needed: int, freed: int, missing: int, servers: Iterable[SourceServer]
+) -> Finding:
     more = f", and {freed} become free with earlier instances" if freed else ""
-    return Finding(
+    return scope.run.finding(
         "addresses_short",
-        Severity.BLOCK,
         f"subnet {subnet.subnet_id}",
         f"all waves together take {needed} private addresses from {subnet.subnet_id} ({subnet.cidr_block}), but "
         f"{subnet.free_addresses} are free in it{more}: {missing} are missing",
         "Free addresses in the subnet, or spread the servers' launch templates over further subnets.",
-        overridable=True,
         servers=tuple(server.ref() for server in servers),
     )
 
@@ -92,7 +91,7 @@ def _misplaced(scope: TargetScope, launch: Launch, subnet: Subnet | None, addres
     if subnet is None:
         return
     if not subnet.cidr_block and not subnet.ipv6_only:
-        yield _unknown(subnet, "which addresses it has", (launch.server,))
+        yield _unknown(scope, subnet, "which addresses it has", (launch.server,))
     elif reason := _refusal(subnet.cidr_block, address):
         yield _clash(
             scope,
@@ -165,12 +164,10 @@ def _addresses(interface: Members) -> tuple[str, ...]:
 
 
 def _clash(scope: TargetScope, launch: Launch, code: str, message: str, detail: str) -> Finding:
-    return Finding(
+    return scope.run.finding(
         code,
-        Severity.BLOCK,
         scope.subject,
         message,
         "Correct the private addresses in the servers' launch templates, or copyPrivateIp in their launch settings.",
-        overridable=True,
         servers=(launch.server.ref(detail),),
     )

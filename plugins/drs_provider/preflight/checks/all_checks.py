@@ -23,7 +23,6 @@ from drs_provider.preflight.checks.waves import (
     optional_selectors,
     servers_reached_twice,
 )
-from drs_provider.preflight.findings import Severity
 from drs_provider.preflight.scope import (
     DRILLS,
     EVERY_KIND,
@@ -75,10 +74,10 @@ TARGET_CHECKS = (
     TargetCheck("subnets", subnets_exist, overridable=True, needs=SUBNETS),
     TargetCheck("free addresses", free_addresses, overridable=True, needs=SUBNETS),
     TargetCheck("fixed private addresses", fixed_addresses, overridable=True, needs=SUBNETS),
-    TargetCheck("vCPUs", vcpus, overridable=True, needs=LAUNCH_TEMPLATES, undone=Severity.WARN),
+    TargetCheck("vCPUs", vcpus, overridable=True, needs=LAUNCH_TEMPLATES, only_warns=True),
     TargetCheck("points in time", point_in_time_exists, overridable=False),
     TargetCheck("the chosen snapshots", choose_snapshots, overridable=False),
-    TargetCheck("rights", rights, overridable=True, undone=Severity.WARN),
+    TargetCheck("rights", rights, overridable=True, only_warns=True),
     TargetCheck("replication", replication_state, overridable=True),
     TargetCheck("replication lag", replication_lag, overridable=True),
     TargetCheck("servers in other jobs", busy_servers, overridable=True),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from drs_provider.core.quotas import DrsQuotas
 from drs_provider.plan.model import Wave
-from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.scope import TargetScope
 from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.wave.reconcile import QuotaUsage, quota_usage
@@ -22,9 +22,8 @@ def busy_servers(scope: TargetScope) -> Iterator[Finding]:
     for job in scope.reads.active_jobs:
         servers = scope.named(job.server_ids)
         if servers:
-            yield Finding(
+            yield scope.run.finding(
                 "server_busy",
-                Severity.WARN,
                 scope.subject,
                 f"servers are in {_description(job)}; their waves wait for it, up to queue_timeout_minutes",
                 "Wait until that job has ended. DRS jobs cannot be cancelled.",
@@ -40,9 +39,8 @@ def quotas(scope: TargetScope) -> Iterator[Finding]:
     """Yield findings where the account's quotas make a wave wait, or launch in several jobs."""
     limits = scope.reads.quotas
     if limits.problem:
-        yield Finding(
+        yield scope.run.finding(
             "quotas_assumed",
-            Severity.WARN,
             scope.subject,
             f"DRS quotas of {scope.place} could not be read, AWS's published ones are assumed: {limits.problem}",
             "Grant servicequotas:ListServiceQuotas if it is denied, or set the account's quotas in [drs] quotas.",
@@ -64,9 +62,8 @@ def _wave_quotas(scope: TargetScope, wave: Wave, limits: DrsQuotas, usage: Quota
     count = len(scope.run.servers_of(wave, partly=True) or ())
     jobs = -(-count // limits.batch_size)
     if count > limits.batch_size:
-        yield Finding(
+        yield scope.run.finding(
             "several_jobs",
-            Severity.INFO,
             f"wave {wave.name}",
             f"its {count} servers are launched by {jobs} jobs, since a job takes {limits.batch_size}",
         )
@@ -87,4 +84,4 @@ def _wave_quotas(scope: TargetScope, wave: Wave, limits: DrsQuotas, usage: Quota
 
 
 def _quota(scope: TargetScope, code: str, message: str) -> Finding:
-    return Finding(code, Severity.WARN, scope.subject, message, _QUOTA_REMEDY)
+    return scope.run.finding(code, scope.subject, message, _QUOTA_REMEDY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drs_provider.core.times import format_time
-from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.scope import TargetScope
 from drs_provider.preflight.source_server import SourceServer
 
@@ -25,9 +25,8 @@ def drills_overdue(scope: TargetScope) -> Iterator[Finding]:
     for server in scope.servers:
         detail = _overdue(server, scope.run.now - days * SECONDS_PER_DAY)
         if detail:
-            yield Finding(
+            yield scope.run.finding(
                 "drill_overdue",
-                Severity.INFO if drill else Severity.WARN,
                 scope.subject,
                 f"no successful launch in the last {days} days is known",
                 "" if drill else "Watch these servers closely: that they launch has not been shown lately.",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from drs_provider.hooks.ec2.ec2_api import Subnet
 from drs_provider.hooks.ec2.launch_templates import LaunchTemplate
 from drs_provider.plan.model import DrillNetwork
-from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.scope import RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
 
@@ -20,9 +20,8 @@ _FIX_TEMPLATE = (
 def isolation_is_planned(run: RunScope) -> Iterator[Finding]:
     """Yield a warning for a drill whose plan does not say where drills may launch."""
     if run.kind.is_drill and run.plan.network is None:
-        yield Finding(
+        yield run.finding(
             "drill_network_not_planned",
-            Severity.WARN,
             "plan",
             "the plan has no network.drill, so nothing checks where this drill launches: DRS isolates "
             "nothing by itself, and a drill may join production's network",
@@ -99,12 +98,10 @@ def _security_group_violations(allowed: DrillNetwork, network: LaunchTemplate) -
 
 
 def _outside(scope: TargetScope, servers: list[SourceServer], reason: str, detail: str) -> Finding:
-    return Finding(
+    return scope.run.finding(
         "outside_drill_network",
-        Severity.BLOCK,
         scope.subject,
         reason,
         _FIX_TEMPLATE,
-        overridable=True,
         servers=tuple(server.ref(detail) for server in servers),
     )

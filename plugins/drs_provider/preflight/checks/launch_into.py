@@ -7,7 +7,7 @@ from typing import Any
 
 from drs_provider.core.answers import Members
 from drs_provider.hooks.ec2.ec2_rows import instance_exists
-from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.scope import TargetScope
 from drs_provider.preflight.source_server import SourceServer
 from drs_provider.rules.drs.launch_into import LAUNCH_INTO_TAG, may_be_launched_into
@@ -16,9 +16,8 @@ from drs_provider.rules.drs.launch_into import LAUNCH_INTO_TAG, may_be_launched_
 def drill_overwrites(scope: TargetScope) -> Iterator[Finding]:
     """Yield a finding for servers that a drill would launch into an existing instance, overwriting it."""
     for server, instance in _into(scope):
-        yield Finding(
+        yield scope.run.finding(
             "launch_into_instance",
-            Severity.BLOCK,
             scope.subject,
             "servers are set to launch into a pre-provisioned instance, which a drill would overwrite",
             "Remove the launch-into instance from the servers' launch settings before a drill.",
@@ -45,9 +44,8 @@ def recovery_overwrites(scope: TargetScope) -> Iterator[Finding]:
         elif unfit := _unfit(row):
             yield _unusable(scope, server, f"{instance}: {unfit}")
         else:
-            yield Finding(
+            yield scope.run.finding(
                 "launch_into_overwrites",
-                Severity.INFO,
                 scope.subject,
                 "servers are launched into pre-provisioned instances, whose disks are replaced",
                 servers=(server.ref(f"instance {instance}"),),
@@ -80,9 +78,8 @@ def _unfit(row: Mapping[str, Any] | None) -> str:
 
 
 def _in_use(scope: TargetScope, server: SourceServer, detail: str) -> Finding:
-    return Finding(
+    return scope.run.finding(
         "launch_into_in_use",
-        Severity.BLOCK,
         scope.subject,
         "servers are set to launch into instances that are in use, which would be overwritten",
         "Stop the instance if it may be overwritten, or set another one, or none, in the servers' launch settings.",
@@ -91,12 +88,10 @@ def _in_use(scope: TargetScope, server: SourceServer, detail: str) -> Finding:
 
 
 def _unusable(scope: TargetScope, server: SourceServer, detail: str) -> Finding:
-    return Finding(
+    return scope.run.finding(
         "launch_into_unfit",
-        Severity.BLOCK,
         scope.subject,
         "servers are set to launch into instances that DRS will not take",
         f"Correct the servers' launch settings, or give the instance the tag {LAUNCH_INTO_TAG}.",
-        overridable=True,
         servers=(server.ref(detail),),
     )

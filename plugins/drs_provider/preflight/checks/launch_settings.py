@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.launches import Launch
 from drs_provider.preflight.scope import TargetScope
 
@@ -21,9 +21,8 @@ def launch_templates(scope: TargetScope) -> Iterator[Finding]:
         if launch.template is None:
             yield _without_template(scope, launch)
         elif launch.leaves_subnet_open and not _drill_network_says_it(scope):
-            yield Finding(
+            yield scope.run.finding(
                 "subnet_not_named",
-                Severity.WARN,
                 scope.subject,
                 "launch templates name no subnet: EC2 takes one of the default VPC, if there is one; its free "
                 "addresses were not checked",
@@ -39,14 +38,12 @@ def _drill_network_says_it(scope: TargetScope) -> bool:
 def _without_template(scope: TargetScope, launch: Launch) -> Finding:
     template = launch.settings.template_id
     drill = scope.run.kind.is_drill
-    return Finding(
+    return scope.run.finding(
         "launch_template_unusable",
-        Severity.BLOCK if drill else Severity.WARN,
         scope.subject,
         "servers have no launch template that EC2 knows, so nothing tells where and as what they launch",
         "Open the servers' launch settings in DRS and save them, which makes a template."
         + (" Or start with preflight: warn, if you know what the drill will meet there." if drill else ""),
-        overridable=drill,
         servers=(
             launch.server.ref(
                 f"EC2 does not know {template}" if template else "DRS names no launch template"
@@ -62,13 +59,11 @@ def subnets_exist(scope: TargetScope) -> Iterator[Finding]:
     for launch in launches:
         for subnet in _subnets(launch):
             if subnet not in known:
-                yield Finding(
+                yield scope.run.finding(
                     "subnet_unknown",
-                    Severity.BLOCK,
                     scope.subject,
                     f"launch templates point to subnets that EC2 does not know in {scope.place}",
                     _MEND,
-                    overridable=True,
                     servers=(launch.server.ref(subnet),),
                 )
 

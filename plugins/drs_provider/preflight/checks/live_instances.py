@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drs_provider.preflight.findings import Finding, ServerRef, Severity
+from drs_provider.preflight.findings import Finding, ServerRef
 from drs_provider.preflight.scope import RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
@@ -38,9 +38,8 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
         if server.direction == "FAILBACK":
             yield _failing_back(scope, server, "replicationDirection FAILBACK")
     for server in scope.named(set(scope.run.conf.replace_live_instances) - replaced):
-        yield Finding(
+        yield scope.run.finding(
             "nothing_to_replace",
-            Severity.INFO,
             scope.subject,
             "servers of replace_live_instances have no live instance that a launch would replace",
             servers=(server.ref(),),
@@ -52,26 +51,23 @@ def _instance_finding(scope: TargetScope, server: SourceServer, view: RecoveryIn
     detail = f"instance {view.instance_id or 'without an id'}, {view.ec2_state or 'state unknown'}{doubt}"
     where = (server.ref(detail),)
     if view.replaceable:
-        return Finding(
+        return scope.run.finding(
             "drill_instance_replaced",
-            Severity.INFO,
             scope.subject,
             "instances of an earlier drill exist; launching removes and replaces them",
             servers=where,
         )
     if server.source_server_id in scope.run.conf.replace_live_instances:
-        return Finding(
+        return scope.run.finding(
             "live_instance",
-            Severity.WARN,
             scope.subject,
             "live recovery instances will be destroyed and replaced, as replace_live_instances says",
             "Leave these servers out of replace_live_instances if their instances are in use.",
             overridden=True,
             servers=where,
         )
-    return Finding(
+    return scope.run.finding(
         "live_instance",
-        Severity.BLOCK,
         scope.subject,
         "servers have live recovery instances (of no drill), which launching would destroy",
         "If an execution launched them and other waves of it failed, retry that execution instead of starting another: "
@@ -82,9 +78,8 @@ def _instance_finding(scope: TargetScope, server: SourceServer, view: RecoveryIn
 
 
 def _failing_back(scope: TargetScope, server: SourceServer, detail: str) -> Finding:
-    return Finding(
+    return scope.run.finding(
         "failback_in_progress",
-        Severity.BLOCK,
         scope.subject,
         "servers are failing back; a launch would interrupt that",
         "Complete or stop the failback in DRS first, or leave the waves out.",
@@ -99,9 +94,8 @@ def replacements_in_run(run: RunScope) -> Iterator[Finding]:
     servers = run.servers
     strangers = [server for server in run.conf.replace_live_instances if server not in servers]
     if strangers:
-        yield Finding(
+        yield run.finding(
             "replacement_outside_run",
-            Severity.BLOCK,
             "conf replace_live_instances",
             "it names servers that the selected waves do not have",
             "Remove these servers from replace_live_instances, or select their waves.",

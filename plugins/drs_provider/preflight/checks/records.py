@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from drs_provider.exceptions import DrsConfigurationError
-from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.findings import Finding
+from drs_provider.preflight.scope import RunScope
 from drs_provider.preflight.unreadable import READ_ERRORS, explanation
 
 SUBJECT = "history table"
 
 
-def table_is_told_apart(own_id: bool) -> Iterator[Finding]:
+def table_is_told_apart(run: RunScope, own_id: bool) -> Iterator[Finding]:
     """Yield a warning if other Airflows' records in the table may look like this one's.
 
     :param own_id: whether this Airflow has a deployment id of its own
     """
     if not own_id:
-        yield Finding(
+        yield run.finding(
             "deployment_id_default",
-            Severity.WARN,
             SUBJECT,
             "[drs] deployment_id is the default: another Airflow that keeps it may write to the table, too, and the "
             "sweeper cannot tell whose a record is; it closes none whose run is gone and terminates nothing of it",
@@ -27,7 +27,7 @@ def table_is_told_apart(own_id: bool) -> Iterator[Finding]:
         )
 
 
-def table_reachable(read: Callable[[], object]) -> Iterator[Finding]:
+def table_reachable(run: RunScope, read: Callable[[], object]) -> Iterator[Finding]:
     """Yield a warning if the history table cannot be read.
 
     :param read: reads something of the table
@@ -35,17 +35,15 @@ def table_reachable(read: Callable[[], object]) -> Iterator[Finding]:
     try:
         read()
     except DrsConfigurationError as error:
-        yield Finding(
+        yield run.finding(
             "configuration_wrong",
-            Severity.BLOCK,
             SUBJECT,
             str(error),
             "Correct the option in section [drs] of Airflow's configuration, or in AIRFLOW__DRS__<OPTION>.",
         )
     except READ_ERRORS as error:
-        yield Finding(
+        yield run.finding(
             "history_unreachable",
-            Severity.WARN,
             SUBJECT,
             f"the table could not be read: {explanation(error)}; the execution goes on without it, and its record is "
             "written when the table answers again",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drs_provider.core.times import format_time
-from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.scope import TargetScope
 from drs_provider.preflight.source_server import SourceServer
 
@@ -66,24 +66,21 @@ def _state_findings(scope: TargetScope, server: SourceServer) -> Iterator[Findin
 
 def _unfit(scope: TargetScope, server: SourceServer, message: str, detail: str) -> Finding:
     drill = scope.run.kind.is_drill
-    return Finding(
+    return scope.run.finding(
         "replication_unfit",
-        Severity.BLOCK if drill else Severity.WARN,
         scope.subject,
         message,
         "Repair replication in DRS first, leave the waves out, or start with preflight: warn to launch from "
         "the newest point in time that exists."
         if drill
         else "The newest point in time, if there is one, is launched; compare it with the objective afterwards.",
-        overridable=drill,
         servers=(server.ref(detail),),
     )
 
 
 def _warning(scope: TargetScope, server: SourceServer, code: str, message: str, detail: str) -> Finding:
-    return Finding(
+    return scope.run.finding(
         code,
-        Severity.WARN,
         scope.subject,
         message,
         "Look at the server in DRS: what it launches may be older than it seems.",
@@ -106,9 +103,8 @@ def replication_lag(scope: TargetScope) -> Iterator[Finding]:
 
 
 def _late(scope: TargetScope, server: SourceServer, code: str, message: str, detail: str) -> Finding:
-    return Finding(
+    return scope.run.finding(
         code,
-        Severity.WARN,
         scope.subject,
         message,
         "Look at replication in DRS (bandwidth, agent, staging area), or adjust objectives.rpo_minutes.",
@@ -133,9 +129,8 @@ def point_in_time_exists(scope: TargetScope) -> Iterator[Finding]:
     points = scope.reads.snapshots(server.source_server_id for server in doubtful)
     for server in doubtful:
         if not any(row.get("timestamp") for row in points[server.source_server_id]):
-            yield Finding(
+            yield scope.run.finding(
                 "no_point_in_time",
-                Severity.BLOCK,
                 scope.subject,
                 "servers have no point in time: there is nothing to launch from",
                 _WAIT if server.replication_state in NEVER_SYNCED else _REPAIR,
@@ -157,9 +152,8 @@ def source_alive(scope: TargetScope) -> Iterator[Finding]:
     for server in scope.servers:
         sign = sign_of_life(server, scope.run.now)
         if sign:
-            yield Finding(
+            yield scope.run.finding(
                 "source_alive",
-                Severity.BLOCK,
                 scope.subject,
                 "replication shows that source servers are alive; recovering them beside their sources makes "
                 "two masters",

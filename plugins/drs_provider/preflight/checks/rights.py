@@ -8,7 +8,7 @@ from dataclasses import replace
 from drs_provider.core.texts import named
 from drs_provider.exceptions import DrsAccessDeniedError
 from drs_provider.hooks.iam_api import NoPrincipalError, Right, RightsQuestion
-from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.rights import questions
 from drs_provider.preflight.scope import TargetScope
 
@@ -20,9 +20,8 @@ def rights(scope: TargetScope) -> Iterator[Finding]:
     try:
         denied = list(_denied(scope))
     except (DrsAccessDeniedError, NoPrincipalError) as error:
-        yield Finding(
+        yield scope.run.finding(
             "rights_not_checked",
-            Severity.INFO,
             scope.subject,
             f"whether {scope.reads.iam.caller_arn} has the rights that DRS needs was not checked: {error}",
             "Grant it iam:SimulatePrincipalPolicy and iam:GetRole on itself, if that shall be checked.",
@@ -66,23 +65,20 @@ def _granted_in_place(scope: TargetScope, question: RightsQuestion, doubtful: li
 
 def _missing(scope: TargetScope, denied: list[Right]) -> Finding:
     refused = " A service control policy denies them." if any(r.organization_denies for r in denied) else ""
-    return Finding(
+    return scope.run.finding(
         "rights_missing",
-        Severity.BLOCK,
         scope.subject,
         f"{scope.reads.iam.caller_arn} lacks rights in {scope.place}: {_told(denied)}.{refused} DRS works with the "
         "rights of its caller: without them jobs run and bring up no instance",
         "Add them to the identity's policies (docs/iam.md); if they are granted in a way that IAM's simulation does "
         "not show, start with preflight: warn.",
-        overridable=True,
     )
 
 
 def _uncertain(scope: TargetScope, denied: list[Right]) -> Finding:
     keys = sorted({key for right in denied for key in right.missing_context})
-    return Finding(
+    return scope.run.finding(
         "rights_conditional",
-        Severity.WARN,
         scope.subject,
         f"whether {scope.reads.iam.caller_arn} has these rights depends on conditions that cannot be simulated "
         f"({', '.join(keys)}): {_told(denied)}",

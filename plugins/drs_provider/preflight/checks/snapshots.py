@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from drs_provider.core.answers import Members
 from drs_provider.core.times import format_time
 from drs_provider.preflight.aws import Row
-from drs_provider.preflight.findings import Finding, ServerRef, Severity
+from drs_provider.preflight.findings import Finding, ServerRef
 from drs_provider.preflight.scope import RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
 
@@ -59,17 +59,18 @@ def _newest_not_after(scope: TargetScope, limit: float) -> Iterator[Finding]:
         points = points_of(rows[server.source_server_id])
         chosen = next((point for point in points if point.at <= limit), None)
         if chosen is None:
-            yield _no_point_before(limit, server, points)
+            yield _no_point_before(scope, limit, server, points)
             continue
         scope.run.chosen_snapshots[server.source_server_id] = chosen.snapshot_id
         yield from _much_older(scope, limit, server, chosen)
 
 
-def _no_point_before(limit: float, server: SourceServer, points: Sequence[PointInTime]) -> Finding:
+def _no_point_before(
+    scope: TargetScope, limit: float, server: SourceServer, points: Sequence[PointInTime]
+) -> Finding:
     oldest = f"the oldest is {points[-1].text}" if points else "it has none at all"
-    return Finding(
+    return scope.run.finding(
         "no_snapshot_before",
-        Severity.BLOCK,
         _SUBJECT,
         f"servers have no point in time at or before {format_time(limit)}",
         "Ask for a later time, for latest, or for named snapshots; or leave the waves out.",
@@ -82,9 +83,8 @@ def _much_older(
 ) -> Iterator[Finding]:
     minutes = scope.run.plan.objectives.rpo_minutes
     if minutes is not None and limit - chosen.at > minutes * 60:
-        yield Finding(
+        yield scope.run.finding(
             "snapshot_much_older",
-            Severity.WARN,
             _SUBJECT,
             f"the newest point in time before {format_time(limit)} is older than that by more than the RPO "
             f"of {minutes} minutes",
@@ -104,9 +104,8 @@ def _named(scope: TargetScope) -> Iterator[Finding]:
             scope.run.chosen_snapshots[server.source_server_id] = snapshot_id
         else:
             newest = f"the newest is {points[0].text}" if points else "it has none at all"
-            yield Finding(
+            yield scope.run.finding(
                 "unknown_snapshot",
-                Severity.BLOCK,
                 _SUBJECT,
                 "servers do not have the point in time that is asked for",
                 "Name a point in time that DRS lists for the server, or ask for latest.",
@@ -121,9 +120,8 @@ def snapshots_in_run(run: RunScope) -> Iterator[Finding]:
     servers = run.servers
     strangers = [server for server in run.conf.snapshots.snapshot_ids if server not in servers]
     if strangers:
-        yield Finding(
+        yield run.finding(
             "snapshot_outside_run",
-            Severity.BLOCK,
             _SUBJECT,
             "it names servers that the selected waves do not have",
             "Remove these servers from snapshots, or select their waves.",

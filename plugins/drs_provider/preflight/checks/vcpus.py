@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from drs_provider.core.answers import Members
-from drs_provider.preflight.findings import Finding, Severity
+from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.scope import TargetScope
 from drs_provider.preflight.source_server import SourceServer
 
@@ -150,23 +150,20 @@ def _short(
     scope: TargetScope, code: str, needed: int, in_use: int, limit: float, items: list[Planned]
 ) -> Finding:
     drill = scope.run.kind.is_drill
-    return Finding(
+    return scope.run.finding(
         "vcpu_quota_short",
-        Severity.BLOCK if drill else Severity.WARN,
         scope.subject,
         f"all waves together launch {needed} vCPUs of {QUOTAS[code]} instances, {in_use} others run, and the quota of "
         f"{scope.place} is {limit:.0f} ({code}): {needed + in_use - limit:.0f} are missing",
         "Ask AWS for a higher quota, stop instances that are not needed, or choose smaller instance types."
         + ("" if drill else " What fits is launched; the others fail and can be retried."),
-        overridable=drill,
         servers=tuple(item.server.ref(item.instance_type) for item in items),
     )
 
 
 def _unknown(scope: TargetScope, code: str, items: list[Planned]) -> Finding:
-    return Finding(
+    return scope.run.finding(
         "vcpu_quota_unknown",
-        Severity.WARN,
         scope.subject,
         f"Service Quotas lists no {code} ({QUOTAS[code]} instances) in {scope.place}, so nothing tells whether the "
         "vCPUs suffice",
@@ -177,13 +174,11 @@ def _unknown(scope: TargetScope, code: str, items: list[Planned]) -> Finding:
 
 def _not_offered(scope: TargetScope, item: Planned) -> Iterator[Finding]:
     if item.settled:
-        yield Finding(
+        yield scope.run.finding(
             "instance_type_unknown",
-            Severity.BLOCK,
             scope.subject,
             f"launch templates name instance types that EC2 does not offer in Region {scope.target.region}",
             "Choose another instance type in the servers' launch templates.",
-            overridable=True,
             servers=(item.server.ref(item.instance_type),),
         )
     else:
@@ -191,9 +186,8 @@ def _not_offered(scope: TargetScope, item: Planned) -> Iterator[Finding]:
 
 
 def _not_counted(scope: TargetScope, item: Planned) -> Finding:
-    return Finding(
+    return scope.run.finding(
         "vcpus_not_counted",
-        Severity.WARN,
         scope.subject,
         "nothing tells which vCPU quota servers count for, so they were not counted",
         _counting(item),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from drs_provider.plan.model import Wave
-from drs_provider.preflight.findings import Finding, ServerRef, Severity
+from drs_provider.preflight.findings import Finding, ServerRef
 from drs_provider.preflight.scope import RunScope
 from drs_provider.preflight.source_server import SourceServer
 
@@ -21,9 +21,8 @@ def servers_reached_twice(run: RunScope) -> Iterator[Finding]:
     servers = run.servers
     for server_id, places in reached.items():
         if len(places) > 1:
-            yield Finding(
+            yield run.finding(
                 "server_reached_twice",
-                Severity.BLOCK,
                 "plan",
                 f"the groups {' and '.join(places)} reach the same servers",
                 "Narrow the tags of one of these groups, or remove the server from it: a server is launched "
@@ -40,14 +39,12 @@ def min_launched_reachable(run: RunScope) -> Iterator[Finding]:
             continue
         wanted = wave.min_launched_of(len(servers))
         if wanted > len(servers):
-            yield Finding(
+            yield run.finding(
                 "min_launched_unreachable",
-                Severity.BLOCK,
                 f"wave {wave.name}",
                 f"min_launched asks for {wanted} servers, but its groups {', '.join(wave.groups)} hold "
                 f"{len(servers)}",
                 "Lower min_launched, write it as a percentage, or correct the groups' tags.",
-                overridable=True,
             )
 
 
@@ -56,19 +53,18 @@ def optional_selectors(run: RunScope) -> Iterator[Finding]:
     for wave in run.waves:
         servers = run.servers_of(wave)
         if servers is not None and wave.optional is not None:
-            yield from _unmatched_optional(wave, servers)
+            yield from _unmatched_optional(run, wave, servers)
 
 
-def _unmatched_optional(wave: Wave, servers: tuple[SourceServer, ...]) -> Iterator[Finding]:
+def _unmatched_optional(run: RunScope, wave: Wave, servers: tuple[SourceServer, ...]) -> Iterator[Finding]:
     optional = wave.optional
     if optional is None:
         return
     present = {server.source_server_id for server in servers}
     strangers = [server for server in optional.servers if server not in present]
     if strangers:
-        yield Finding(
+        yield run.finding(
             "optional_matches_nothing",
-            Severity.WARN,
             f"wave {wave.name}",
             "optional.servers names servers that the wave does not have",
             "Correct optional.servers: servers of the wave that were meant count as CRITICAL.",
@@ -77,9 +73,8 @@ def _unmatched_optional(wave: Wave, servers: tuple[SourceServer, ...]) -> Iterat
     tags = optional.tags
     if tags is not None and not any(tags.items() <= server.tags.items() for server in servers):
         selector = ", ".join(f"{key}={value}" for key, value in tags.items())
-        yield Finding(
+        yield run.finding(
             "optional_matches_nothing",
-            Severity.WARN,
             f"wave {wave.name}",
             f"optional.tags {selector} match none of its {len(servers)} servers, so that all of them are "
             "CRITICAL",
