@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from drs_provider.core.texts import shown
 from drs_provider.plan.fields import PATTERN_HINTS
 from drs_provider.plan.problems import Parts, did_you_mean, quoted_list
-from drs_provider.plan.references import REFERENCES_ERROR
+from drs_provider.plan.references import REFERENCES_ERROR, Finding
 
 Told = tuple[str, str]
 """Message and remedy."""
@@ -37,6 +37,14 @@ def told_errors(
         parts = _parts(detail["loc"])
         message, remedy = _tell(detail, parts, model, raw_of(parts))
         yield parts, message, remedy
+
+
+def refused_references(error: ValidationError) -> list[Finding]:
+    """Return the faults between the parts of a plan that a validation error names."""
+    details = error.errors(include_url=False)
+    return [
+        item for detail in details if detail["type"] == REFERENCES_ERROR for item in detail["ctx"]["findings"]
+    ]
 
 
 def _has_inner(location: Parts, details: Sequence[ErrorDetails]) -> bool:

@@ -23,7 +23,7 @@ from drs_provider.plan.fields import (
     refusal,
 )
 from drs_provider.plan.operations import DrillRules, Exclusion, Hold, Notification, Schedule
-from drs_provider.plan.outline import Outline
+from drs_provider.plan.outline import GroupOutline, Outline, WaveOutline
 from drs_provider.plan.references import REFERENCES_ERROR, check_references
 from drs_provider.plan.sections import (
     DrillNetwork,
@@ -111,11 +111,25 @@ class Plan(Library):
 
     @model_validator(mode="after")
     def _references(self) -> Self:
-        findings = check_references(Outline.from_data(self.to_dict()))
+        findings = check_references(self._outline())
         if findings:
             text = "; ".join(str(finding) for finding in findings)
-            raise PydanticCustomError(REFERENCES_ERROR, "{text}", {"text": text})
+            raise PydanticCustomError(REFERENCES_ERROR, "{text}", {"text": text, "findings": findings})
         return self
+
+    def _outline(self) -> Outline:
+        told = enumerate(self.notifications)
+        return Outline(
+            waves=tuple(_wave_outline(index, wave) for index, wave in enumerate(self.waves)),
+            own_targets=frozenset(self.targets),
+            own_groups={
+                name: GroupOutline(group.target, group.servers, listed=group.tags is None)
+                for name, group in self.protection_groups.items()
+            },
+            recovery_approvers=self.recovery.approvers,
+            has_rto=self.objectives.rto_minutes is not None,
+            rto_notifications=tuple(index for index, item in told if "rto_missed" in item.events),
+        )
 
     @property
     def dag_id(self) -> str:
@@ -194,3 +208,17 @@ class Plan(Library):
         if any(group.tags is not None for group in groups):
             return None
         return frozenset(server for group in groups for server in group.servers)
+
+
+def _wave_outline(index: int, wave: Wave) -> WaveOutline:
+    gate = wave.gate or Gate()
+    return WaveOutline(
+        index=index,
+        name=wave.name,
+        groups=wave.groups,
+        depends_on=wave.depends_on,
+        optional_servers=wave.optional.servers if wave.optional else (),
+        min_launched=wave.min_launched if isinstance(wave.min_launched, int) else None,
+        gate_approvers=gate.approvers,
+        two_people=gate.two_people != "never",
+    )

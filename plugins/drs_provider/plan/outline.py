@@ -1,4 +1,7 @@
-"""The names in a plan and how they refer to each other, read from raw data of any form."""
+"""The names in a plan and how they refer to each other: of a validated plan, or of raw data of any form.
+
+Raw data is read only where a file is no plan yet, so that all its mistakes are told at once.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What the parts of a plan say about each other: names that lead nowhere, servers named twice, cycles.
 
-The checks work on an outline of the raw data, so that they still speak when another field is wrong.
+A plan is refused by what they find in the validated model. Of a file that is refused they are asked again, over its raw
+data and with the names of all libraries: they still speak when another field is wrong, and know what is meant.
 """
 
 from __future__ import annotations

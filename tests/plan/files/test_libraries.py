@@ -171,3 +171,11 @@ def test_unused_library_entries_are_no_problem(tmp_path):
     write(tmp_path, "shared.yaml", LIBRARY)
     catalog = load_catalog(tmp_path)
     assert (dict(catalog.plans), catalog.problems) == ({}, ())
+
+
+def test_a_plan_with_an_unused_target_is_told_whatever_else_the_libraries_hold(tmp_path):
+    broken = {"lost": {"target": "gone", "tags": {"App": "y"}}}
+    write(tmp_path, "shared.yaml", {**LIBRARY, "protection_groups": {**GROUPS, **broken}})
+    write(tmp_path, "user.yaml", user(targets={"own": BRANCH}))
+    (message,) = messages(tmp_path, "user")
+    assert "target `own` does nothing: no protection group names it" in message

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from drs_provider.plan.error_messages import empty_fields, told_empty, told_errors
+from drs_provider.plan.error_messages import empty_fields, refused_references, told_empty, told_errors
 from drs_provider.plan.files.libraries import SECTIONS, Libraries, is_library
 from drs_provider.plan.files.yaml_source import YamlSource, read_yaml
 from drs_provider.plan.model import Plan
 from drs_provider.plan.outline import Outline
 from drs_provider.plan.problems import PlanError, PlanProblem, did_you_mean, quoted_list
-from drs_provider.plan.references import check_references
+from drs_provider.plan.references import Finding, check_references
 
 PLAN_SUFFIXES: Final = (".yaml", ".yml")
 _UNKNOWN: Final = ("unknown protection group", "unknown target")
@@ -154,10 +154,13 @@ class _FolderReader:
             *self._same_name(source),
             *self._libraries.clashes(source, own),
             *self._libraries.broken_uses(source, used),
-            *self._references(source, data),
         ]
-        plan, errors = _validated(source, merged, {section: set(used[section]) for section in SECTIONS})
+        plan, errors, findings = _validated(
+            source, merged, {section: set(used[section]) for section in SECTIONS}
+        )
         problems += errors
+        if plan is None:
+            problems += self._references(source, data, findings)
         if problems or plan is None:
             return None, _limited(sorted(set(problems), key=_place))
         files = {entry.source.path for section in SECTIONS for entry in used[section].values()}
@@ -173,12 +176,20 @@ class _FolderReader:
                 "rename one of the plans, or remove a file",
             )
 
-    def _references(self, source: YamlSource, data: dict[str, Any]) -> Iterator[PlanProblem]:
+    def _references(
+        self, source: YamlSource, data: dict[str, Any], of_model: list[Finding]
+    ) -> Iterator[PlanProblem]:
+        """Yield the faults between the parts of a plan that is refused.
+
+        :param of_model: those that refuse it; told as the raw data, with all libraries, tells them if it does
+        """
         hint = ""
         if self._unreadable:
             files = ", ".join(sorted(other.path.name for other in self._unreadable))
             hint = f"; it may be in a file that cannot be read: {files}"
-        for finding in check_references(Outline.from_data(data, self._libraries.raw)):
+        raw = check_references(Outline.from_data(data, self._libraries.raw))
+        told = {finding.parts for finding in raw}
+        for finding in [*raw, *(finding for finding in of_model if finding.parts not in told)]:
             remedy = finding.remedy
             if finding.message.startswith(_UNKNOWN) and not remedy.startswith("did you mean"):
                 remedy += hint
@@ -188,8 +199,8 @@ class _FolderReader:
 
 def _validated(
     source: YamlSource, merged: dict[str, Any], used: dict[str, set[str]]
-) -> tuple[Plan | None, list[PlanProblem]]:
-    """Return the plan, or what is wrong with the fields of its own file."""
+) -> tuple[Plan | None, list[PlanProblem], list[Finding]]:
+    """Return the plan, or what is wrong with the fields of its own file, and between its parts."""
     empty = list(empty_fields(source.data))
     problems = [source.problem(parts, *told_empty(parts)) for parts in empty]
     try:
@@ -199,8 +210,8 @@ def _validated(
             foreign = len(parts) > 1 and parts[1] in used.get(str(parts[0]), set())
             if parts not in empty and not foreign:
                 problems.append(source.problem(parts, message, remedy))
-        return None, problems
-    return plan, problems
+        return None, problems, refused_references(error)
+    return plan, problems, []
 
 
 def _plan_files(folder: Path) -> tuple[list[Path], list[PlanProblem]]:
