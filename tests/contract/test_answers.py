@@ -246,7 +246,6 @@ def _calls() -> dict[str, Callable[[], Any]]:
     drs, ec2, iam = DrsApi(clients), Ec2Api(clients), IamApi(clients)
     return {
         "source_servers": drs.source_servers,
-        "find_by_tags": lambda: drs.find_by_tags({"Name": "text"}),
         "jobs_since": lambda: parse_jobs(drs.jobs_since(0.0)),
         "active_jobs": lambda: parse_jobs(drs.active_jobs()),
         "job_log": lambda: parse_log(drs.job_log("drsjob-1")),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drs_provider.core.states import ExecutionStatus, WaveStatus, transition_reason
+from drs_provider.core.states import TERMINAL_WAVE, ExecutionStatus, WaveStatus, allowed_from
 from drs_provider.history.outcome import ExecutionRef, Outcome
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import DEFAULT_TABLE_NAME
@@ -74,12 +74,12 @@ def test_trap_06_a_poll_never_touches_the_executions_status(
     history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
 ) -> None:
     history.set_execution_status(ref, E.IN_PROGRESS)
-    history.set_execution_status(ref, E.CANCELLING)
+    assert history.set_execution_status(ref, E.PAUSED)
     history.set_wave(ref, 1, W.LAUNCHING)
     rows = launched_rows(record, 1)
     assert history.put_servers(ref, 1, rows, T0 + 50)
     now = stored(history, ref)
-    assert now["status"] == "CANCELLING"
+    assert now["status"] == "PAUSED"
     assert now["waves"][0]["serverStatuses"] == rows
     assert now["lastPolledTime"] == now["waves"][0]["lastPolledTime"] == T0 + 50
     assert now["waves"][1:] == record["waves"][1:]
@@ -115,9 +115,10 @@ def test_trap_07_only_finalize_writes_a_terminal_status(history: DynamoDbHistory
 
 
 def test_a_refused_transition_says_what_is_stored(history: DynamoDbHistory, ref: ExecutionRef) -> None:
-    assert history.set_execution_status(ref, E.CANCELLING)
-    refused = history.set_execution_status(ref, E.POLLING)
-    assert (refused.outcome, refused.status, refused.attempt) == (Outcome.REFUSED, "CANCELLING", 1)
+    assert history.set_execution_status(ref, E.PAUSED)
+    for status in (E.IN_PROGRESS, E.CANCELLING):
+        refused = history.set_execution_status(ref, status)
+        assert (refused.outcome, refused.status, refused.attempt) == (Outcome.REFUSED, "PAUSED", 1)
     run_wave(history, ref, 2, W.FAILED)
     refused = history.set_wave(ref, 2, W.COMPLETED, {"errorMessage": "no"})
     assert (refused.outcome, refused.status) == (Outcome.REFUSED, "FAILED")
@@ -241,10 +242,12 @@ def test_finalize_repairs_waves_whose_writes_were_lost(
     assert (now["completedWaves"], now["failedWaves"], now["status"]) == (3, 0, "COMPLETED")
 
 
-def test_finalize_does_not_jump_over_a_cancel(
-    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
-) -> None:
-    history.set_execution_status(ref, E.CANCELLING)
+def test_finalize_does_not_jump_over_a_cancel_whoever_stored_it(history: DynamoDbHistory) -> None:
+    record = record_of()
+    row = {**record["attempts"][0], "status": E.CANCELLING.value}
+    record |= {"status": E.CANCELLING.value, "attempts": [row]}  # type: ignore[typeddict-item]
+    assert history.start(record)
+    ref = ExecutionRef.of(record)
     assert history.finalize(ref, finish(record, E.COMPLETED))["status"] == "CANCELLING"
     assert history.finalize(ref, finish(record, E.CANCELLED))["status"] == "CANCELLED"
 
@@ -323,12 +326,26 @@ def test_a_start_opens_the_next_attempt_with_its_own_header(
     assert history.start(again).outcome is Outcome.UNCHANGED
 
 
+@pytest.mark.parametrize("end", sorted(TERMINAL_WAVE))
+def test_trap_35_only_a_new_attempt_reopens_a_wave(
+    history: DynamoDbHistory, ref: ExecutionRef, end: WaveStatus
+) -> None:
+    if end is W.SKIPPED:
+        assert history.set_wave(ref, 1, end)
+    else:
+        run_wave(history, ref, 1, end)
+    assert history.set_wave(ref, 1, W.LAUNCHING).outcome is Outcome.REFUSED
+    second = ExecutionRef(ref.execution_id, ref.plan_id, 2, 3)
+    assert history.set_wave(second, 1, W.LAUNCHING).outcome is Outcome.APPLIED
+    assert stored(history, ref)["waves"][0]["status"] == "LAUNCHING"
+
+
 def test_attempts_may_have_gaps(history: DynamoDbHistory, ref: ExecutionRef) -> None:
     fourth = ExecutionRef(ref.execution_id, ref.plan_id, 4, 3)
-    assert history.set_execution_status(fourth, E.CANCELLING)
+    assert history.set_execution_status(fourth, E.PAUSED)
     assert history.set_execution_status(fourth, None, {"errorMessage": "x"})
     now = stored(history, ref)
-    assert [(row["attempt"], row["status"]) for row in now["attempts"]] == [(1, "PENDING"), (4, "CANCELLING")]
+    assert [(row["attempt"], row["status"]) for row in now["attempts"]] == [(1, "PENDING"), (4, "PAUSED")]
 
 
 def test_a_gate_of_a_new_attempt_keeps_the_earlier_ones_answer(
@@ -418,7 +435,7 @@ def test_statuses_move_along_the_tables_only(
     for number, target in sequence:
         move = history.set_wave if number else history.set_execution_status
         result = move(ref, *([number] if number else []), target)
-        allowed = target == status[number] or transition_reason(status[number], target) is not None
+        allowed = target == status[number] or status[number] in allowed_from(target)
         assert bool(result) is allowed
         if allowed:
             status[number] = target

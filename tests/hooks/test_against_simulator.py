@@ -64,7 +64,8 @@ def central(hub, remote):
 
 def test_tags_resolve_in_each_targets_own_account_and_region(west, central):
     def names(api, tier):
-        return {row["sourceServerID"] for row in api.find_by_tags({"App": "shop", "Tier": tier})}
+        wanted = {"App": "shop", "Tier": tier}.items()
+        return {row["sourceServerID"] for row in api.source_servers() if wanted <= row["tags"].items()}
 
     assert names(west, "db") == set(DATABASE)
     assert names(west, "web") == {"s-6666666666666666a", "s-6666666666666666b"}

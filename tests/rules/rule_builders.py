@@ -135,3 +135,8 @@ def header(**changes: Any) -> FrozenPlan:
         "waves": ({"number": 1, "name": "everything"},),
     }
     return FrozenPlan(**(values | changes))
+
+
+def settled(decision: StartDecision) -> bool:
+    """Whether nothing is left to start or to wait for."""
+    return not decision.launch and not decision.waiting

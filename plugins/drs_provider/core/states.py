@@ -31,7 +31,11 @@ class ExecutionType(StrEnum):
 
 
 class ExecutionStatus(StrEnum):
-    """Status of an execution's current attempt."""
+    """Status of an execution's current attempt.
+
+    ``CANCELLING`` is only shown: command line and report derive it from Airflow's task states. No task writes it, since
+    a task that could is killed with the run; a record that has it all the same can be ended.
+    """
 
     PENDING = "PENDING"
     IN_PROGRESS = "IN_PROGRESS"
@@ -101,9 +105,6 @@ EXECUTION_TRANSITIONS: Mapping[ExecutionStatus, Mapping[ExecutionStatus, str]] =
             _E.IN_PROGRESS: "the gate before the first wave waits",
             _E.PENDING: _LOST,
         },
-        _E.CANCELLING: {
-            status: "a person stopped the run, or a gate was rejected" for status in LIVE_EXECUTION
-        },
         _E.COMPLETED: {
             _E.POLLING: "every server of every selected wave recovered",
             _E.IN_PROGRESS: "every selected wave resolved to no servers, as its plan allows",
@@ -123,8 +124,8 @@ EXECUTION_TRANSITIONS: Mapping[ExecutionStatus, Mapping[ExecutionStatus, str]] =
             _E.PAUSED: "evidence did not verify behind a gate",
         },
         _E.CANCELLED: {
-            _E.CANCELLING: "the usual way",
-            **{status: "tasks were killed before they could write CANCELLING" for status in LIVE_EXECUTION},
+            _E.CANCELLING: "whoever wrote it, a cancel was asked for",
+            **{status: "a person stopped the run, or a gate was rejected" for status in LIVE_EXECUTION},
         },
     }
 )
@@ -149,44 +150,24 @@ WAVE_TRANSITIONS: Mapping[WaveStatus, Mapping[WaveStatus, str]] = MappingProxyTy
     }
 )
 
-# A retry after the end (Airflow's clear) is a new attempt: it may begin at any place of the run, so the
-# first thing it writes may be any status but PENDING of a record whose earlier attempt is over. An equal
-# status is a move too, because the new attempt has an end of its own. CANCELLING is among the sources
-# because a run that is killed hard may never have been finalized.
+#: Statuses of an attempt that a later one (Airflow's clear) opens again: it is over, or was killed before it could end.
 NEW_ATTEMPT_EXECUTION_SOURCES = TERMINAL_EXECUTION | {_E.CANCELLING}
-NEW_ATTEMPT_WAVE_SOURCES = TERMINAL_WAVE
 
 
 @overload
-def allowed_from(target: ExecutionStatus, *, new_attempt: bool = False) -> frozenset[ExecutionStatus]: ...
+def allowed_from(target: ExecutionStatus) -> frozenset[ExecutionStatus]: ...
 @overload
-def allowed_from(target: WaveStatus, *, new_attempt: bool = False) -> frozenset[WaveStatus]: ...
+def allowed_from(target: WaveStatus) -> frozenset[WaveStatus]: ...
 def allowed_from(
-    target: ExecutionStatus | WaveStatus, *, new_attempt: bool = False
+    target: ExecutionStatus | WaveStatus,
 ) -> frozenset[ExecutionStatus] | frozenset[WaveStatus]:
-    """Return the stored statuses from which ``target`` may be written.
+    """Return the stored statuses from which ``target`` may be written within an attempt.
 
-    The target itself is not among them within an attempt: whoever finds it stored already has nothing
-    to do.
-
-    :param new_attempt: whether the writer belongs to a later attempt than the stored status
+    The target itself is not among them: whoever finds it stored already has nothing to do.
     """
     if isinstance(target, ExecutionStatus):
-        executions = frozenset(EXECUTION_TRANSITIONS[target])
-        return executions | NEW_ATTEMPT_EXECUTION_SOURCES if new_attempt else executions
-    waves = frozenset(WAVE_TRANSITIONS[target])
-    return waves | NEW_ATTEMPT_WAVE_SOURCES if new_attempt else waves
-
-
-def transition_reason(
-    source: ExecutionStatus | WaveStatus, target: ExecutionStatus | WaveStatus
-) -> str | None:
-    """Return why the move exists, or None if it is not allowed within an attempt."""
-    if isinstance(target, ExecutionStatus) and isinstance(source, ExecutionStatus):
-        return EXECUTION_TRANSITIONS[target].get(source)
-    if isinstance(target, WaveStatus) and isinstance(source, WaveStatus):
-        return WAVE_TRANSITIONS[target].get(source)
-    return None
+        return frozenset(EXECUTION_TRANSITIONS.get(target, ()))
+    return frozenset(WAVE_TRANSITIONS[target])
 
 
 @dataclass(frozen=True)

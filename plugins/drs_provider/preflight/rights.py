@@ -25,8 +25,6 @@ OWN_CALLS = (
 )
 #: The one call that may be narrowed to source servers.
 START = "drs:StartRecovery"
-#: What is done without, if it is denied: preflight says then what it could not check.
-OPTIONAL_CALLS = ("iam:GetRole", "iam:SimulatePrincipalPolicy", "servicequotas:ListServiceQuotas")
 #: What DRS reads in the caller's name.
 READ_BY_DRS = (
     "ec2:DescribeAccountAttributes",

@@ -55,23 +55,6 @@ def test_servers_by_id_are_asked_for_in_chunks(aws, api):
     assert sizes == [200, 200, 1]
 
 
-def test_tags_must_all_match_exactly(aws, api):
-    aws.answer(
-        "DescribeSourceServers",
-        {
-            "items": [
-                server(1, App="erp", Tier="app", Extra="1"),
-                server(2, App="erp", Tier="App"),
-                server(3, App="erp"),
-                {"sourceServerID": "s-00000000000000004"},
-            ]
-        },
-    )
-    assert [row["sourceServerID"][-1] for row in api.find_by_tags({"App": "erp", "Tier": "app"})] == ["1"]
-    with pytest.raises(ValueError, match="every source server would match"):
-        api.find_by_tags({})
-
-
 def test_trap_42_empty_lists_call_nothing(aws, api):
     assert api.jobs([]) == []
     assert api.source_servers([]) == []

@@ -7,7 +7,7 @@ from drs_provider.rules.drs.jobs import JobServerView, JobView
 from drs_provider.rules.drs.recovery_instances import instances_by_server
 from drs_provider.rules.wave.ownership import own_jobs
 from drs_provider.rules.wave.reconcile import QuotaUsage, busy_servers, quota_usage
-from tests.rules.rule_builders import NOW, decide, instance, job, owned, rows
+from tests.rules.rule_builders import NOW, decide, instance, job, owned, rows, settled
 
 SERVERS = ("s-1", "s-2", "s-3")
 
@@ -16,7 +16,7 @@ def test_a_fresh_wave_is_one_job():
     decision = decide(SERVERS)
     assert decision.launch == (SERVERS,)
     assert (decision.adopted, decision.waiting, decision.refused, decision.done) == ((), {}, {}, set())
-    assert not decision.settled
+    assert not settled(decision)
 
 
 def test_trap_16_a_retry_adopts_and_launches_only_what_is_missing():
@@ -33,7 +33,7 @@ def test_trap_16_one_job_per_server_and_attempt_whatever_became_of_it(status, jo
     ours = owned(job("drsjob-1", {"s-1": status}, status=job_status))
     decision = decide(["s-1"], owned_jobs=[ours])
     assert decision.adopted == (ours,)
-    assert decision.settled
+    assert settled(decision)
 
 
 def test_trap_33_a_new_attempt_launches_only_what_drs_failed_to_launch():
@@ -60,7 +60,7 @@ def test_trap_33_a_failed_server_whose_instance_lives_is_not_launched_again():
         existing_instance_ids={"i-s-1"},
     )
     assert decision.adopted == (first,)
-    assert decision.settled
+    assert settled(decision)
     assert decision.done == set()
 
 
@@ -181,7 +181,7 @@ def test_trap_33_an_approved_replacement_is_launched_once():
     ours = owned(job("drsjob-1", {"s-1": "LAUNCHED"}))
     world["live_instances"] = {"s-1": instance("s-1", is_drill=False)}
     decision = decide(["s-1"], attempt=2, owned_jobs=[ours], **world)
-    assert decision.settled
+    assert settled(decision)
     assert decision.done == {"s-1"}
 
 
@@ -240,7 +240,7 @@ def test_quotas_below_one_are_refused():
 
 
 def test_an_empty_wave_needs_nothing():
-    assert decide([]).settled
+    assert settled(decide([]))
 
 
 def test_busy_servers_are_those_in_unfinished_jobs_of_others():

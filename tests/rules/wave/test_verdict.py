@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -412,8 +411,3 @@ def test_rules_come_from_the_frozen_wave():
     frozen = wave(servers=("s-1", "s-2"), min_launched=1, post_launch_required=True, timeout_seconds=60)
     rules = WaveRules.from_wave(frozen, pending_grace_seconds=5)
     assert rules == WaveRules(1, True, 60, 1_800, 5, 180)
-
-
-def test_a_verdict_survives_a_trigger_event():
-    verdict = judge(ONE_FAILED, log_events=[event("LAUNCH_FAILED", error="x")])
-    assert WaveVerdict.from_dict(json.loads(json.dumps(verdict.to_dict()))) == verdict

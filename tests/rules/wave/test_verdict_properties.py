@@ -161,10 +161,3 @@ def test_trap_36_nothing_is_recovered_that_ec2_denies(world):
 def test_the_order_of_jobs_changes_nothing(world, random):
     jobs = random.sample(world["jobs"], len(world["jobs"]))
     assert judged(world | {"jobs": jobs}) == judged(world)
-
-
-@settings(deadline=None)
-@given(worlds())
-def test_every_verdict_survives_as_plain_data(world):
-    verdict = judged(world)
-    assert WaveVerdict.from_dict(verdict.to_dict()) == verdict

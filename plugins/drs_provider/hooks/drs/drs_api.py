@@ -50,16 +50,6 @@ class DrsApi:
         """Return source servers: all for None, none for no ids; ids that DRS does not know are absent."""
         return self._all("describe_source_servers", servers_by_id(ids))
 
-    def find_by_tags(self, tags: Mapping[str, str]) -> list[Row]:
-        """Return the source servers that carry every one of the tags, key and value exactly.
-
-        :raises ValueError: for no tags, which every server would match
-        """
-        if not tags:
-            raise ValueError("at least one tag is needed: without any, every source server would match")
-        wanted = tags.items()
-        return [server for server in self.source_servers() if wanted <= Members(server).tags().items()]
-
     def jobs(self, job_ids: Iterable[str]) -> list[Row]:
         """Return the given jobs; none, and no call, for no ids. Ids that DRS does not know are absent."""
         return self._all("describe_jobs", jobs_by_id(job_ids))

@@ -22,13 +22,6 @@ def active_exclusion(schedule: Schedule, at: float | datetime) -> Exclusion | No
     return next((window for window in schedule.exclude if window.covers(day)), None)
 
 
-def exclusion_end(schedule: Schedule, window: Exclusion) -> datetime:
-    """Return the first moment after the window, with the schedule's time zone."""
-    return pendulum.datetime(window.last.year, window.last.month, window.last.day, tz=schedule.timezone).add(
-        days=1
-    )
-
-
 def _local(schedule: Schedule, at: float | datetime) -> pendulum.DateTime:
     if isinstance(at, datetime):
         if at.tzinfo is None:

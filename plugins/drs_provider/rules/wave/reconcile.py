@@ -57,11 +57,6 @@ class StartDecision:
     refused: Mapping[str, str] = field(default_factory=dict, hash=False)
     done: frozenset[str] = frozenset()
 
-    @property
-    def settled(self) -> bool:
-        """Whether nothing is left to start or to wait for."""
-        return not self.launch and not self.waiting
-
 
 def busy_servers(jobs: Iterable[JobView], owned: Iterable[OwnedJob]) -> dict[str, str]:
     """Return server -> job id for every server in an unfinished job that is not ours, of any type."""

@@ -8,8 +8,7 @@ instance exists, and the required post-launch actions succeeded.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from drs_provider.core.identity import TAG_ATTEMPT
 from drs_provider.core.texts import named, told_causes
@@ -50,27 +49,6 @@ class WaveVerdict:
     def recovered(self) -> int:
         """Number of recovered servers."""
         return sum(server.recovered for server in self.servers)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data for an XCom or a trigger event."""
-        return {
-            "decided": self.decided,
-            "met": self.met,
-            "servers": [
-                {**asdict(server), "post_launch_status": server.post_launch_status.value}
-                for server in self.servers
-            ],
-            "reasons": list(self.reasons),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> WaveVerdict:
-        """Read :meth:`to_dict`'s data."""
-        servers = tuple(
-            ServerVerdict(**{**row, "post_launch_status": PostLaunchStatus(row["post_launch_status"])})
-            for row in data["servers"]
-        )
-        return cls(data["decided"], data["met"], servers, tuple(data["reasons"]))
 
 
 def judge_wave(
