@@ -20,6 +20,7 @@ from drs_provider.core.evidence import (
     GATE_DECISION,
     INSTANCES_SEEN,
     NOTIFICATIONS,
+    OVERRIDES,
     PREEMPTION,
     PREPARED,
     PURPOSES,
@@ -181,6 +182,7 @@ def test_purposes_are_a_closed_set():
         NOTIFICATIONS,
         EXECUTION_END,
         INSTANCES_SEEN,
+        OVERRIDES,
     } == PURPOSES
     with pytest.raises(ValueError, match="unknown purpose"):
         seal(PAYLOAD, key=KEY, purpose="note", binding=BOUND)

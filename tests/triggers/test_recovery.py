@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from drs_provider import keys
-from drs_provider.triggers.recovery import DrsRecoveryTrigger
+from drs_provider.exceptions import DrsConfigurationError
+from drs_provider.rules.concurrency.preemption import Preemption
+from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.runtime.channels.channel import Run
+from drs_provider.runtime.channels.declared import PREEMPTION
+from drs_provider.runtime.watch import make_watch
+from drs_provider.triggers.recovery import DrsRecoveryTrigger, Publisher
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI, plan, two_waves
 from tests.harness.stage import Stage
@@ -183,3 +190,52 @@ def test_a_job_that_shows_late_is_waited_for(play: Stage) -> None:
     run = play.plan_run(plan(), step_seconds=45).approve_everything()
     assert run.go() == "success"
     assert play.launched_servers() == sorted(WIKI)
+
+
+def notice_of(run: PlanRun, execution_id: str, attempt: int) -> Any:
+    """Return a genuine notice, as a RECOVERY writes it into a drill's run."""
+    notice = Preemption(
+        attempt, "e-2", "RECOVERY", "other", "drs_other", "real", "dr-operator", "lost", run.now()
+    )
+    written: list[Any] = []
+    view: Any = SimpleNamespace(push_own=lambda task_id, key, value: written.append(value))
+    PREEMPTION.publish(Run(view, execution_id), notice)
+    return written[0]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "forged", "cancelled"),
+    [(1, False, True), (0, False, False), (0, True, True), (1, True, True)],
+)
+def test_trap_37_a_drill_is_cancelled_by_a_notice_that_verifies_and_looks_into_any_other(
+    play: Stage, triggers: list[DrsRecoveryTrigger], *, attempt: int, forged: bool, cancelled: bool
+) -> None:
+    trigger, run = running_wave(play, triggers), play.runs[-1]
+    assert asyncio.run(asks(trigger, run)) is False
+    notice = notice_of(run, trigger.execution_id, attempt)
+    run.xcoms.set(keys.PREPARE, keys.PREEMPTION, {**notice, "mac": "00"} if forged else notice)
+    assert asyncio.run(asks(trigger, run)) is cancelled
+
+
+def test_a_triggerer_without_the_key_says_so_and_ends_nothing(
+    play: Stage, triggers: list[DrsRecoveryTrigger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger, run = running_wave(play, triggers), play.runs[-1]
+    run.xcoms.set(keys.PREPARE, keys.PREEMPTION, notice_of(run, trigger.execution_id, 1))
+    monkeypatch.setenv("AIRFLOW__DRS__SIGNING_KEY", "")
+    with pytest.raises(DrsConfigurationError, match=r"signing_key is not usable.*triggerer included"):
+        asyncio.run(asks(trigger, run))
+    trigger.task_instance = instance_of(run)
+    event = asyncio.run(first_event(trigger))
+    assert event["status"] == "error", "its task looks by itself then, and goes on"
+    assert "signing_key" in event["message"]
+
+
+def instance_of(run: PlanRun) -> Any:
+    return SimpleNamespace(dag_id=run.dag.dag_id, run_id=run.dag_run.run_id, task_id=WAIT)
+
+
+async def asks(trigger: DrsRecoveryTrigger, run: PlanRun) -> bool:
+    trigger.task_instance = instance_of(run)
+    watch = make_watch(FrozenWave.model_validate(trigger.wave), trigger.started)
+    return await Publisher(trigger, watch).preempted()

@@ -19,6 +19,7 @@ FROZEN_WAVE = "frozen_wave"
 START_INTENT = "start_intent"
 GATE_DECISION = "gate_decision"
 CLAIM = "claim"
+OVERRIDES = "overrides"
 PREEMPTION = "preemption"
 QUOTA_WAIT = "quota_wait"
 GATE_ANSWERS = "gate_answers"
@@ -36,6 +37,7 @@ PURPOSES = frozenset(
         START_INTENT,
         GATE_DECISION,
         CLAIM,
+        OVERRIDES,
         PREEMPTION,
         QUOTA_WAIT,
         GATE_ANSWERS,
@@ -49,6 +51,8 @@ PURPOSES = frozenset(
     }
 )
 
+#: Field of readable content in which its signature stands
+SIGNATURE = "signature"
 MIN_KEY_BYTES = 16
 _VERSION = 1
 _MEMBERS = frozenset({"version", "purpose", "binding", "payload", "mac"})
@@ -119,6 +123,17 @@ def open_sealed(sealed: Any, *, keys: Sequence[str | bytes], purpose: str, bindi
     :raises TamperedError: if it was not sealed with one of these keys, for this purpose and binding
     :raises ValueError: if the purpose is unknown, or a key too short
     """
+    payload, bound_to = read_sealed(sealed, keys=keys, purpose=purpose)
+    require_binding(purpose, bound_to, binding)
+    return payload
+
+
+def read_sealed(sealed: Any, *, keys: Sequence[str | bytes], purpose: str) -> tuple[Any, Mapping[str, Any]]:
+    """Return payload and binding of a sealed value; whether it is of here is for the caller to see.
+
+    :raises TamperedError: if it was not sealed with one of these keys, for this purpose
+    :raises ValueError: if the purpose is unknown, or a key too short
+    """
     _known(purpose)
     raw_keys = [_key_bytes(key) for key in keys]
     if not isinstance(sealed, Mapping) or sealed.keys() != _MEMBERS:
@@ -135,12 +150,31 @@ def open_sealed(sealed: Any, *, keys: Sequence[str | bytes], purpose: str, bindi
         raise TamperedError(purpose, "the content was changed, or the signing key is another one")
     if body["version"] != _VERSION or body["purpose"] != purpose:
         raise TamperedError(purpose, f"it was sealed as {body['purpose']!r}")
+    return body["payload"], body["binding"]
+
+
+def require_binding(purpose: str, bound_to: Mapping[str, Any], binding: Mapping[str, Any]) -> None:
+    """Go on only if a value is bound to what it should be.
+
+    :raises TamperedError: naming what differs
+    """
     wanted = plain(dict(binding))
-    if body["binding"] != wanted:
-        differing = sorted(
-            name
-            for name in wanted.keys() | body["binding"].keys()
-            if wanted.get(name) != body["binding"].get(name)
-        )
+    if bound_to != wanted:
+        names = wanted.keys() | bound_to.keys()
+        differing = sorted(name for name in names if wanted.get(name) != bound_to.get(name))
         raise TamperedError(purpose, f"it belongs to another {', '.join(differing) or 'binding'}")
-    return body["payload"]
+
+
+def peek(stored: Any) -> dict[str, Any]:
+    """Return the content of a signed value **without proving it**; empty if it has none.
+
+    For who shows it, or copies it, and has no key: nothing may rest on it.
+    """
+    if not isinstance(stored, Mapping):
+        return {}
+    content = stored.get("payload") if "mac" in stored or "payload" in stored else stored
+    return (
+        {name: value for name, value in content.items() if name != SIGNATURE}
+        if isinstance(content, Mapping)
+        else {}
+    )

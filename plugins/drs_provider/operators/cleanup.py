@@ -12,7 +12,7 @@ from drs_provider.airflow_api.run import RunView
 from drs_provider.airflow_api.state_store import KeptState
 from drs_provider.core.events import Event
 from drs_provider.exceptions import CleanupIncompleteError
-from drs_provider.runtime.channels.cleanup import TERMINATED, tell_cleanup
+from drs_provider.runtime.channels.declared import CLEANUP, TERMINATED
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import Execution, never_started
 from drs_provider.runtime.outages import pause
@@ -120,6 +120,6 @@ class DrsCleanupDrillOperator(BaseOperator):
 
     @staticmethod
     def _tell(execution: Execution, report: dict[str, Any]) -> dict[str, Any]:
-        tell_cleanup(execution, report)
+        CLEANUP.publish(execution, {**report, "attempt": execution.attempt})
         execution.emit(Event.DRILL_CLEANED_UP, **report)
         return report

@@ -10,13 +10,13 @@ from airflow.sdk import BaseOperator
 from drs_provider.airflow_api.run import RunView
 from drs_provider.core.events import Event
 from drs_provider.exceptions import WaveFailedError
+from drs_provider.runtime.channels.declared import WAVE_RESULT
 from drs_provider.runtime.channels.failures import tells_failure
-from drs_provider.runtime.channels.watch import open_watch
-from drs_provider.runtime.channels.wave_results import push_result
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.outages import rides_out_outages
 from drs_provider.runtime.preconditions import require_end_ahead
+from drs_provider.runtime.watch import open_watch
 
 
 class DrsEnrichOperator(BaseOperator):
@@ -70,7 +70,7 @@ class DrsEnrichOperator(BaseOperator):
         )
         if impaired := result.get("impairedServers"):
             execution.emit(Event.STATUS_CHECKS_IMPAIRED, waveNumber=self.wave_number, servers=impaired)
-        push_result(execution, result)
+        WAVE_RESULT.publish(execution, result, wave=self.wave_number)
         execution.history.wave_ended(result)
         if result["status"] != "COMPLETED":
             notify(execution, "wave_failed", result["errorMessage"], waveNumber=self.wave_number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,12 @@ from drs_provider import keys, settings
 from drs_provider.airflow_api.run import RunFacts, RunView
 from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.core.events import Event
-from drs_provider.exceptions import EvidenceError, ExecutionFailedError
+from drs_provider.exceptions import DrsConfigurationError, EvidenceError, ExecutionFailedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.links import DrsReportLink
 from drs_provider.rules.record.execution_record import ExecutionRecord, with_report
-from drs_provider.runtime.channels.ends import tell_end
+from drs_provider.runtime.channels.channel import Run
+from drs_provider.runtime.channels.declared import EXECUTION_END
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import Execution, never_started, only_looked
 from drs_provider.runtime.history import RunHistory
@@ -25,6 +27,8 @@ from drs_provider.runtime.timeline import emit
 
 if TYPE_CHECKING:
     from drs_provider.orchestration.end.final_record import FinalRecord
+
+log = logging.getLogger(__name__)
 
 #: Above this, the XCom leaves out the server rows; report and history hold them.
 MAX_XCOM_SERVERS = 200
@@ -73,7 +77,7 @@ class DrsFinalizeOperator(BaseOperator):
             execution.history.finalize(final.record), execution.history, execution.view
         )
         self._keep_attempt(state, record)
-        tell_end(execution.view, small(record))
+        publish_end(execution.view, small(record))
         send_metrics(record, state, execution.view)
         statuses = {wave["waveName"]: wave["status"] for wave in record["waves"]}
         execution.emit(Event.EXECUTION_FINALIZED, status=record["status"], waves=statuses)
@@ -96,7 +100,7 @@ class DrsFinalizeOperator(BaseOperator):
             status=record["status"],
             error=record["errorMessage"],
         )
-        tell_end(view, small(record))
+        publish_end(view, small(record))
         send_metrics(record, TaskState(context), view)
         notify_refused(context, view, small(record))
         raise ExecutionFailedError(f"{record['status']}: {record['errorMessage']}")
@@ -126,6 +130,15 @@ class DrsFinalizeOperator(BaseOperator):
     def _colour(final: FinalRecord) -> None:
         if final.problem:
             raise ExecutionFailedError(f"{final.record['status']}: {final.problem}")
+
+
+def publish_end(view: RunView, record: Mapping[str, Any]) -> None:
+    """Publish the record of the attempt that ends; without a key unsigned: a run may be refused for just that."""
+    try:
+        EXECUTION_END.publish(Run(view, record["executionId"]), dict(record), attempt=record["attempt"])
+    except DrsConfigurationError as error:
+        log.warning("The record is not signed: %s", error)
+        view.push(keys.EXECUTION_RECORD, dict(record))
 
 
 def small(record: ExecutionRecord) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from drs_provider.rules.concurrency.claims import claim_of
 from drs_provider.rules.execution.freezing import RunIdentity, freeze_header, freeze_waves
 from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
 from drs_provider.runtime.aws import AwsAccess
-from drs_provider.runtime.channels.decisions import tell_prepared
+from drs_provider.runtime.channels.declared import PREPARED
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import (
     DRY_RUN,
@@ -81,11 +81,9 @@ class DrsPrepareOperator(BaseOperator):
             return self._prepare(context, run, RunView(context))
 
     def _prepare(self, context: Mapping[str, Any], run: RunFacts, view: RunView) -> dict[str, Any]:
-        freezer = Freezer(TaskState(context), execution_id_of(run))
-        frozen = freezer.load()
-        if frozen:
-            # Before anything can fail: without it, cleanup and finalize would take the run for one that never started.
-            freezer.publish(view)
+        freezer = Freezer(context, execution_id_of(run))
+        # Before anything can fail: without it, cleanup and finalize would take the run for one that never started.
+        frozen = freezer.publish_again()
         settings.signing_key()
         if frozen:
             return self._resume(context, run, view)
@@ -101,7 +99,7 @@ class DrsPrepareOperator(BaseOperator):
         view.push(keys.OUTCOME, STARTED)
         require_end_ahead(view)
         execution = Execution.frozen(context)
-        tell_prepared(execution)
+        PREPARED.publish(execution, execution.attempt)
         if self._plan is None or self._plan.content_hash != execution.plan.plan_hash:
             self.log.warning("The plan's file has changed since; the execution goes on from its frozen plan")
             execution.emit(Event.PLAN_EDITED, frozenHash=execution.plan.plan_hash)
@@ -159,7 +157,6 @@ class DrsPrepareOperator(BaseOperator):
         header = with_expectation(header, waves)
         header = self._claim(context, view, conf, header, waves)
         freezer.freeze(header, waves)
-        freezer.publish(view)
         view.push(keys.OUTCOME, STARTED)
         return self._started(Execution.frozen(context))
 
@@ -237,7 +234,7 @@ class DrsPrepareOperator(BaseOperator):
     @staticmethod
     def _started(execution: Execution) -> dict[str, Any]:
         plan = execution.plan
-        tell_prepared(execution)
+        PREPARED.publish(execution, execution.attempt)
         execution.history.started(execution.new_record())
         execution.emit(
             Event.EXECUTION_STARTED, executionType=str(plan.execution_type), waves=len(plan.selected_waves)

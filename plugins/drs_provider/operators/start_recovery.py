@@ -18,13 +18,12 @@ from drs_provider.exceptions import GateClosedError, WaveFailedError
 from drs_provider.links import DrsJobsLink
 from drs_provider.orchestration.wave.preconditions import check_preconditions
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.runtime.channels.decisions import decision_of
+from drs_provider.runtime.channels.declared import RECOVERY_JOBS, START_INTENTS, WAVE_RESULT
 from drs_provider.runtime.channels.failures import tells_failure
-from drs_provider.runtime.channels.jobs import publish_intents
-from drs_provider.runtime.channels.watch import jobs_to_follow, tell_jobs
-from drs_provider.runtime.channels.wave_results import push_result
+from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.outages import pause, rides_out_outages
+from drs_provider.runtime.watch import jobs_to_follow
 
 if TYPE_CHECKING:
     from drs_provider.orchestration.wave.start import Started
@@ -78,7 +77,8 @@ class DrsStartRecoveryOperator(BaseOperator):
         from drs_provider.orchestration.wave.start import WaveStart
 
         state = KeptState(execution.context)
-        publish_intents(execution.view, state)
+        # In whatever attempt, a retry begins without XComs, and may find its jobs without storing anything anew.
+        START_INTENTS.publish_again(execution, wave=self.wave_number)
         wave = execution.wave(self.wave_number)
         check_preconditions(execution, wave)
         self._check_gate(execution, wave)
@@ -87,7 +87,7 @@ class DrsStartRecoveryOperator(BaseOperator):
             claim_again(execution, partial(self._dag_ids, execution))
         self.link_address = DrsJobsLink.address(wave.target)
         execution.history.wave_launching(wave.number)
-        started = WaveStart(execution, wave, state, partial(self._ahead, execution, wave, state)).run()
+        started = WaveStart(execution, wave, partial(self._ahead, execution, wave, state)).run()
         if started.waiting:
             self._wait(execution, wave, state, started)
         return self._tell(execution, wave, state, started)
@@ -121,7 +121,7 @@ class DrsStartRecoveryOperator(BaseOperator):
             "skipReason": reason,
             "skippedByDecision": by_decision,
         }
-        push_result(execution, result)
+        WAVE_RESULT.publish(execution, result, wave=self.wave_number)
         execution.emit(Event.WAVE_SKIPPED, waveNumber=self.wave_number, reason=reason)
         execution.history.wave_skipped(self.wave_number, reason)
         raise AirflowSkipException(f"wave {self.wave_number}: {reason}")
@@ -165,7 +165,7 @@ class DrsStartRecoveryOperator(BaseOperator):
         execution: Execution, wave: FrozenWave, started: Started, started_at: float
     ) -> dict[str, Any]:
         jobs = jobs_to_follow(wave, started.jobs, attempt=execution.attempt, started_at=started_at)
-        tell_jobs(execution, wave, jobs)
+        RECOVERY_JOBS.publish(execution, jobs, wave=wave.number)
         return jobs
 
 

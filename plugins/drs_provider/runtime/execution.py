@@ -14,15 +14,6 @@ from drs_provider import keys, settings
 from drs_provider.airflow_api.run import RunFacts, RunView
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.events import Event
-from drs_provider.core.evidence import (
-    FROZEN_PLAN,
-    FROZEN_WAVE,
-    PREEMPTION,
-    TamperedError,
-    binding,
-    open_sealed,
-    seal,
-)
 from drs_provider.core.identity import execution_id
 from drs_provider.exceptions import EvidenceError, PreemptedError
 from drs_provider.history.outcome import ExecutionRef
@@ -31,6 +22,8 @@ from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
 from drs_provider.rules.record.durations import Expectation, expectation
 from drs_provider.rules.record.execution_record import ExecutionRecord, initial_record
 from drs_provider.runtime.aws import AwsAccess
+from drs_provider.runtime.channels.channel import Run
+from drs_provider.runtime.channels.declared import FROZEN_PLAN, FROZEN_WAVE, PREEMPTION
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.timeline import emit
 
@@ -115,14 +108,23 @@ class Execution:
         :raises EvidenceError: if the frozen plan is missing or does not verify
         """
         run, view = RunFacts.of(context), RunView(context)
-        sealed = view.pull(keys.PREPARE, keys.FROZEN_PLAN)
-        payload = unseal(sealed, FROZEN_PLAN, binding(execution_id_of(run)))
-        return cls(context, run, view, FrozenPlan.model_validate(payload))
+        told = FROZEN_PLAN.read(Run(view, execution_id_of(run), context=context))
+        return cls(context, run, view, told.required())
 
     @property
     def attempt(self) -> int:
         """1-based attempt that this task runs in."""
         return self.run.attempt
+
+    @property
+    def execution_id(self) -> str:
+        """Its ID: what everything that its tasks tell is bound to."""
+        return self.plan.execution_id
+
+    @property
+    def plan_hash(self) -> str:
+        """Content hash of the frozen plan."""
+        return self.plan.plan_hash
 
     def wave(self, number: int) -> FrozenWave:
         """Return a frozen wave by its 1-based number; it never changes, so it is read and verified once.
@@ -130,9 +132,7 @@ class Execution:
         :raises EvidenceError: if it is missing or does not verify
         """
         if number not in self._waves:
-            sealed = self.view.pull(keys.PREPARE, keys.frozen_wave_key(number))
-            payload = unseal(sealed, FROZEN_WAVE, self.binding(number))
-            self._waves[number] = FrozenWave.model_validate(payload)
+            self._waves[number] = FROZEN_WAVE.read(self, wave=number).required()
         return self._waves[number]
 
     def waves(self) -> list[FrozenWave]:
@@ -164,11 +164,8 @@ class Execution:
         """
         if not self.plan.is_drill:
             return None
-        sealed = self.view.pull(keys.PREPARE, keys.PREEMPTION)
-        if sealed is None:
-            return None
-        found = Preemption.from_dict(unseal(sealed, PREEMPTION, binding(self.plan.execution_id)))
-        return found if found.ends(self.attempt, run_began=self.run.started_at) else None
+        found = PREEMPTION.read(self).value
+        return found if found and found.ends(self.attempt, run_began=self.run.started_at) else None
 
     def require_not_preempted(self) -> None:
         """Go on only if no RECOVERY has cancelled this drill.
@@ -178,21 +175,6 @@ class Execution:
         """
         if found := self.preemption():
             raise PreemptedError(found.message())
-
-    def binding(self, wave_number: int) -> dict[str, Any]:
-        """Return what evidence about a wave is bound to."""
-        return binding(self.plan.execution_id, wave=wave_number, plan_hash=self.plan.plan_hash)
-
-    def seal(self, payload: Mapping[str, Any], purpose: str, wave_number: int) -> dict[str, Any]:
-        """Sign evidence about a wave (0: about the execution)."""
-        return seal(payload, key=settings.signing_key(), purpose=purpose, binding=self.binding(wave_number))
-
-    def unseal(self, sealed: Any, purpose: str, wave_number: int) -> dict[str, Any]:
-        """Verify and return evidence about a wave.
-
-        :raises EvidenceError: if it is missing or does not verify
-        """
-        return unseal(sealed, purpose, self.binding(wave_number))
 
     @property
     def aws(self) -> AwsAccess:
@@ -248,22 +230,3 @@ class Execution:
     def now(self) -> float:
         """Return the time, in epoch seconds."""
         return time.time()
-
-
-def unseal(sealed: Any, purpose: str, bound_to: Mapping[str, Any]) -> dict[str, Any]:
-    """Verify signed evidence.
-
-    :raises EvidenceError: if it is missing, or was changed, or belongs to something else
-    """
-    if not isinstance(sealed, Mapping):
-        raise EvidenceError(
-            f"the evidence {purpose!r} is missing: the task that writes it was cleared, or marked as success "
-            "without having run. Clear that task and everything behind it."
-        )
-    try:
-        payload: dict[str, Any] = open_sealed(
-            sealed, keys=settings.signing_keys(), purpose=purpose, binding=bound_to
-        )
-    except TamperedError as error:
-        raise EvidenceError(f"{error}. Nothing is started on evidence that does not verify.") from error
-    return payload

@@ -13,11 +13,12 @@ from typing import Any
 from drs_provider import keys, settings
 from drs_provider.airflow_api.run import RunView
 from drs_provider.core.events import Event
-from drs_provider.core.evidence import NOTIFICATIONS, binding, seal
 from drs_provider.core.texts import cause, clipped
 from drs_provider.exceptions import DrsConfigurationError, EvidenceError
 from drs_provider.plan.model import Plan
-from drs_provider.runtime.execution import Execution, unseal
+from drs_provider.runtime.channels.channel import Run
+from drs_provider.runtime.channels.declared import NOTIFICATIONS
+from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)
@@ -61,24 +62,14 @@ def tell_refused_to(view: RunView, plan: Plan, execution_id: str) -> None:
     """Leave word of whom to tell if the run ends before it is an execution: it then has no frozen plan to read."""
     rows = [item.model_dump(mode="json") for item in plan.notifications if FINISHED in item.events]
     if rows:
-        # Signed: its notifiers are imported and called, and whoever may edit a run may write its XComs.
-        sealed = seal(
-            {"notifications": rows},
-            key=settings.signing_key(),
-            purpose=NOTIFICATIONS,
-            binding=binding(execution_id),
-        )
-        view.push(keys.NOTIFICATIONS, sealed)
+        NOTIFICATIONS.publish(Run(view, execution_id), rows)
 
 
 def notify_refused(context: Mapping[str, Any], view: RunView, record: Mapping[str, Any]) -> None:
     """Send the notifications for the end of a run that was refused."""
-    sealed = view.pull(keys.PREPARE, keys.NOTIFICATIONS)
-    if sealed is None:
-        return
     execution_id = record["executionId"]
     try:
-        told = unseal(sealed, NOTIFICATIONS, binding(execution_id))
+        rows = NOTIFICATIONS.read(Run(view, execution_id)).value or []
     except EvidenceError as error:
         log.warning("Nobody is told of the end: %s", error)
         emit(execution_id, Event.NOTIFICATION_FAILED, notifier="all", error=str(error))
@@ -94,7 +85,7 @@ def notify_refused(context: Mapping[str, Any], view: RunView, record: Mapping[st
         ),
         "record": record,
     }
-    for notifier, failure in send(told["notifications"], {**context, "drs": drs}).items():
+    for notifier, failure in send(rows, {**context, "drs": drs}).items():
         emit(execution_id, Event.NOTIFICATION_FAILED, notifier=notifier, error=failure)
 
 

@@ -8,12 +8,11 @@ from typing import Any
 from drs_provider import keys
 from drs_provider.airflow_api import hitl
 from drs_provider.core.events import Event
-from drs_provider.core.evidence import GATE_DECISION
 from drs_provider.core.texts import named
 from drs_provider.exceptions import GateClosedError
 from drs_provider.rules.execution.frozen import FrozenGate, FrozenWave
-from drs_provider.runtime.channels.decisions import basis_of
-from drs_provider.runtime.channels.wave_results import pull_result
+from drs_provider.runtime.channels.declared import GATE_DECISION, WAVE_RESULT
+from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.expected_duration import elapsed_text
 from drs_provider.runtime.notifications import notify
@@ -125,7 +124,7 @@ class DrsPauseGateSensor(HumanGateSensor):
             # Who paused the run may have taken that back meanwhile.
             armed_by = self._armed_by(execution, gate) or PAUSE
             payload["gate"] = gate_row(answers, armed_by=armed_by, outcome=timeout_policy or decision)
-        execution.view.push(keys.GATE_DECISION, execution.seal(payload, GATE_DECISION, self.wave_number))
+        GATE_DECISION.publish(execution, payload, wave=self.wave_number)
         if answers:
             execution.emit(Event.GATE_CLOSED, waveNumber=self.wave_number, decision=decision)
             others = other_gates_wait(execution, keys.gate_task_id(self.wave_number))
@@ -166,7 +165,7 @@ def _done_so_far(execution: Execution) -> Sequence[str]:
     rows = []
     for ref in execution.plan.selected_waves:
         enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
-        result = pull_result(execution, ref.number, enrich)
+        result = WAVE_RESULT.read(execution, wave=ref.number, task_id=enrich).value
         if result:
             failed = named([plain_markdown(name) for name in result.get("failedServers", [])]) or "none"
             impaired = named([plain_markdown(name) for name in result.get("impairedServers", [])])

@@ -8,9 +8,8 @@ from typing import Any
 from drs_provider import keys
 from drs_provider.airflow_api import hitl
 from drs_provider.core.events import Event
-from drs_provider.core.evidence import GATE_DECISION
-from drs_provider.runtime.channels.decisions import basis_of
-from drs_provider.runtime.channels.wave_results import pull_result
+from drs_provider.runtime.channels.declared import GATE_DECISION, WAVE_RESULT
+from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.expected_duration import elapsed_text
 from drs_provider.runtime.notifications import notify
@@ -112,7 +111,7 @@ class DrsHoldDrillSensor(HumanGateSensor):
         payload: dict[str, Any] = {"verdict": verdict, "attempt": execution.attempt, "basis": basis}
         if answers:
             payload["hold"] = gate_row(answers, armed_by="hold", outcome=result)
-        execution.view.push(keys.GATE_DECISION, execution.seal(payload, GATE_DECISION, 0))
+        GATE_DECISION.publish(execution, payload, wave=0)
         execution.emit(Event.DRILL_JUDGED, result=result)
         if answers:
             waits = other_gates_wait(execution, keys.HOLD_DRILL)
@@ -129,6 +128,8 @@ def launched_anything(execution: Execution) -> bool:
     for ref in execution.plan.selected_waves:
         enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
         # A wave that was left out this time may have told a result in an attempt before.
-        if states.get(enrich) != "skipped" and (pull_result(execution, ref.number, enrich) or {}).get("jobs"):
+        if states.get(enrich) != "skipped" and (
+            WAVE_RESULT.read(execution, wave=ref.number, task_id=enrich).value or {}
+        ).get("jobs"):
             return True
     return False

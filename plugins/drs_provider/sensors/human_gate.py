@@ -11,11 +11,9 @@ from airflow.sdk.configuration import conf
 
 from drs_provider import keys
 from drs_provider.airflow_api import hitl
-from drs_provider.airflow_api.state_store import KeptState
-from drs_provider.core.evidence import GATE_ANSWERS
-from drs_provider.runtime.channels.decisions import basis_of
+from drs_provider.runtime.channels.declared import GATE_ANSWERS
 from drs_provider.runtime.channels.failures import tells_failure
-from drs_provider.runtime.channels.signed import changed, signed, verified
+from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.preconditions import require_end_ahead
 from drs_provider.sensors.request import Answers, Request
@@ -163,24 +161,17 @@ class HumanGateSensor(BaseSensorOperator):
             execution.view.push(keys.GATE_ANSWERS, {"responses": answers.everybody})
 
     def _stored(self, execution: Execution, attempt: int) -> Answers:
-        stored = KeptState(execution.context).get(_answers_key(attempt))
-        if stored is None:
-            answers = Answers(attempt, execution.now(), basis=basis_of(execution, self.rests_on(execution)))
-            self._store(execution, answers)
-            return answers
-        # Whoever may edit the run may write task states, and so the answers of other people.
-        answers = Answers(**verified(execution, stored, GATE_ANSWERS, self.wave_number))
-        if answers.attempt != attempt:
-            raise changed(GATE_ANSWERS)
+        told = GATE_ANSWERS.read(
+            execution, wave=self.wave_number, attempt=attempt, task_id=execution.view.task_id
+        )
+        if told.value is not None:
+            return Answers(**told.value)
+        answers = Answers(attempt, execution.now(), basis=basis_of(execution, self.rests_on(execution)))
+        self._store(execution, answers)
         return answers
 
     def _store(self, execution: Execution, answers: Answers) -> None:
-        value = signed(execution, asdict(answers), GATE_ANSWERS, self.wave_number)
-        KeptState(execution.context).set(_answers_key(answers.attempt), value)
-
-
-def _answers_key(attempt: int) -> str:
-    return f"{keys.GATE_ANSWERS}_{attempt}"
+        GATE_ANSWERS.publish(execution, asdict(answers), wave=self.wave_number, attempt=answers.attempt)
 
 
 def settling_seconds(lost: int) -> float:

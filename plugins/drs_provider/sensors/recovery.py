@@ -14,7 +14,6 @@ from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.verdict import WaveVerdict
 from drs_provider.rules.wave.watch import WaveWatch
 from drs_provider.runtime.channels.failures import tells_failure
-from drs_provider.runtime.channels.watch import open_watch, told_jobs
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.outages import (
     PAUSE_SECONDS,
@@ -25,6 +24,7 @@ from drs_provider.runtime.outages import (
     rides_out_outages,
 )
 from drs_provider.runtime.preconditions import require_end_ahead
+from drs_provider.runtime.watch import open_watch, told_jobs
 
 if TYPE_CHECKING:
     from drs_provider.triggers.recovery import DrsRecoveryTrigger

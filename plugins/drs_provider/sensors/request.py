@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from drs_provider.airflow_api import hitl
-from drs_provider.runtime.channels.decisions import Basis
+from drs_provider.runtime.decisions import Basis
 
 #: A trigger may take this long to close a request whose time has passed; an answer that Airflow took until then counts.
 CLOSING_SECONDS: Final = 60.0

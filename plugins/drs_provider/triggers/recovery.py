@@ -16,17 +16,18 @@ from drs_provider.airflow_api.run import publish_xcom, read_xcom
 from drs_provider.core.events import Event
 from drs_provider.core.states import ExecutionType
 from drs_provider.core.texts import message
-from drs_provider.exceptions import DrsError
+from drs_provider.exceptions import DrsError, EvidenceError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.rules.drs.jobs import JobView, LogEvent, launched_instances, parse_jobs, parse_log
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.execution_record import ServerRow
 from drs_provider.rules.record.progress import latest_time, polled_rows, progress
 from drs_provider.rules.wave.watch import WaveWatch
-from drs_provider.runtime.channels.watch import make_watch
-from drs_provider.runtime.channels.wave_results import row_chunks
+from drs_provider.runtime.channels.declared import PREEMPTION
+from drs_provider.runtime.channels.rows import row_chunks
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.timeline import emit
+from drs_provider.runtime.watch import make_watch
 from drs_provider.triggers.cadence import PollSettings
 from drs_provider.triggers.poller import PollSnapshot, Subscription, watch_jobs
 
@@ -158,7 +159,10 @@ class Publisher:
             emit(self._trigger.execution_id, Event.PROGRESS, attempt=self._trigger.attempt, **shown)
 
     async def preempted(self) -> bool:
-        """Whether a RECOVERY seems to have cancelled this drill; its task looks whether that is true."""
+        """Whether a RECOVERY has cancelled this drill, or somebody wants it to look so.
+
+        :raises DrsConfigurationError: if there is a notice, and the triggerer has no key to verify it
+        """
         ti = self._trigger.task_instance
         if ti is None or not self._type.is_drill:
             return False
@@ -168,7 +172,14 @@ class Publisher:
         except AirflowRuntimeError as error:
             log.warning("Whether the drill was pre-empted cannot be read: %s", error)
             return False
-        return notice is not None and not _is_of_earlier_attempt(notice, self._trigger.attempt)
+        if notice is None:
+            return False
+        try:
+            found = PREEMPTION.verified(notice, execution_id=self._trigger.execution_id).value
+        except EvidenceError as error:
+            log.warning("%s", error)
+            return True  # the drill's task refuses to go on with it, and says why
+        return found is not None and found.attempt >= self._trigger.attempt
 
     async def _read_logs(
         self, jobs: Mapping[str, JobView], subscription: Subscription
@@ -210,9 +221,3 @@ class Publisher:
         if self._history is None:
             self._history = RunHistory.of(self._ref)
         self._history.wave_polled(self._watch.wave.number, rows, polled_at)
-
-
-def _is_of_earlier_attempt(notice: Any, attempt: int) -> bool:
-    payload = notice.get("payload") if isinstance(notice, Mapping) else None
-    of = payload.get("attempt") if isinstance(payload, Mapping) else None
-    return isinstance(of, int) and of < attempt

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from drs_provider import keys
 from drs_provider.airflow_api.run import RunView
-from drs_provider.core.evidence import CLEANUP_REPORT, WAVE_RESULT, binding, seal
+from drs_provider.core.evidence import SIGNATURE
 from drs_provider.exceptions import EvidenceError
 from drs_provider.rules.record.schema import record_fields
-from drs_provider.runtime.channels.signed import SIGNATURE, mark, signed, verified
-from drs_provider.runtime.channels.wave_results import ROWS_PER_XCOM, pull_result, push_result
-from drs_provider.runtime.execution import Execution, unseal
+from drs_provider.runtime.channels.channel import Run, mark
+from drs_provider.runtime.channels.declared import CLEANUP, WAVE_RESULT
+from drs_provider.runtime.channels.rows import ROWS_PER_XCOM
 from tests.harness.airflow_side import XComs
 
 TASK = "wave_1_all.enrich"
@@ -24,6 +24,7 @@ KEY = "signing-key-of-tests-0123456789abcdef"
 class Instance:
     def __init__(self) -> None:
         self.xcoms = XComs()
+        self.task_id = TASK
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms.set(TASK, key, value)
@@ -38,18 +39,17 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Instance:
     return Instance()
 
 
-def of(instance: Instance, execution_id: str = "e-1") -> Execution:
+def of(instance: Instance, execution_id: str = "e-1") -> Run:
     """Return as much of an execution as results need."""
+    return Run(RunView({"ti": instance}), execution_id, "h")
 
-    def bound(wave: int) -> dict[str, Any]:
-        return binding(execution_id, wave=wave, plan_hash="h")
 
-    made = SimpleNamespace(
-        view=RunView({"ti": instance}),
-        seal=lambda payload, purpose, wave: seal(payload, key=KEY, purpose=purpose, binding=bound(wave)),
-        unseal=lambda sealed, purpose, wave: unseal(sealed, purpose, bound(wave)),
-    )
-    return cast("Execution", made)
+def push_result(party: Run, result: dict[str, Any]) -> None:
+    WAVE_RESULT.publish(party, result, wave=result["waveNumber"])
+
+
+def pull_result(party: Run, wave: int, task_id: str) -> dict[str, Any] | None:
+    return WAVE_RESULT.read(party, wave=wave, task_id=task_id).value
 
 
 def result(servers: int) -> dict[str, Any]:
@@ -114,15 +114,18 @@ def test_trap_37_a_result_of_elsewhere_does_not_count(instance: Instance) -> Non
 
 
 def test_trap_37_a_signature_for_another_purpose_does_not_count(instance: Instance) -> None:
-    value = signed(of(instance), {"a": 1.5}, CLEANUP_REPORT, 1)
-    assert verified(of(instance), value, CLEANUP_REPORT, 1) == {"a": 1.5}
+    replace(CLEANUP, binds=WAVE_RESULT.binds).publish(of(instance), {"a": 1.5}, wave=1)
+    instance.xcoms.set(TASK, keys.WAVE_RESULT, instance.xcoms.get(TASK, keys.CLEANUP))
     with pytest.raises(EvidenceError, match="cleanup_report"):
-        verified(of(instance), value, WAVE_RESULT, 1)
+        pull_result(of(instance), 1, TASK)
 
 
 def test_a_mark_tells_signed_values_apart(instance: Instance) -> None:
-    execution = of(instance)
-    one, other = (signed(execution, {"at": at}, CLEANUP_REPORT, 0) for at in (1, 2))
+    values = []
+    for at in (1, 2):
+        CLEANUP.publish(of(instance), {"at": at})
+        values.append(instance.xcoms.get(TASK, keys.CLEANUP))
+    one, other = values
     assert mark(one) == mark(dict(one)) != mark(other)
     assert mark(one) == mark(one[SIGNATURE])
     assert mark(None) is None

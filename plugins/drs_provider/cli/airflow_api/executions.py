@@ -11,6 +11,7 @@ from drs_provider import keys
 from drs_provider.cli.airflow_api.client import Api, path
 from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.cli.texts import one_line
+from drs_provider.core.evidence import peek
 from drs_provider.core.identity import DAG_ID_PREFIX, dag_id_of, plan_name_of
 from drs_provider.core.task_states import RUN_OVER, TASK_NOT_BEGUN
 from drs_provider.plan.problems import did_you_mean, quoted_list
@@ -232,8 +233,8 @@ class Execution:
     @cached_property
     def header(self) -> dict[str, Any] | None:
         """The frozen plan's header, or None while there is none. Its signature is for the tasks to check."""
-        payload = self.facts(keys.PREPARE, keys.FROZEN_PLAN).get("payload")
-        return dict(payload) if isinstance(payload, Mapping) and payload.keys() >= _HEADER else None
+        header = peek(self.facts(keys.PREPARE, keys.FROZEN_PLAN))
+        return header if header.keys() >= _HEADER else None
 
     @property
     def waves(self) -> dict[int, str]:

@@ -20,6 +20,7 @@ from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.cli.snapshot.model import ExecutionSnapshot
 from drs_provider.cli.snapshot.reader import Reader
 from drs_provider.cli.texts import command, one_line, wave_number
+from drs_provider.core.evidence import peek
 from drs_provider.core.task_states import TASK_NOT_BEGUN, TASK_OVER
 from drs_provider.core.texts import clean
 
@@ -60,8 +61,7 @@ def pause(arguments: argparse.Namespace) -> ExitCode:
 
 def _armed_by(execution: Execution, number: int) -> str | None:
     """Return what else armed the gate, and cannot be taken back: the plan, the run configuration, or a default."""
-    sealed = execution.xcom(keys.PREPARE, keys.frozen_wave_key(number)) or {}
-    gate = sealed.get("payload", {}).get("gate", {})
+    gate = peek(execution.xcom(keys.PREPARE, keys.frozen_wave_key(number))).get("gate", {})
     return str(gate["armed_by"]) if gate.get("armed_by") else None
 
 

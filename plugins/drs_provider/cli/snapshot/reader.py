@@ -13,6 +13,7 @@ from drs_provider.cli.airflow_api.executions import Execution, has_told, role_of
 from drs_provider.cli.snapshot.model import DRY_RUN, EXCLUDED, ExecutionSnapshot, Question, Rto, WaveSnapshot
 from drs_provider.cli.snapshot.wave_reader import Task, WaveReader, recorded_wave, task_state
 from drs_provider.cli.texts import epoch
+from drs_provider.core.evidence import peek
 from drs_provider.core.states import ExecutionStatus, ExecutionType, WaveStatus, running_status
 from drs_provider.core.task_states import TASK_ACTIVE
 from drs_provider.rules.execution.frozen import FrozenWave
@@ -92,7 +93,7 @@ class Reader:
         for ref in header["waves"]:
             sealed = self.execution.xcom(keys.PREPARE, keys.frozen_wave_key(ref["number"]))
             try:
-                found[ref["number"]] = FrozenWave.model_validate(sealed["payload"])
+                found[ref["number"]] = FrozenWave.model_validate(peek(sealed))
             except (TypeError, KeyError, ValidationError):
                 # Frozen by another version of the provider: its estimates are missing here, nothing else.
                 continue

@@ -9,15 +9,13 @@ from typing import Any
 
 from drs_provider import keys
 from drs_provider.airflow_api.state_store import TaskState
-from drs_provider.core.evidence import GATE_DECISION
 from drs_provider.core.texts import message, named
 from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.cleanup.steps import DrillCleanup
 from drs_provider.orchestration.cleanup.target import TargetState
 from drs_provider.orchestration.wave.end import WaveEnd
 from drs_provider.orchestration.wave.instances import Told
-from drs_provider.runtime.channels.cleanup import told_cleanup
-from drs_provider.runtime.channels.wave_results import pull_result
+from drs_provider.runtime.channels.declared import CLEANUP, GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
 
 log = logging.getLogger(__name__)
@@ -43,15 +41,14 @@ def kept_reason(execution: Execution) -> str | None:
         return "a RECOVERY keeps its instances"
     if execution.plan.cleanup == "keep":
         return "the drill keeps its instances, as plan or run configuration say"
-    sealed = execution.view.pull(keys.HOLD_DRILL, keys.GATE_DECISION)
     held = execution.view.task_states().get(keys.HOLD_DRILL) == "success"
-    if held and sealed is not None and execution.plan.hold.on_timeout == "keep":
+    if held and execution.plan.hold.on_timeout == "keep":
         try:
-            verdict = execution.unseal(sealed, GATE_DECISION, 0)["verdict"]
+            decision = GATE_DECISION.read(execution, wave=0, task_id=keys.HOLD_DRILL).value
         except EvidenceError as error:
             log.warning("The drill's verdict keeps nothing: %s", error)  # finalize ends the run by it
             return None
-        if verdict["timedOut"]:
+        if decision and decision["verdict"]["timedOut"]:
             return "nobody judged the drill in time, and the plan keeps its instances then"
     return None
 
@@ -82,7 +79,7 @@ def _results(execution: Execution) -> Iterable[dict[str, Any]]:
     for ref in execution.plan.selected_waves:
         enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
         try:
-            result = pull_result(execution, ref.number, enrich)
+            result = WAVE_RESULT.read(execution, wave=ref.number, task_id=enrich).value
         except EvidenceError as error:
             log.warning("The result of wave %s does not verify: %s", ref.number, error)
         else:
@@ -94,7 +91,7 @@ def drill_end(execution: Execution, ends: Sequence[WaveEnd]) -> DrillEnd:
     """Return what is left of a drill; DRS and EC2 are asked if this attempt's cleanup published no result."""
     cause, report = None, None
     try:
-        report = told_cleanup(execution)
+        report = CLEANUP.read(execution).value
     except EvidenceError as error:
         cause = f"cleanup: {error}"
     launches = [end for end in ends if end.launched or end.result.get("jobs")]

@@ -30,8 +30,8 @@ from drs_provider.rules.drs.launch_into import may_be_launched_into
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, instance_ids, parse_instances
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import StartIntent
-from drs_provider.runtime.channels.jobs import LONGEST_JOB_SECONDS, published_intents, unsettled, wave_jobs
 from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, start_intents, unsettled, wave_jobs
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +165,7 @@ class DrillCleanup:
         problems = []
         for wave in waves:
             try:
-                intents[wave.number] = published_intents(self._execution, wave)
+                intents[wave.number] = start_intents(self._execution, wave)
             except EvidenceError as error:
                 intents[wave.number] = []
                 problems.append(

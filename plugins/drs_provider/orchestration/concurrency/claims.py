@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from drs_provider import keys, settings
 from drs_provider.airflow_api import dag_register
 from drs_provider.airflow_api.run import RunView
-from drs_provider.core.evidence import CLAIM, FROZEN_PLAN, FROZEN_WAVE, binding, seal
 from drs_provider.core.identity import dag_id_of
 from drs_provider.core.task_states import TASK_OVER
 from drs_provider.exceptions import EvidenceError, ExecutionRefusedError
@@ -26,9 +26,13 @@ from drs_provider.plan.files.last_good import LastGoodPlans
 from drs_provider.rules.concurrency.claims import PREPARING, Claim, Conflict, claim_of
 from drs_provider.rules.concurrency.preemption import override_of
 from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
-from drs_provider.runtime.execution import Execution, unseal
+from drs_provider.runtime.channels.channel import Channel, OtherRun, Run
+from drs_provider.runtime.channels.declared import CLAIM, FROZEN_PLAN, FROZEN_WAVE, OVERRIDES
+from drs_provider.runtime.execution import Execution
 
 log = logging.getLogger(__name__)
+
+C = TypeVar("C", Claim, FrozenPlan)
 
 #: Of a claim that was made again from the frozen plan, which does not say which attempt runs.
 ANY_ATTEMPT = 1_000_000
@@ -85,7 +89,7 @@ def claim_again(execution: Execution, dag_ids: Callable[[], Collection[str]]) ->
     )
     if cancelled:
         told = overrides(cancelled, by=execution.run.initiated_by, why=plan.reason)
-        view.push(keys.OVERRIDES, execution.seal({"overrides": told}, CLAIM, 0))
+        OVERRIDES.publish(execution, told)
 
 
 def overrides(cancelled: Iterable[Conflict], *, by: str, why: str | None) -> list[dict[str, Any]]:
@@ -99,10 +103,7 @@ def publish(view: RunView, claim: Claim) -> None:
     :raises RunUnknownError: if Airflow does not take or list the DAG's registration, without which nobody looks here
     """
     dag_register.register(claim.dag_id)
-    sealed = seal(
-        claim.to_dict(), key=settings.signing_key(), purpose=CLAIM, binding=binding(claim.execution_id)
-    )
-    view.push_own(keys.PREPARE, keys.CLAIM, sealed)
+    CLAIM.publish(Run(view, claim.execution_id), claim)
 
 
 def conflicts(view: RunView, own: Claim, dag_ids: Collection[str]) -> list[Conflict]:
@@ -146,9 +147,7 @@ def claim_at(view: RunView, dag_id: str, run_id: str) -> Claim | None:
     A claim that was removed or changed by hand is made again from the run's frozen plan. If that does not verify
     either, the run can start nothing, and holds nothing.
     """
-
-    def pull(key: str) -> Any:
-        return view.pull_from(dag_id, run_id, keys.PREPARE, key)
+    run = Run(OtherRun(view, dag_id, run_id))
 
     def own(claim: Claim | None) -> Claim | None:
         if claim is None or (claim.dag_id, claim.run_id) == (dag_id, run_id):
@@ -156,46 +155,38 @@ def claim_at(view: RunView, dag_id: str, run_id: str) -> Claim | None:
         log.warning("Run %s of %s bears the claim of another run, which is ignored", run_id, dag_id)
         return None
 
-    return own(_published(pull(keys.CLAIM))) or own(_frozen(pull))
+    return own(_of_itself(CLAIM, run)) or own(_frozen(run))
 
 
-def _published(sealed: Any) -> Claim | None:
-    if sealed is None:
+def _frozen(run: Run) -> Claim | None:
+    plan = _of_itself(FROZEN_PLAN, run)
+    if plan is None:
         return None
-    try:
-        return Claim.from_dict(unseal(sealed, CLAIM, binding(_execution_id(sealed))))
-    except (EvidenceError, TypeError) as error:
-        log.warning("A claim is ignored: %s", error)
-        return None
-
-
-def _frozen(pull: Any) -> Claim | None:
-    header = pull(keys.FROZEN_PLAN)
-    if header is None:
-        return None
-    try:
-        execution_id = _execution_id(header)
-        plan = FrozenPlan.model_validate(unseal(header, FROZEN_PLAN, binding(execution_id)))
-    except (EvidenceError, ValueError) as error:
-        log.warning("A frozen plan is ignored: %s", error)
-        return None
-    waves = [_frozen_wave(pull, plan, ref.number) for ref in plan.waves]
+    known = replace(run, execution_id=plan.execution_id, plan_hash=plan.plan_hash)
+    waves = [_frozen_wave(known, plan, ref.number) for ref in plan.waves]
     return claim_of(plan, [wave for wave in waves if wave is not None], attempt=ANY_ATTEMPT)
 
 
-def _frozen_wave(pull: Any, plan: FrozenPlan, number: int) -> FrozenWave | None:
+def _frozen_wave(run: Run, plan: FrozenPlan, number: int) -> FrozenWave | None:
     """Return a wave of another run, or None if it does not verify: what the others hold stays held."""
-    bound_to = binding(plan.execution_id, wave=number, plan_hash=plan.plan_hash)
     try:
-        return FrozenWave.model_validate(unseal(pull(keys.frozen_wave_key(number)), FROZEN_WAVE, bound_to))
-    except (EvidenceError, ValueError) as error:
+        return FROZEN_WAVE.read(run, wave=number).required()
+    except EvidenceError as error:
         log.warning("Frozen wave %s of %s is ignored: %s", number, plan.dag_run_id, error)
         return None
 
 
-def _execution_id(sealed: Any) -> str:
-    payload = sealed.get("payload") if isinstance(sealed, Mapping) else None
-    return str(payload.get("execution_id")) if isinstance(payload, Mapping) else ""
+def _of_itself(channel: Channel[C], run: Run) -> C | None:
+    """Return what another run tells of itself, if it is bound to the execution that it names."""
+    try:
+        told = channel.read(run)
+    except EvidenceError as error:
+        log.warning("The %s of another run is ignored: %s", channel.purpose, error)
+        return None
+    if told.value is not None and told.binding["execution_id"] != told.value.execution_id:
+        log.warning("The %s of another run is ignored: it names another execution", channel.purpose)
+        return None
+    return told.value
 
 
 def known_dag_ids(own: str, plans_folder: Path | None) -> set[str]:

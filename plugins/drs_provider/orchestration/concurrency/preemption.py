@@ -14,14 +14,14 @@ from urllib.parse import quote
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from drs_provider import keys, settings
 from drs_provider.airflow_api.run import RunView
 from drs_provider.core.events import Event
-from drs_provider.core.evidence import PREEMPTION, binding, seal
 from drs_provider.core.texts import cause
-from drs_provider.exceptions import ExecutionRefusedError
+from drs_provider.exceptions import EvidenceError, ExecutionRefusedError, RunUnknownError
 from drs_provider.rules.concurrency.claims import PREPARING, Claim, Conflict
 from drs_provider.rules.concurrency.preemption import Preemption
+from drs_provider.runtime.channels.channel import OtherRun, Run
+from drs_provider.runtime.channels.declared import PREEMPTION
 from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)
@@ -34,18 +34,12 @@ def preempt(view: RunView, own: Claim, conflict: Conflict, *, reason: str | None
     """
     other = conflict.claim
     notice = Preemption.of(own, other, reason=reason, at=time.time())
-    sealed = seal(
-        notice.to_dict(),
-        key=settings.signing_key(),
-        purpose=PREEMPTION,
-        binding=binding(other.execution_id),
-    )
-    address = (other.dag_id, other.run_id, keys.PREPARE, keys.PREEMPTION)
+    drill = Run(OtherRun(view, other.dag_id, other.run_id), other.execution_id)
     try:
-        view.push_to(*address, sealed)
-        arrived = view.pull_from(*address) == sealed
+        PREEMPTION.publish(drill, notice)
+        arrived = PREEMPTION.read(drill).value == notice
         problem = "it was overwritten at once"
-    except AirflowRuntimeError as error:
+    except (AirflowRuntimeError, RunUnknownError, EvidenceError) as error:
         arrived, problem = False, cause(str(error))
     if not arrived:
         raise ExecutionRefusedError(

@@ -10,13 +10,14 @@ import logging
 from collections.abc import Collection, Iterator
 
 from drs_provider import keys, settings
-from drs_provider.core.evidence import QUOTA_WAIT, binding, seal
 from drs_provider.core.task_states import TASK_ACTIVE
 from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.concurrency.claims import running_claims
 from drs_provider.rules.concurrency.claims import Claim, QuotaWait, Rank, place_of
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.runtime.execution import Execution, unseal
+from drs_provider.runtime.channels.channel import OtherRun, Run
+from drs_provider.runtime.channels.declared import QUOTA_WAIT
+from drs_provider.runtime.execution import Execution
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,7 @@ def publish_wait(execution: Execution, wave_number: int, *, servers: int, since:
     :param since: epoch seconds from which on the wave waits
     """
     wait = {"servers": servers, "since": since, "seen_at": execution.now()}
-    bound_to = binding(execution.plan.execution_id, wave=wave_number)
-    sealed = seal(wait, key=settings.signing_key(), purpose=QUOTA_WAIT, binding=bound_to)
-    execution.view.push(keys.QUOTA_WAIT, sealed)
+    QUOTA_WAIT.publish(execution, wait, wave=wave_number)
 
 
 def waits_ahead(
@@ -61,16 +60,17 @@ def _waits_of(execution: Execution, claim: Claim, place: str) -> Iterator[QuotaW
     """Yield the waits of starts that have begun and are not over; a run that is over waits for nothing."""
     view, waves = execution.view, claim.waves.get(place, {})
     states = view.states_in(claim.dag_id, claim.run_id) if waves else {}
+    run = Run(OtherRun(view, claim.dag_id, claim.run_id), claim.execution_id)
     for number, name in waves.items():
         task_id = keys.wave_task_id(int(number), name, keys.START_RECOVERY)
         if states.get(task_id) not in TASK_ACTIVE:
             continue
-        sealed = view.pull_from(claim.dag_id, claim.run_id, task_id, keys.QUOTA_WAIT)
-        if sealed is None or view.run_is_over(claim.dag_id, claim.run_id):
-            continue
         try:
-            wait = unseal(sealed, QUOTA_WAIT, binding(claim.execution_id, wave=int(number)))
+            wait = QUOTA_WAIT.read(run, wave=int(number), task_id=task_id).value
         except EvidenceError as error:
             log.warning("What wave %s of %s waits for is ignored: %s", number, claim.name, error)
             continue
-        yield QuotaWait(claim, Rank.of(claim, int(number), wait["since"]), wait["servers"], wait["seen_at"])
+        if wait is not None and not view.run_is_over(claim.dag_id, claim.run_id):
+            yield QuotaWait(
+                claim, Rank.of(claim, int(number), wait["since"]), wait["servers"], wait["seen_at"]
+            )

@@ -31,7 +31,7 @@ from drs_provider.rules.record.execution_record import (
 from drs_provider.rules.record.outside_changes import without_ground
 from drs_provider.rules.record.schema import record_fields
 from drs_provider.rules.record.servers import impaired_servers
-from drs_provider.runtime.channels.decisions import decision_of
+from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution, execution_id_of
 from drs_provider.runtime.expected_duration import took_text
 from drs_provider.runtime.notifications import failures

@@ -11,10 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from drs_provider import keys
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.events import Event
-from drs_provider.core.evidence import INSTANCES_SEEN
 from drs_provider.core.texts import cause
 from drs_provider.exceptions import DrsError, EvidenceError
 from drs_provider.hooks.aws.errors import AWS_ERRORS, is_transient
@@ -23,8 +21,7 @@ from drs_provider.orchestration.wave.end import WaveEnd, outcome_of, told_result
 from drs_provider.rules.drs.jobs import JobView, parse_jobs
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.outside_changes import instance_of, loss, losses, with_losses, without_ground
-from drs_provider.runtime.channels.cleanup import told_cleanup
-from drs_provider.runtime.channels.signed import signed, verified
+from drs_provider.runtime.channels.declared import CLEANUP, INSTANCES_SEEN
 from drs_provider.runtime.execution import Execution
 
 log = logging.getLogger(__name__)
@@ -153,8 +150,7 @@ def see_before_cleanup(execution: Execution, *, patient: bool) -> bool:
     if patient and seen.problem is not None and is_transient(seen.problem):
         return False
     if seen.told() != before:
-        content = signed(execution, seen.told(), INSTANCES_SEEN, 0)
-        execution.view.push_own(keys.PREPARE, keys.INSTANCES_SEEN, content)
+        INSTANCES_SEEN.publish(execution, seen.told())
     return True
 
 
@@ -163,11 +159,8 @@ def told_before_cleanup(execution: Execution) -> Seen | None:
 
     :raises EvidenceError: if it was changed since
     """
-    stored = execution.view.pull(keys.PREPARE, keys.INSTANCES_SEEN)
-    if stored is None:
-        return None
-    told = verified(execution, stored, INSTANCES_SEEN, 0)
-    return Seen(set(told["there"]), told["lost"], set(told["unchecked"]))
+    told = INSTANCES_SEEN.read(execution).value
+    return None if told is None else Seen(set(told["there"]), told["lost"], set(told["unchecked"]))
 
 
 def with_outside_changes(
@@ -191,7 +184,7 @@ def _known_at_the_end(execution: Execution) -> Seen:
     seen = Seen()
     try:
         seen = told_before_cleanup(execution) or seen
-        report = told_cleanup(execution) or {}
+        report = CLEANUP.read(execution).value or {}
     except EvidenceError as error:
         log.warning("What was there when the cleanup began: %s", error)
         return replace(seen, unproven=error)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.core.evidence import CLAIM
 from drs_provider.exceptions import EvidenceError
 from drs_provider.rules.concurrency.preemption import Preemption
+from drs_provider.runtime.channels.declared import OVERRIDES
 from drs_provider.runtime.execution import Execution
 
 log = logging.getLogger(__name__)
@@ -43,9 +43,8 @@ def later_overrides(execution: Execution) -> list[dict[str, Any]]:
     told: dict[str, dict[str, Any]] = {}
     starts = [keys.wave_task_id(ref.number, ref.name, keys.START_RECOVERY) for ref in execution.plan.waves]
     for task_id in (keys.PREPARE, *starts):
-        sealed = execution.view.pull(task_id, keys.OVERRIDES)
         try:
-            told |= {} if sealed is None else _by_what(execution.unseal(sealed, CLAIM, 0)["overrides"])
+            told |= _by_what(OVERRIDES.read(execution, task_id=task_id).value or ())
         except EvidenceError as error:
             log.warning("What %s overrode is left out: %s", task_id, error)
     return list(told.values())

@@ -1,16 +1,18 @@
-"""The frozen plan of an execution: sealed, kept in `prepare`'s task state store, published as XComs."""
+"""The frozen plan of an execution: kept in `prepare`'s task state store, published as XComs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drs_provider import keys, settings
+from drs_provider import keys
 from drs_provider.airflow_api.run import RunView
 from drs_provider.airflow_api.state_store import TaskState
-from drs_provider.core.evidence import FROZEN_PLAN, FROZEN_WAVE, binding, seal
+from drs_provider.core.evidence import peek
 from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
+from drs_provider.runtime.channels.channel import Run
+from drs_provider.runtime.channels.declared import FROZEN_PLAN, FROZEN_WAVE
 
 STARTED_AT = "started_at"
 
@@ -21,44 +23,35 @@ class Freezer:
     The header goes in last and comes out last, so a plan that is half written or half published is no plan.
     """
 
-    def __init__(self, state: TaskState, execution_id: str) -> None:
-        self._state = state
+    def __init__(self, context: Mapping[str, Any], execution_id: str) -> None:
+        self._context = context
         self._execution_id = execution_id
-        self._sealed: dict[str, Any] = {}
+        self._state = TaskState(context)
 
     def started_at(self) -> float:
         """Return when the execution began (epoch seconds); a retry does not move it."""
         return float(self._state.once(STARTED_AT, time.time()))
 
-    def load(self) -> bool:
-        """Read what an earlier try froze; False if there is nothing."""
+    def publish_again(self) -> bool:
+        """Publish what an earlier try froze; False if there is nothing.
+
+        As it is stored, and also without a key: a plan that does not verify must not look like none.
+        """
         header = self._state.get(keys.FROZEN_PLAN)
         if header is None:
             return False
-        numbers = [wave["number"] for wave in header["payload"]["waves"]]
-        self._sealed = {
-            keys.frozen_wave_key(number): self._state.get(keys.frozen_wave_key(number)) for number in numbers
-        }
-        self._sealed[keys.FROZEN_PLAN] = header
+        run = self._run(None)
+        for ref in peek(header).get("waves", ()):
+            FROZEN_WAVE.publish_again(run, wave=ref["number"])
+        FROZEN_PLAN.publish_again(run)
         return True
 
     def freeze(self, header: FrozenPlan, waves: Sequence[FrozenWave]) -> None:
-        """Seal and keep a plan."""
-        key = settings.signing_key()
+        """Keep and publish a plan."""
+        run = self._run(header.plan_hash)
         for wave in waves:
-            self._sealed[keys.frozen_wave_key(wave.number)] = seal(
-                wave.model_dump(mode="json"),
-                key=key,
-                purpose=FROZEN_WAVE,
-                binding=binding(self._execution_id, wave=wave.number, plan_hash=header.plan_hash),
-            )
-        self._sealed[keys.FROZEN_PLAN] = seal(
-            header.model_dump(mode="json"), key=key, purpose=FROZEN_PLAN, binding=binding(self._execution_id)
-        )
-        for name, sealed in self._sealed.items():
-            self._state.set(name, sealed)
+            FROZEN_WAVE.publish(run, wave, wave=wave.number)
+        FROZEN_PLAN.publish(run, header)
 
-    def publish(self, view: RunView) -> None:
-        """Write the XComs that the other tasks read."""
-        for name, sealed in self._sealed.items():
-            view.push(name, sealed)
+    def _run(self, plan_hash: str | None) -> Run:
+        return Run(RunView(self._context), self._execution_id, plan_hash, self._context)

@@ -11,24 +11,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from drs_provider import keys, settings
+from drs_provider import settings
 from drs_provider.airflow_api.other_runs import (
     FoundRun,
     OtherRunView,
     find_run,
     run_ids,
     task_states,
-    xcom_of,
 )
 from drs_provider.airflow_api.run import RunFacts, RunView
 from drs_provider.core.account import AwsTarget
-from drs_provider.core.evidence import FROZEN_PLAN, binding
+from drs_provider.core.evidence import binding
 from drs_provider.core.identity import dag_id_of
 from drs_provider.core.states import ExecutionType
 from drs_provider.exceptions import EvidenceError
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.orchestration.sweep.scope import SweepScope
-from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
+from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.schema import ExecutionRecord, WaveRow
 from drs_provider.rules.sweep.instances import DEFAULT_MAX_AGE_SECONDS, SECONDS_PER_HOUR, Owner, OwnerState
 from drs_provider.rules.sweep.records import (
@@ -41,9 +40,9 @@ from drs_provider.rules.sweep.records import (
     recorded_wave,
     run_outcome,
 )
-from drs_provider.runtime.channels.cleanup import told_cleanup
-from drs_provider.runtime.channels.ends import require_told
-from drs_provider.runtime.execution import Execution, execution_id_of, unseal
+from drs_provider.runtime.channels.channel import OtherRun, Run
+from drs_provider.runtime.channels.declared import CLEANUP, EXECUTION_END, FROZEN_PLAN
+from drs_provider.runtime.execution import Execution, execution_id_of
 
 
 @dataclass(frozen=True)
@@ -71,15 +70,14 @@ def run_of(record: Mapping[str, Any], view: RunView) -> RunOf:
         return RunOf(RunOutcome.GONE)
     if (outcome := _outcome(found)) is not RunOutcome.OVER:
         return RunOf(outcome, found)
-    told = xcom_of(view, dag_id, run_id, keys.FINALIZE, keys.EXECUTION_RECORD)
-    if not is_end_of(told, record, run_state=found.state):
-        return RunOf(outcome, found)
-    signature = xcom_of(view, dag_id, run_id, keys.FINALIZE, keys.EXECUTION_RECORD_SIGNATURE)
     try:
-        require_told(told, signature)
+        end = EXECUTION_END.read(Run(OtherRun(view, dag_id, run_id)))
     except EvidenceError as error:
         return RunOf(outcome, found, unproven=str(error))
-    return RunOf(outcome, found, told)
+    told = end.value
+    if told is None or end.binding != binding(told["executionId"], attempt=told["attempt"]):
+        return RunOf(outcome, found)
+    return RunOf(outcome, found, told if is_end_of(told, record, run_state=found.state) else None)
 
 
 def _find_own(dag_id: str, run_id: str, execution_id: str) -> FoundRun | None:
@@ -185,12 +183,11 @@ class Executions:
     def _of_run(self, run: FoundRun) -> KnownExecution:
         facts = run.facts
         view = self._other(facts, lambda: _is_over_still(facts))
-        sealed = view.pull(keys.PREPARE, keys.FROZEN_PLAN)
-        plan = FrozenPlan.model_validate(unseal(sealed, FROZEN_PLAN, binding(execution_id_of(facts))))
+        plan = FROZEN_PLAN.read(Run(view, execution_id_of(facts))).required()
         over = _outcome(run) is RunOutcome.OVER
         told = f"its run {facts.run_id} of {facts.dag_id} is {'over' if over else 'not over'}"
         state = OwnerState.OVER if over else OwnerState.RUNS
-        cleanup = told_cleanup(Execution(self.context, facts, view, plan))
+        cleanup = CLEANUP.read(Execution(self.context, facts, view, plan)).value
         kept = plan.cleanup == "keep" or _was_kept(cleanup)
         owner = Owner(state, plan.max_age_seconds, kept, told)
         opened = partial(SweptExecution, self.context, facts, view, plan, wanted=self.wanted)

@@ -38,7 +38,7 @@ from drs_provider.rules.sweep.records import (
 )
 from drs_provider.rules.sweep.report import Finding, SweepReport
 from drs_provider.runtime.aws import AwsAccess
-from drs_provider.runtime.channels.jobs import LONGEST_JOB_SECONDS
+from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS
 from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)

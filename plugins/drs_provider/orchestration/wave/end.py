@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.core.evidence import GATE_DECISION
 from drs_provider.core.states import WaveOutcome, WaveStatus
 from drs_provider.core.task_states import TASK_NOT_BEGUN
 from drs_provider.core.texts import message, named
@@ -18,11 +17,10 @@ from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.orchestration.wave.result import completed_wave, gather, judge, wave_result
 from drs_provider.orchestration.wave.started_jobs import Begun, begun
 from drs_provider.rules.execution.frozen import FrozenWave, FrozenWaveRef
-from drs_provider.runtime.channels.cleanup import told_cleanup
-from drs_provider.runtime.channels.jobs import start_task_id
-from drs_provider.runtime.channels.watch import open_watch, told_jobs
-from drs_provider.runtime.channels.wave_results import pull_result
+from drs_provider.runtime.channels.declared import CLEANUP, GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.jobs import start_task_id
+from drs_provider.runtime.watch import open_watch, told_jobs
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +82,7 @@ def broken_end(execution: Execution, ref: FrozenWaveRef, problem: EvidenceError)
     told: dict[str, Any] = {}
     try:
         enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
-        told = pull_result(execution, ref.number, enrich) or {}
+        told = WAVE_RESULT.read(execution, wave=ref.number, task_id=enrich).value or {}
     except EvidenceError as error:
         log.warning("What wave %s told does not verify either: %s", ref.number, error)
     status = WaveStatus.FAILED if ref.selected else WaveStatus.SKIPPED
@@ -105,13 +103,13 @@ def told_result(
     """
     enrich_id = keys.wave_task_id(wave.number, wave.name, keys.ENRICH)
     if states.get(enrich_id) not in TASK_NOT_BEGUN:
-        result = pull_result(execution, wave.number, enrich_id)
+        result = WAVE_RESULT.read(execution, wave=wave.number, task_id=enrich_id).value
         started = told_jobs(execution, wave) or {}
         # Older than the jobs it should tell of: `enrich` was marked as success, and did not run.
         return None if result and started.get("attempt", 0) > result["attempt"] else result
     skipped = states.get(start_task_id(wave)) == "skipped"
     if skipped and states.get(keys.gate_task_id(wave.number)) == "success":
-        return pull_result(execution, wave.number, start_task_id(wave))
+        return WAVE_RESULT.read(execution, wave=wave.number, task_id=start_task_id(wave)).value
     return None
 
 
@@ -237,7 +235,7 @@ def _enriched_again(execution: Execution, wave: FrozenWave, result: dict[str, An
 def _cleaned_up(execution: Execution) -> list[str]:
     """Return the instances that the drill's cleanup found."""
     try:
-        report = told_cleanup(execution) or {}
+        report = CLEANUP.read(execution).value or {}
     except EvidenceError as error:
         log.warning("What the cleanup told does not verify: %s", error)
         return []
@@ -246,11 +244,10 @@ def _cleaned_up(execution: Execution) -> list[str]:
 
 def _gate(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> dict[str, Any] | None:
     gate_id = keys.gate_task_id(wave.number)
-    sealed = execution.view.pull(gate_id, keys.GATE_DECISION)
-    if sealed is None or states.get(gate_id) in TASK_NOT_BEGUN:
+    if states.get(gate_id) in TASK_NOT_BEGUN:
         return None
     try:
-        return execution.unseal(sealed, GATE_DECISION, wave.number).get("gate")
+        return (GATE_DECISION.read(execution, wave=wave.number, task_id=gate_id).value or {}).get("gate")
     except EvidenceError as error:
         log.warning("The decision of gate %s does not verify: %s", wave.number, error)
         return {"outcome": "does not verify", "responses": []}

@@ -13,7 +13,7 @@ from drs_provider.rules.drs.jobs import JobView, launched_instances, parse_log
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob
-from drs_provider.runtime.channels.cleanup import TERMINATED, told_cleanup
+from drs_provider.runtime.channels.declared import CLEANUP, TERMINATED
 from drs_provider.runtime.execution import Execution
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def require_servers(wave: FrozenWave, owned: Iterable[OwnedJob]) -> None:
 def cleaned_up_jobs(execution: Execution, owned: Iterable[OwnedJob]) -> frozenset[str]:
     """Return the jobs of ours whose instances are proven to be gone: a complete cleanup of their attempt told so."""
     try:
-        report = told_cleanup(execution) or {}
+        report = CLEANUP.read(execution).value or {}
     except EvidenceError as error:
         log.warning("What the cleanup told proves nothing: %s", error)
         return frozenset()

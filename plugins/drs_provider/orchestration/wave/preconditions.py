@@ -10,11 +10,10 @@ from drs_provider.core.states import WaveStatus
 from drs_provider.core.task_states import TASK_OVER
 from drs_provider.exceptions import ExecutionRefusedError
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.runtime.channels.cleanup import told_cleanup
-from drs_provider.runtime.channels.jobs import start_task_id
-from drs_provider.runtime.channels.watch import told_jobs
-from drs_provider.runtime.channels.wave_results import pull_result
+from drs_provider.runtime.channels.declared import CLEANUP, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.jobs import start_task_id
+from drs_provider.runtime.watch import told_jobs
 
 
 def check_preconditions(execution: Execution, wave: FrozenWave) -> None:
@@ -49,7 +48,7 @@ def _too_early(execution: Execution, wave: FrozenWave, states: Mapping[str, str 
         if state == "skipped" and _skipped_by_us(execution, number, names[number]):
             continue
         if state == "success":
-            result = pull_result(execution, number, enrich)
+            result = WAVE_RESULT.read(execution, wave=number, task_id=enrich).value
             if (
                 result is not None
                 and result["status"] == WaveStatus.COMPLETED
@@ -73,7 +72,7 @@ def _told_before_its_jobs(execution: Execution, number: int, result: Mapping[str
 def _skipped_by_us(execution: Execution, number: int, name: str) -> bool:
     """Whether a wave was left out: Airflow also skips what has not begun when a run is marked failed."""
     start = keys.wave_task_id(number, name, keys.START_RECOVERY)
-    return pull_result(execution, number, start) is not None
+    return WAVE_RESULT.read(execution, wave=number, task_id=start).value is not None
 
 
 def _too_late(states: Mapping[str, str | None]) -> str | None:
@@ -88,12 +87,20 @@ def _cleaned_up_since(execution: Execution, wave: FrozenWave, states: Mapping[st
 
     Started alone, the wave would end a drill as COMPLETED of which only a part existed at any time.
     """
-    if not execution.plan.is_drill or not (report := told_cleanup(execution)) or not report.get("terminated"):
+    if (
+        not execution.plan.is_drill
+        or not (report := CLEANUP.read(execution).value)
+        or not report.get("terminated")
+    ):
         return None
     gone = []
     for ref in execution.plan.selected_waves:
         enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
-        result = pull_result(execution, ref.number, enrich) if states.get(enrich) == "success" else None
+        result = (
+            WAVE_RESULT.read(execution, wave=ref.number, task_id=enrich).value
+            if states.get(enrich) == "success"
+            else None
+        )
         if (
             ref.number != wave.number
             and result

@@ -25,7 +25,7 @@ from drs_provider.rules.drs.unlisted import UnlistedInstance
 from drs_provider.rules.record.execution_record import ServerRow, job_row, server_phases, server_row
 from drs_provider.rules.wave.verdict import ServerVerdict, WaveVerdict, with_left
 from drs_provider.rules.wave.watch import WaveWatch
-from drs_provider.runtime.channels.wave_results import pull_rows
+from drs_provider.runtime.channels.rows import polled_rows
 from drs_provider.runtime.execution import Execution
 
 log = logging.getLogger(__name__)
@@ -205,7 +205,7 @@ def _rows(
     phases = {job_id: server_phases(events) for job_id, events in evidence.logs.items()}
     servers = {server.source_server_id: server for server in watch.wave.servers}
     waiting = keys.wave_task_id(watch.wave.number, watch.wave.name, keys.WAIT_FOR_RECOVERY)
-    polled = {row["sourceServerId"]: row for row in pull_rows(execution.view, waiting)}
+    polled = {row["sourceServerId"]: row for row in polled_rows(execution.view, waiting)}
     return [
         server_row(
             servers[judged.source_server_id],

@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-from drs_provider import keys
-from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.core.events import Event
-from drs_provider.core.evidence import START_INTENT
 from drs_provider.core.identity import job_tags
 from drs_provider.core.quotas import DrsQuotas
 from drs_provider.core.texts import cause, grouped, named
@@ -52,8 +49,9 @@ from drs_provider.rules.wave.reconcile import (
     quota_usage,
     room_for,
 )
-from drs_provider.runtime.channels.jobs import LONGEST_JOB_SECONDS, publish_intents
+from drs_provider.runtime.channels.declared import START_INTENTS
 from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, start_intents
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +81,6 @@ class Started:
 class WaveStart:
     """Starts one wave, or finds that it is started; none of its paths starts a second job for a server.
 
-    :param state: `start_recovery`'s task state store, which keeps the intents over retries and clears
     :param ahead: gives the starts that go first when a quota is short; asked for before each launch
     """
 
@@ -91,12 +88,10 @@ class WaveStart:
         self,
         execution: Execution,
         wave: FrozenWave,
-        state: TaskState,
         ahead: Callable[[], Sequence[QuotaWait]],
     ) -> None:
         self._execution = execution
         self._wave = wave
-        self._state = state
         self._ahead = ahead
         self._drs = execution.drs(wave.target)
         self._refused_for_quota: dict[str, str] = {}
@@ -255,17 +250,10 @@ class WaveStart:
         self._save([stored for stored in self._intents() if stored != intent])
 
     def _intents(self) -> list[StartIntent]:
-        sealed = self._state.get(keys.START_INTENTS)
-        if sealed is None:
-            return []
-        payload = self._execution.unseal(sealed, START_INTENT, self._wave.number)
-        return [StartIntent.from_dict(item) for item in payload["intents"]]
+        return start_intents(self._execution, self._wave)
 
     def _save(self, intents: list[StartIntent]) -> None:
-        payload = {"intents": [intent.to_dict() for intent in intents]}
-        sealed = self._execution.seal(payload, START_INTENT, self._wave.number)
-        self._state.set(keys.START_INTENTS, sealed)
-        publish_intents(self._execution.view, self._state)
+        START_INTENTS.publish(self._execution, intents, wave=self._wave.number)
 
     def _refusal(self, refused: Mapping[str, str]) -> str:
         names = {server.source_server_id: server.name for server in self._wave.servers}

@@ -15,14 +15,14 @@ from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.rules.drs.jobs import JobView, parse_jobs
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob, StartIntent
-from drs_provider.runtime.channels.jobs import (
+from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.jobs import (
     LONGEST_JOB_SECONDS,
-    published_intents,
+    start_intents,
     start_task_id,
     wave_jobs,
 )
-from drs_provider.runtime.channels.watch import jobs_to_follow, told_jobs
-from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.watch import jobs_to_follow, told_jobs
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def begun(execution: Execution, wave: FrozenWave, states: Mapping[str, str | Non
     attempt = execution.attempt
     doubts = []
     try:
-        intents = published_intents(execution, wave)
+        intents = start_intents(execution, wave)
     except EvidenceError as error:
         doubts.append(f"{error} Jobs of the wave that bear no tags were not looked for")
         intents = []

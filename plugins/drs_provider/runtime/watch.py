@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drs_provider import keys, settings
-from drs_provider.core.evidence import RECOVERY_JOBS
 from drs_provider.exceptions import EvidenceError
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob
 from drs_provider.rules.wave.verdict import WaveRules
 from drs_provider.rules.wave.watch import FollowedJob, WaveWatch
-from drs_provider.runtime.channels.signed import signed, verified
+from drs_provider.runtime.channels.declared import RECOVERY_JOBS
 from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.jobs import start_task_id
 
 
 def wave_rules(wave: FrozenWave) -> WaveRules:
@@ -39,18 +39,12 @@ def jobs_to_follow(
     return {"attempt": attempt, "jobs": followed, "startedAt": started_at, "deadline": deadline}
 
 
-def tell_jobs(execution: Execution, wave: FrozenWave, jobs: Mapping[str, Any]) -> None:
-    """Let later tasks know which jobs to follow; the verdict rests on them, so they are signed."""
-    execution.view.push(keys.RECOVERY_JOBS, signed(execution, jobs, RECOVERY_JOBS, wave.number))
-
-
 def told_jobs(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
-    """Return what `start_recovery` told, or None if it told no jobs.
+    """Return which jobs of a wave to follow, or None if `start_recovery` told none.
 
-    :raises EvidenceError: if it was changed since
+    :raises EvidenceError: if they were changed since
     """
-    stored = execution.view.pull(_task_id(wave, keys.START_RECOVERY), keys.RECOVERY_JOBS)
-    return None if stored is None else verified(execution, stored, RECOVERY_JOBS, wave.number)
+    return RECOVERY_JOBS.read(execution, wave=wave.number, task_id=start_task_id(wave)).value
 
 
 def make_watch(wave: FrozenWave, started: Mapping[str, Any]) -> WaveWatch:
@@ -72,11 +66,8 @@ def open_watch(execution: Execution, wave: FrozenWave, started: Mapping[str, Any
             f"wave {wave.number} ({wave.name}): start_recovery told no jobs, so it did not run; clear the wave's group"
         )
     watch = make_watch(wave, started)
-    memory = execution.view.pull(_task_id(wave, keys.WAIT_FOR_RECOVERY), keys.WATCH_MEMORY)
+    waiting = keys.wave_task_id(wave.number, wave.name, keys.WAIT_FOR_RECOVERY)
+    memory = execution.view.pull(waiting, keys.WATCH_MEMORY)
     if memory:
         watch.remember(memory)
     return watch
-
-
-def _task_id(wave: FrozenWave, task: str) -> str:
-    return keys.wave_task_id(wave.number, wave.name, task)

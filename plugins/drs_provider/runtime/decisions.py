@@ -10,18 +10,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.core.evidence import GATE_DECISION, PREPARED
 from drs_provider.exceptions import EvidenceError
-from drs_provider.runtime.channels.signed import mark
+from drs_provider.runtime.channels.channel import mark
+from drs_provider.runtime.channels.declared import GATE_DECISION
 from drs_provider.runtime.execution import Execution
 
 Basis = dict[str, str | None]
-
-
-def tell_prepared(execution: Execution) -> None:
-    """Let later tasks know in which attempt `prepare` ran."""
-    payload = {"attempt": execution.attempt}
-    execution.view.push(keys.PREPARED, execution.seal(payload, PREPARED, 0))
 
 
 def basis_of(execution: Execution, wave_numbers: Iterable[int]) -> Basis:
@@ -48,11 +42,12 @@ def decision_of(
     :param rests_on: numbers of the waves whose results it was made on
     :raises EvidenceError: if it does not verify, or if it was made on other facts than those of now
     """
-    decision = execution.unseal(execution.view.pull(task_id, keys.GATE_DECISION), GATE_DECISION, wave_number)
+    decision = GATE_DECISION.read(execution, wave=wave_number, task_id=task_id).required()
     if newer := _differing(decision.get("basis", {}), basis_of(execution, rests_on)):
         raise EvidenceError(
-            f"evidence {GATE_DECISION!r} of {task_id} is of attempt {decision['attempt']}: {', '.join(newer)} ran "
-            f"again since, and {task_id} did not. Clear {task_id} and everything behind it, so that it asks again."
+            f"evidence {GATE_DECISION.purpose!r} of {task_id} is of attempt {decision['attempt']}: "
+            f"{', '.join(newer)} ran again since, and {task_id} did not. Clear {task_id} and everything behind it, so "
+            "that it asks again."
         )
     return decision
 

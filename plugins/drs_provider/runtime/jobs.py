@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from drs_provider import keys, settings
-from drs_provider.airflow_api.run import RunView
-from drs_provider.airflow_api.state_store import TaskState
-from drs_provider.core.evidence import START_INTENT
 from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
+from drs_provider.runtime.channels.declared import START_INTENTS
 from drs_provider.runtime.execution import Execution
 
 #: No DRS job runs longer: what is unfinished now was created within this time.
@@ -22,32 +20,15 @@ def start_task_id(wave: FrozenWave) -> str:
     return keys.wave_task_id(wave.number, wave.name, keys.START_RECOVERY)
 
 
-def publish_intents(view: RunView, state: TaskState) -> None:
-    """Let cleanup and finalize know what the running `start_recovery` asked for, in whatever attempt.
-
-    They cannot read its store, and must know jobs whose tags never came. A retry begins without XComs, and may find its
-    jobs without storing anything anew.
-    """
-    if sealed := state.get(keys.START_INTENTS):
-        view.push(keys.START_INTENTS, sealed)
-
-
-def published_intents(execution: Execution, wave: FrozenWave) -> list[StartIntent]:
-    """Return the start intents of a wave, as `start_recovery` published them.
+def start_intents(execution: Execution, wave: FrozenWave) -> list[StartIntent]:
+    """Return what the starts of a wave asked for, in whatever attempt.
 
     Airflow deletes a task's XComs when it begins anew: until it publishes them again, its store's copy counts. Asked
     for anew each time: a start that runs beside the reader may have asked for more.
 
     :raises EvidenceError: if they do not verify
     """
-    start = start_task_id(wave)
-    sealed = execution.view.pull(start, keys.START_INTENTS)
-    if sealed is None:
-        sealed = execution.view.pull(keys.PREPARE, keys.state_copy_key(start, keys.START_INTENTS))
-    if sealed is None:
-        return []
-    payload = execution.unseal(sealed, START_INTENT, wave.number)
-    return [StartIntent.from_dict(item) for item in payload["intents"]]
+    return START_INTENTS.read(execution, wave=wave.number, task_id=start_task_id(wave)).value or []
 
 
 def wave_jobs(
@@ -55,7 +36,7 @@ def wave_jobs(
 ) -> tuple[OwnedJob, ...]:
     """Return those of the jobs that belong to a wave of this execution, by tags or by intent.
 
-    :param intents: from :func:`published_intents`
+    :param intents: from :func:`start_intents`
     """
     return own_jobs(jobs, execution_id=execution.plan.execution_id, wave_number=wave.number, intents=intents)
 
