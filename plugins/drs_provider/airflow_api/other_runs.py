@@ -16,7 +16,7 @@ from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import DagRunResult, DRCount, GetDagRun, GetDRCount
 
 from drs_provider import keys
-from drs_provider.airflow_api.run import RunFacts, RunView
+from drs_provider.airflow_api.run import RunFacts, RunReader, RunView
 from drs_provider.exceptions import DrsFailError, RunUnknownError
 
 
@@ -95,8 +95,8 @@ def _ask(message: Any, kind: type[Any]) -> Any:
     return answer
 
 
-class OtherRunView(RunView):
-    """Another run's XComs and task states, read by the running task; nothing is written there.
+class OtherRunView(RunReader):
+    """Another run's XComs and task states, read by the running task; it can write nothing.
 
     :param still_so: asked before something irrevocable: whether the other run still is what it was taken for
     """
@@ -112,13 +112,6 @@ class OtherRunView(RunView):
     def pull(self, task_id: str, key: str) -> Any:
         """Return an XCom of the other run, or None."""
         return xcom_of(self._own, self._dag_id, self._run_id, task_id, key)
-
-    def push(self, key: str, value: Any) -> None:
-        """Refuse: XComs are written by the tasks of the run.
-
-        :raises TypeError: always
-        """
-        raise TypeError(f"XCom {key} of another run is not written")
 
     def task_states(self) -> dict[str, str | None]:
         """Return the state of every task of the other run by task id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,8 +70,8 @@ class RunFacts:
         )
 
 
-class RunView:
-    """Reads the run's task states and XComs, and writes the running task's own XComs."""
+class RunReader(ABC):
+    """What the running task may know of a run; nothing can be written through it."""
 
     def __init__(self, context: Mapping[str, Any]) -> None:
         self._ti = context["ti"]
@@ -79,6 +80,25 @@ class RunView:
     def task_id(self) -> str:
         """Id of the running task."""
         return str(self._ti.task_id)
+
+    @abstractmethod
+    def pull(self, task_id: str, key: str) -> Any:
+        """Return a task's XCom, or None."""
+
+    @abstractmethod
+    def task_states(self) -> dict[str, str | None]:
+        """Return the state of every task of the run by task id."""
+
+    @abstractmethod
+    def require_running(self) -> None:
+        """Go on only if the running task is still meant to do something irrevocable.
+
+        :raises TaskStoppedError: if the task was stopped or cleared
+        """
+
+
+class RunView(RunReader):
+    """Reads the run's task states and XComs, and writes the running task's own XComs."""
 
     def pull(self, task_id: str, key: str) -> Any:
         """Return another task's XCom, or None."""

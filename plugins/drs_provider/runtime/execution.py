@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider import keys, settings
-from drs_provider.airflow_api.run import RunFacts, RunView
+from drs_provider.airflow_api.run import RunFacts, RunReader, RunView
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.events import Event
 from drs_provider.core.identity import execution_id
@@ -75,20 +75,20 @@ def asked_for_launches(view: RunView) -> bool:
 
 
 @dataclass
-class Execution:
-    """A running task's view of its execution.
+class FrozenExecution:
+    """An execution as a running task reads it; it may be one of another run, to which nothing can be told.
 
     :param plan: header of the frozen plan, its signature verified
     """
 
     context: Mapping[str, Any]
     run: RunFacts
-    view: RunView
+    view: RunReader
     plan: FrozenPlan
     _waves: dict[int, FrozenWave] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
-    def open(cls, context: Mapping[str, Any]) -> Execution:
+    def open(cls, context: Mapping[str, Any]) -> Self:
         """Open the execution of a task that follows `prepare`.
 
         :raises AirflowSkipException: if the run is only a dry run, or falls into an exclusion window
@@ -102,7 +102,7 @@ class Execution:
         return execution
 
     @classmethod
-    def frozen(cls, context: Mapping[str, Any]) -> Execution:
+    def frozen(cls, context: Mapping[str, Any]) -> Self:
         """Open the execution whatever `prepare`'s outcome says.
 
         :raises EvidenceError: if the frozen plan is missing or does not verify
@@ -230,3 +230,10 @@ class Execution:
     def now(self) -> float:
         """Return the time, in epoch seconds."""
         return time.time()
+
+
+@dataclass
+class Execution(FrozenExecution):
+    """A running task's view of its own execution, in which it can tell the other tasks something."""
+
+    view: RunView

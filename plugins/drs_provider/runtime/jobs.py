@@ -9,7 +9,7 @@ from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
 from drs_provider.runtime.channels.declared import START_INTENTS
-from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.execution import FrozenExecution
 
 #: No DRS job runs longer: what is unfinished now was created within this time.
 LONGEST_JOB_SECONDS = 86_400
@@ -20,7 +20,7 @@ def start_task_id(wave: FrozenWave) -> str:
     return keys.wave_task_id(wave.number, wave.name, keys.START_RECOVERY)
 
 
-def start_intents(execution: Execution, wave: FrozenWave) -> list[StartIntent]:
+def start_intents(execution: FrozenExecution, wave: FrozenWave) -> list[StartIntent]:
     """Return what the starts of a wave asked for, in whatever attempt.
 
     Airflow deletes a task's XComs when it begins anew: until it publishes them again, its store's copy counts. Asked
@@ -32,7 +32,7 @@ def start_intents(execution: Execution, wave: FrozenWave) -> list[StartIntent]:
 
 
 def wave_jobs(
-    execution: Execution, wave: FrozenWave, jobs: Iterable[JobView], intents: Iterable[StartIntent]
+    execution: FrozenExecution, wave: FrozenWave, jobs: Iterable[JobView], intents: Iterable[StartIntent]
 ) -> tuple[OwnedJob, ...]:
     """Return those of the jobs that belong to a wave of this execution, by tags or by intent.
 
@@ -41,7 +41,9 @@ def wave_jobs(
     return own_jobs(jobs, execution_id=execution.plan.execution_id, wave_number=wave.number, intents=intents)
 
 
-def unsettled(execution: Execution, intents: Iterable[StartIntent], owned: Iterable[OwnedJob]) -> set[str]:
+def unsettled(
+    execution: FrozenExecution, intents: Iterable[StartIntent], owned: Iterable[OwnedJob]
+) -> set[str]:
     """Return the servers that a job which DRS does not show yet may hold: StartRecovery was called for them.
 
     :param owned: from :func:`wave_jobs`

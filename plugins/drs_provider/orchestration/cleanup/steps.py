@@ -30,7 +30,7 @@ from drs_provider.rules.drs.launch_into import may_be_launched_into
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, instance_ids, parse_instances
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import StartIntent
-from drs_provider.runtime.execution import Execution
+from drs_provider.runtime.execution import FrozenExecution
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, start_intents, unsettled, wave_jobs
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class DrillCleanup:
 
     def __init__(
         self,
-        execution: Execution,
+        execution: FrozenExecution,
         state: TaskState,
         *,
         recorded: Mapping[str, Told] | None = None,

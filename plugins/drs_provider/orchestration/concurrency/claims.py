@@ -158,7 +158,7 @@ def claim_at(view: RunView, dag_id: str, run_id: str) -> Claim | None:
     return own(_of_itself(CLAIM, run)) or own(_frozen(run))
 
 
-def _frozen(run: Run) -> Claim | None:
+def _frozen(run: Run[OtherRun]) -> Claim | None:
     plan = _of_itself(FROZEN_PLAN, run)
     if plan is None:
         return None
@@ -167,7 +167,7 @@ def _frozen(run: Run) -> Claim | None:
     return claim_of(plan, [wave for wave in waves if wave is not None], attempt=ANY_ATTEMPT)
 
 
-def _frozen_wave(run: Run, plan: FrozenPlan, number: int) -> FrozenWave | None:
+def _frozen_wave(run: Run[OtherRun], plan: FrozenPlan, number: int) -> FrozenWave | None:
     """Return a wave of another run, or None if it does not verify: what the others hold stays held."""
     try:
         return FROZEN_WAVE.read(run, wave=number).required()
@@ -176,7 +176,7 @@ def _frozen_wave(run: Run, plan: FrozenPlan, number: int) -> FrozenWave | None:
         return None
 
 
-def _of_itself(channel: Channel[C], run: Run) -> C | None:
+def _of_itself(channel: Channel[C], run: Run[OtherRun]) -> C | None:
     """Return what another run tells of itself, if it is bound to the execution that it names."""
     try:
         told = channel.read(run)

@@ -53,5 +53,5 @@ class Freezer:
             FROZEN_WAVE.publish(run, wave, wave=wave.number)
         FROZEN_PLAN.publish(run, header)
 
-    def _run(self, plan_hash: str | None) -> Run:
+    def _run(self, plan_hash: str | None) -> Run[RunView]:
         return Run(RunView(self._context), self._execution_id, plan_hash, self._context)

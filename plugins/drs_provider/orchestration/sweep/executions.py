@@ -42,7 +42,7 @@ from drs_provider.rules.sweep.records import (
 )
 from drs_provider.runtime.channels.channel import OtherRun, Run
 from drs_provider.runtime.channels.declared import CLEANUP, EXECUTION_END, FROZEN_PLAN
-from drs_provider.runtime.execution import Execution, execution_id_of
+from drs_provider.runtime.execution import FrozenExecution, execution_id_of
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _outcome(run: FoundRun) -> RunOutcome:
 
 
 @dataclass
-class SweptExecution(Execution):
+class SweptExecution(FrozenExecution):
     """An execution that is over, as far as its instances go.
 
     :param of_record: its waves by its record, if its run is gone; else the run's signed ones count
@@ -187,7 +187,7 @@ class Executions:
         over = _outcome(run) is RunOutcome.OVER
         told = f"its run {facts.run_id} of {facts.dag_id} is {'over' if over else 'not over'}"
         state = OwnerState.OVER if over else OwnerState.RUNS
-        cleanup = CLEANUP.read(Execution(self.context, facts, view, plan)).value
+        cleanup = CLEANUP.read(FrozenExecution(self.context, facts, view, plan)).value
         kept = plan.cleanup == "keep" or _was_kept(cleanup)
         owner = Owner(state, plan.max_age_seconds, kept, told)
         opened = partial(SweptExecution, self.context, facts, view, plan, wanted=self.wanted)

@@ -37,8 +37,8 @@ class Place(Enum):
     COPY = "a copy of that state in an XCom of `prepare`, which others can read"
 
 
-class XComs(Protocol):
-    """XComs of a run, for its tasks."""
+class ReadXComs(Protocol):
+    """XComs of a run, to be read."""
 
     @property
     def task_id(self) -> str:
@@ -47,6 +47,10 @@ class XComs(Protocol):
     def pull(self, task_id: str, key: str) -> Any:
         """Return a task's XCom, or None."""
 
+
+class XComs(ReadXComs, Protocol):
+    """XComs of a run, for its tasks."""
+
     def push(self, key: str, value: Any) -> None:
         """Write an XCom of the running task."""
 
@@ -54,11 +58,14 @@ class XComs(Protocol):
         """Write an XCom of another task of the run."""
 
 
-class Party(Protocol):
-    """Who publishes and reads: an execution, or a run that is none yet."""
+V = TypeVar("V", bound=ReadXComs, covariant=True)
+
+
+class Reader(Protocol):
+    """Who reads: an execution, or a run that is none yet."""
 
     @property
-    def view(self) -> XComs:
+    def view(self) -> ReadXComs:
         """XComs of its run."""
 
     @property
@@ -74,11 +81,19 @@ class Party(Protocol):
         """Hash of the frozen plan."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run whose frozen plan is not at hand."""
+class Party(Reader, Protocol):
+    """Who also publishes."""
 
-    view: XComs
+    @property
+    def view(self) -> XComs:
+        """XComs of its run."""
+
+
+@dataclass(frozen=True)
+class Run(Generic[V]):
+    """A run whose frozen plan is not at hand; what is published there depends on what its XComs allow."""
+
+    view: V
     execution_id: str | None = None
     plan_hash: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
@@ -202,7 +217,12 @@ class Channel(Generic[T]):
         return stored
 
     def read(
-        self, party: Party, *, wave: int | None = None, attempt: int | None = None, task_id: str | None = None
+        self,
+        party: Reader,
+        *,
+        wave: int | None = None,
+        attempt: int | None = None,
+        task_id: str | None = None,
     ) -> Told[T]:
         """Return what was published, proven to be it.
 
@@ -237,7 +257,7 @@ class Channel(Generic[T]):
         """Return the XCom and state key of a message."""
         return self.key.format(wave=wave, attempt=attempt)
 
-    def _bound(self, party: Party, wave: int | None, attempt: int | None) -> dict[str, Any]:
+    def _bound(self, party: Reader, wave: int | None, attempt: int | None) -> dict[str, Any]:
         bound = evidence.binding(
             party.execution_id or "",
             wave=wave if WAVE in self.binds else None,
@@ -285,11 +305,11 @@ class Channel(Generic[T]):
             raise changed(self.purpose)
         return (content if self.readable else payload), bound_to
 
-    def _store(self, party: Party) -> TaskState:
+    def _store(self, party: Reader) -> TaskState:
         kind = KeptState if Place.COPY in self.places else TaskState
         return kind(party.context)
 
-    def _fetch(self, party: Party, task_id: str, key: str) -> Any:
+    def _fetch(self, party: Reader, task_id: str, key: str) -> Any:
         if Place.STORE in self.places and party.view.task_id == task_id:
             return self._store(party).get(key)
         stored = None
@@ -312,7 +332,7 @@ class Channel(Generic[T]):
         return dict(pieces)
 
     @staticmethod
-    def _rows(party: Party, task_id: str, hashes: list[str]) -> list[Any]:
+    def _rows(party: Reader, task_id: str, hashes: list[str]) -> list[Any]:
         rows: list[Any] = []
         for number, expected in enumerate(hashes):
             piece = party.view.pull(task_id, keys.server_rows_key(number))
