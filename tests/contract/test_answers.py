@@ -232,7 +232,7 @@ class Clients:
     def client(self, service: str) -> Any:
         return _client(service)
 
-    impatient_client = single_attempt_client = client
+    fail_fast_client = single_attempt_client = client
 
 
 @functools.cache

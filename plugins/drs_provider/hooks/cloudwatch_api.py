@@ -35,7 +35,7 @@ class CloudWatchApi:
         time = datetime.fromtimestamp(at, UTC)
         for start in range(0, len(metrics), MAX_METRICS_PER_CALL):
             batch = [_datum(metric, time) for metric in metrics[start : start + MAX_METRICS_PER_CALL]]
-            client = self._clients.impatient_client("cloudwatch")
+            client = self._clients.fail_fast_client("cloudwatch")
             with explained(self._clients.target, self._clients.caller_arn):
                 client.put_metric_data(Namespace=namespace, MetricData=batch)
 

@@ -151,11 +151,11 @@ class IamApi:
 
     def _role_arn(self, name: str) -> str:
         with explained(self.target, self.caller_arn):
-            answer = self._clients.impatient_client("iam").get_role(RoleName=name)
+            answer = self._clients.fail_fast_client("iam").get_role(RoleName=name)
         return str(required_member(required_member(answer, "Role", "GetRole"), "Arn", "GetRole"))
 
     def _pages(self, request: Row) -> list[Row]:
-        paginator = self._clients.impatient_client("iam").get_paginator("simulate_principal_policy")
+        paginator = self._clients.fail_fast_client("iam").get_paginator("simulate_principal_policy")
         rows: list[Row] = []
         with explained(self.target, self.caller_arn):
             for page in paginator.paginate(**request):

@@ -77,13 +77,13 @@ class DrsCleanupDrillOperator(BaseOperator):
             return self._tell(execution, self._report(targets))
         longest = MAX_SECONDS + max((wave.timeout_seconds for wave in waves), default=0)
         waited = execution.now() - since
-        hopeless = all(target.hopeless for target in unfinished)
+        needs_operator = all(target.needs_operator for target in unfinished)
         refused = f"{keys.CLEANUP_REFUSED}_{execution.attempt}"
-        if hopeless and any(target.refused for target in unfinished):
-            hopeless = execution.now() - state.once(refused, now) > REFUSED_SECONDS
+        if needs_operator and any(target.refused for target in unfinished):
+            needs_operator = execution.now() - state.once(refused, now) > REFUSED_SECONDS
         elif state.get(refused) is not None:
             state.forget(refused)
-        if waited <= longest and not hopeless:
+        if waited <= longest and not needs_operator:
             return pause(self, settings.get_seconds("poll_interval_seconds"))
         self._tell(
             execution, {**self._report(targets), "action": "incomplete", "left": left_rows(unfinished)}

@@ -14,7 +14,7 @@ from drs_provider.runtime.channels.declared import WAVE_RESULT
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.notifications import notify
-from drs_provider.runtime.outages import rides_out_outages
+from drs_provider.runtime.outages import waits_out_outages
 from drs_provider.runtime.preconditions import require_end_ahead
 from drs_provider.runtime.watch import open_watch
 
@@ -33,14 +33,14 @@ class DrsEnrichOperator(BaseOperator):
         self.wave_number = wave_number
 
     @tells_failure
-    @rides_out_outages
+    @waits_out_outages
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Enrich and decide the wave."""
         require_end_ahead(RunView(context))
         return self._complete(context)
 
     @tells_failure
-    @rides_out_outages
+    @waits_out_outages
     def look_again(self, context: Mapping[str, Any], event: Any = None) -> dict[str, Any]:
         """Try again after AWS could not be reached."""
         return self._complete(context)

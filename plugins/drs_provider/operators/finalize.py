@@ -19,7 +19,7 @@ from drs_provider.rules.record.execution_record import ExecutionRecord, with_rep
 from drs_provider.runtime.channels.channel import Run
 from drs_provider.runtime.channels.declared import EXECUTION_END
 from drs_provider.runtime.channels.failures import tells_failure
-from drs_provider.runtime.execution import Execution, never_started, only_looked
+from drs_provider.runtime.execution import Execution, ended_without_execution, never_started
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.metrics import send_metrics
 from drs_provider.runtime.notifications import notify, notify_refused
@@ -54,7 +54,7 @@ class DrsFinalizeOperator(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """End the attempt."""
         view = RunView(context)
-        if outcome := only_looked(view):
+        if outcome := ended_without_execution(view):
             if failure := view.pull(keys.PREPARE, keys.FAILURE):
                 raise ExecutionFailedError(failure["message"])
             return {"outcome": outcome}
@@ -77,11 +77,11 @@ class DrsFinalizeOperator(BaseOperator):
             execution.history.finalize(final.record), execution.history, execution.view
         )
         self._keep_attempt(state, record)
-        publish_end(execution.view, small(record))
+        publish_end(execution.view, without_rows_if_large(record))
         send_metrics(record, state, execution.view)
         statuses = {wave["waveName"]: wave["status"] for wave in record["waves"]}
         execution.emit(Event.EXECUTION_FINALIZED, status=record["status"], waves=statuses)
-        notify(execution, "finished", final.summary, record=small(record))
+        notify(execution, "finished", final.summary, record=without_rows_if_large(record))
         self._colour(final)
         return {"status": record["status"], "report": self.link_address}
 
@@ -100,9 +100,9 @@ class DrsFinalizeOperator(BaseOperator):
             status=record["status"],
             error=record["errorMessage"],
         )
-        publish_end(view, small(record))
+        publish_end(view, without_rows_if_large(record))
         send_metrics(record, TaskState(context), view)
-        notify_refused(context, view, small(record))
+        notify_refused(context, view, without_rows_if_large(record))
         raise ExecutionFailedError(f"{record['status']}: {record['errorMessage']}")
 
     def _write_report(self, record: ExecutionRecord, history: RunHistory, view: RunView) -> ExecutionRecord:
@@ -141,7 +141,7 @@ def publish_end(view: RunView, record: Mapping[str, Any]) -> None:
         view.push(keys.EXECUTION_RECORD, dict(record))
 
 
-def small(record: ExecutionRecord) -> dict[str, Any]:
+def without_rows_if_large(record: ExecutionRecord) -> dict[str, Any]:
     """Return the record as an XCom holds it: without server rows if there are very many."""
     if sum(len(wave.get("serverStatuses", [])) for wave in record["waves"]) <= MAX_XCOM_SERVERS:
         return dict(record)

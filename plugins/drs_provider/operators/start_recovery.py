@@ -22,7 +22,7 @@ from drs_provider.runtime.channels.declared import RECOVERY_JOBS, START_INTENTS,
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.outages import pause, rides_out_outages
+from drs_provider.runtime.outages import pause, waits_out_outages
 from drs_provider.runtime.watch import jobs_to_follow
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ class DrsStartRecoveryOperator(BaseOperator):
         self.link_address: str | None = None
 
     @tells_failure
-    @rides_out_outages
+    @waits_out_outages
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Start the wave, or adopt what runs already."""
         return self._start(Execution.open(context), begins=True)
 
     @tells_failure
-    @rides_out_outages
+    @waits_out_outages
     def look_again(self, context: Mapping[str, Any], event: Any = None) -> dict[str, Any]:
         """Try again after a wait for busy servers or quota."""
         return self._start(Execution.open(context))
@@ -139,7 +139,7 @@ class DrsStartRecoveryOperator(BaseOperator):
                 f"wave {wave.number} ({wave.name}) waited {round(waited / 60)} minutes and could not start: "
                 f"{started.waiting_text()}. See to what blocks it, then clear the wave's group."
             )
-        publish_wait(execution, wave.number, servers=len(started.short), since=since)
+        publish_wait(execution, wave.number, servers=len(started.quota_limited), since=since)
         self.log.info("Waiting: %s", started.waiting_text())
         execution.emit(Event.WAVE_QUEUED, waveNumber=wave.number, waitingServers=len(started.waiting))
         pause(self, settings.get_seconds("queue_poll_seconds"))

@@ -11,39 +11,39 @@ from typing import Any
 
 from drs_provider import keys
 from drs_provider.exceptions import EvidenceError
-from drs_provider.runtime.channels.channel import mark
+from drs_provider.runtime.channels.channel import fingerprint
 from drs_provider.runtime.channels.declared import GATE_DECISION
 from drs_provider.runtime.execution import Execution
 
-Basis = dict[str, str | None]
+DecisionInputs = dict[str, str | None]
 
 
-def basis_of(execution: Execution, wave_numbers: Iterable[int]) -> Basis:
+def basis_of(execution: Execution, wave_numbers: Iterable[int]) -> DecisionInputs:
     """Return what is there now: the last run of `prepare`, and the results of some waves."""
     view = execution.view
     names = {ref.number: ref.name for ref in execution.plan.waves}
     states = view.task_states()
-    basis: Basis = {keys.PREPARE: mark(view.pull(keys.PREPARE, keys.PREPARED))}
+    basis: DecisionInputs = {keys.PREPARE: fingerprint(view.pull(keys.PREPARE, keys.PREPARED))}
     for number in sorted(wave_numbers):
         enrich = keys.wave_task_id(number, names[number], keys.ENRICH)
         # A wave that was left out is told by its first task; what its last one told is older then.
         start = keys.wave_task_id(number, names[number], keys.START_RECOVERY)
         told_by = enrich if states.get(enrich) == "success" else start
-        basis[f"wave {number}"] = mark(view.pull(told_by, keys.WAVE_RESULT))
+        basis[f"wave {number}"] = fingerprint(view.pull(told_by, keys.WAVE_RESULT))
     return basis
 
 
 def decision_of(
-    execution: Execution, task_id: str, wave_number: int, rests_on: Iterable[int]
+    execution: Execution, task_id: str, wave_number: int, based_on_waves: Iterable[int]
 ) -> dict[str, Any]:
     """Return the decision that a gate told.
 
     :param wave_number: the wave behind the gate, 0 for the drill's hold
-    :param rests_on: numbers of the waves whose results it was made on
+    :param based_on_waves: numbers of the waves whose results it was made on
     :raises EvidenceError: if it does not verify, or if it was made on other facts than those of now
     """
     decision = GATE_DECISION.read(execution, wave=wave_number, task_id=task_id).required()
-    if newer := _differing(decision.get("basis", {}), basis_of(execution, rests_on)):
+    if newer := _differing(decision.get("basis", {}), basis_of(execution, based_on_waves)):
         raise EvidenceError(
             f"evidence {GATE_DECISION.purpose!r} of {task_id} is of attempt {decision['attempt']}: "
             f"{', '.join(newer)} ran again since, and {task_id} did not. Clear {task_id} and everything behind it, so "

@@ -42,7 +42,7 @@ def execution_id_of(run: RunFacts) -> str:
     return execution_id(settings.get("deployment_id"), run.dag_id, run.run_id, run.run_after)
 
 
-def only_looked(view: RunView) -> str | None:
+def ended_without_execution(view: RunView) -> str | None:
     """Return DRY_RUN or EXCLUDED if `prepare` ended so.
 
     A run that left traces has started, whatever its outcome says: XComs can be edited.
@@ -60,7 +60,7 @@ def never_started(view: RunView) -> bool:
     """
     if _left_traces(view):
         return False
-    return only_looked(view) is not None or view.task_states().get(keys.PREPARE) != "success"
+    return ended_without_execution(view) is not None or view.task_states().get(keys.PREPARE) != "success"
 
 
 def _left_traces(view: RunView) -> bool:
@@ -95,7 +95,7 @@ class FrozenExecution:
         :raises EvidenceError: if the frozen plan is missing or does not verify
         :raises PreemptedError: if a RECOVERY has cancelled this drill
         """
-        if reason := only_looked(RunView(context)):
+        if reason := ended_without_execution(RunView(context)):
             raise AirflowSkipException(f"nothing to do: the run is {reason.replace('_', ' ')}")
         execution = cls.frozen(context)
         execution.require_not_preempted()

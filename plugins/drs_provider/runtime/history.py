@@ -59,9 +59,9 @@ def _connect(target: AwsTarget, execution_id: str) -> DynamoDbHistory:
     from drs_provider.history.store import DynamoDbHistory
     from drs_provider.hooks.aws.clients import aws_clients
 
-    clients = aws_clients(target, session_name=role_session_name(execution_id), patient=False)
+    clients = aws_clients(target, session_name=role_session_name(execution_id), fail_fast=True)
     try:
-        client = clients.impatient_client("dynamodb")
+        client = clients.fail_fast_client("dynamodb")
     except DrsError:
         raise
     except (AirflowException, OSError, ValueError) as error:

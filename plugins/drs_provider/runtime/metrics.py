@@ -52,6 +52,6 @@ def _send(record: ExecutionRecord) -> dict[str, Any]:
     metrics = execution_metrics(record, rto=figures.rto(record), rpo=figures.rpo(record))
     namespace = settings.get("metrics_namespace")
     session = role_session_name(record["executionId"])
-    clients = aws_clients(target, session_name=session, patient=False)
+    clients = aws_clients(target, session_name=session, fail_fast=True)
     CloudWatchApi(clients).put_metrics(namespace, metrics, record.get("endTime", record["startTime"]))
     return {"count": len(metrics), "namespace": namespace}

@@ -27,10 +27,10 @@ PAUSE_SECONDS = 30.0
 log = logging.getLogger(__name__)
 
 
-def rides_out_outages(method: Callable[..., R]) -> Callable[..., R]:
+def waits_out_outages(method: Callable[..., R]) -> Callable[..., R]:
     """Wrap ``execute`` and ``look_again`` of a task that may be done again from its beginning.
 
-    An error that may pass by itself makes the task look again later, for as long as :func:`is_borne` says.
+    An error that may pass by itself makes the task look again later, for as long as :func:`should_wait_out` says.
     """
 
     @wraps(method)
@@ -41,7 +41,7 @@ def rides_out_outages(method: Callable[..., R]) -> Callable[..., R]:
             is_over(context)
             raise
         except Exception as error:
-            if not is_borne(context, error):
+            if not should_wait_out(context, error):
                 raise
         else:
             is_over(context)
@@ -60,7 +60,7 @@ def pause(task: Any, seconds: float) -> NoReturn:
     raise AssertionError("a task that defers does not go on")
 
 
-def is_borne(context: Mapping[str, Any], error: Exception) -> bool:
+def should_wait_out(context: Mapping[str, Any], error: Exception) -> bool:
     """Tell whether to look again after an error.
 
     Throttling, expired tokens, faults of a service and lost connections may pass by themselves: they are borne for

@@ -47,7 +47,7 @@ class DrsPauseGateSensor(HumanGateSensor):
     def __init__(self, *, wave_number: int, **kwargs: Any) -> None:
         super().__init__(wave_number=wave_number, **kwargs)
 
-    def rests_on(self, execution: Execution) -> Sequence[int]:
+    def based_on_waves(self, execution: Execution) -> Sequence[int]:
         """Return the waves before this one."""
         return execution.wave(self.wave_number).depends_on
 
@@ -118,7 +118,7 @@ class DrsPauseGateSensor(HumanGateSensor):
         self, execution: Execution, decision: str, answers: Answers | None, timeout_policy: str | None
     ) -> dict[str, Any]:
         gate = execution.wave(self.wave_number).gate
-        basis = answers.basis if answers else basis_of(execution, self.rests_on(execution))
+        basis = answers.basis if answers else basis_of(execution, self.based_on_waves(execution))
         payload: dict[str, Any] = {"decision": decision, "attempt": execution.attempt, "basis": basis}
         if answers:
             # Who paused the run may have taken that back meanwhile.

@@ -38,7 +38,7 @@ class DrsHoldDrillSensor(HumanGateSensor):
 
     ui_color = "#f6c66f"
 
-    def rests_on(self, execution: Execution) -> Sequence[int]:
+    def based_on_waves(self, execution: Execution) -> Sequence[int]:
         """Return all waves: what is judged is the drill as a whole."""
         return [ref.number for ref in execution.plan.waves]
 
@@ -107,7 +107,7 @@ class DrsHoldDrillSensor(HumanGateSensor):
 
             verdict = checked_verdict(execution, verdict)
             result = verdict["result"]
-        basis = answers.basis if answers else basis_of(execution, self.rests_on(execution))
+        basis = answers.basis if answers else basis_of(execution, self.based_on_waves(execution))
         payload: dict[str, Any] = {"verdict": verdict, "attempt": execution.attempt, "basis": basis}
         if answers:
             payload["hold"] = gate_row(answers, armed_by="hold", outcome=result)

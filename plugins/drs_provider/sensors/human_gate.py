@@ -35,7 +35,7 @@ class HumanGateSensor(BaseSensorOperator):
         if self.soft_fail or self.never_fail:
             raise ValueError(f"{self.task_id}: a gate that fails softly would let the next wave start")
 
-    def rests_on(self, execution: Execution) -> Sequence[int]:
+    def based_on_waves(self, execution: Execution) -> Sequence[int]:
         """Return the numbers of the waves whose results people decide on."""
         raise TypeError(f"{type(self).__name__} must say what it rests on")
 
@@ -166,7 +166,7 @@ class HumanGateSensor(BaseSensorOperator):
         )
         if told.value is not None:
             return Answers(**told.value)
-        answers = Answers(attempt, execution.now(), basis=basis_of(execution, self.rests_on(execution)))
+        answers = Answers(attempt, execution.now(), basis=basis_of(execution, self.based_on_waves(execution)))
         self._store(execution, answers)
         return answers
 

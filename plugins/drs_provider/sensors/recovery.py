@@ -18,10 +18,10 @@ from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.outages import (
     PAUSE_SECONDS,
     RESUME_METHOD,
-    is_borne,
     is_over,
     pause,
-    rides_out_outages,
+    should_wait_out,
+    waits_out_outages,
 )
 from drs_provider.runtime.preconditions import require_end_ahead
 from drs_provider.runtime.watch import open_watch, told_jobs
@@ -59,7 +59,7 @@ class DrsRecoverySensor(BaseSensorOperator):
         return self.look_again(context)
 
     @tells_failure
-    @rides_out_outages
+    @waits_out_outages
     def look_again(self, context: Mapping[str, Any], event: Any = None) -> Any:
         """Resume from the trigger, or after a pause: look at DRS, and end or defer again.
 
@@ -73,7 +73,7 @@ class DrsRecoverySensor(BaseSensorOperator):
         try:
             verdict = self._verdict(execution, watch)
         except Exception as error:
-            if not is_borne(context, error):
+            if not should_wait_out(context, error):
                 raise
             return False
         is_over(context)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from drs_provider.airflow_api import hitl
-from drs_provider.runtime.decisions import Basis
+from drs_provider.runtime.decisions import DecisionInputs
 
 #: A trigger may take this long to close a request whose time has passed; an answer that Airflow took until then counts.
 CLOSING_SECONDS: Final = 60.0
@@ -56,7 +56,7 @@ class Answers:
     closed_at: float | None = None
     asked: bool = False
     lost: int = 0
-    basis: Basis = field(default_factory=dict)
+    basis: DecisionInputs = field(default_factory=dict)
     accepted: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
 

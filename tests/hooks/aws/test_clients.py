@@ -245,11 +245,11 @@ def test_service_models_are_parsed_once_for_all_targets(connect, own, remote):
 def test_trap_32_what_a_recovery_does_not_depend_on_soon_gives_up_proving_its_account_too(connect, own):
     connect()
     patient = AwsClients(own, SESSION_NAME)
-    impatient = AwsClients(own, SESSION_NAME, patient=False)
+    impatient = AwsClients(own, SESSION_NAME, fail_fast=True)
     configs = [clients._hook.client_arguments("sts")["config"] for clients in (patient, impatient)]
     assert [config.connect_timeout for config in configs] == [10, 2]
     assert [config.read_timeout for config in configs] == [30, 5]
     assert configs[1].retries["total_max_attempts"] == 2
     assert impatient.client("sts").meta.config.connect_timeout == 2
-    both = [aws_clients(own, session_name=SESSION_NAME, patient=flag) for flag in (True, False)]
+    both = [aws_clients(own, session_name=SESSION_NAME, fail_fast=flag) for flag in (True, False)]
     assert both[0] is not both[1]

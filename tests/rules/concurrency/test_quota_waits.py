@@ -109,7 +109,7 @@ def test_a_slot_that_is_free_is_left_to_who_goes_first():
     assert decide(usage).launch == (("s-1", "s-2"),)
     waits = decide(usage, QuotaUsage(1, 10))
     assert waits.launch == ()
-    assert waits.short == {"s-1", "s-2"}
+    assert waits.quota_limited == {"s-1", "s-2"}
     assert "left to executions that go first" in waits.waiting["s-1"]
 
 
@@ -121,4 +121,4 @@ def test_what_those_ahead_cannot_use_is_taken():
 def test_a_wave_that_fits_in_part_starts_in_part():
     quotas = DrsQuotas(concurrent_jobs=20, servers_in_jobs=20)
     found = decide(QuotaUsage(1, 10), QuotaUsage(1, 9), quotas)
-    assert (found.launch, found.short) == ((("s-1",),), {"s-2"})
+    assert (found.launch, found.quota_limited) == ((("s-1",),), {"s-2"})

@@ -12,7 +12,7 @@ from drs_provider.airflow_api.run import RunView
 from drs_provider.core.evidence import SIGNATURE
 from drs_provider.exceptions import EvidenceError
 from drs_provider.rules.record.schema import record_fields
-from drs_provider.runtime.channels.channel import Run, mark
+from drs_provider.runtime.channels.channel import Run, fingerprint
 from drs_provider.runtime.channels.declared import CLEANUP, WAVE_RESULT
 from drs_provider.runtime.channels.rows import ROWS_PER_XCOM
 from tests.harness.airflow_side import XComs
@@ -126,10 +126,10 @@ def test_a_mark_tells_signed_values_apart(instance: Instance) -> None:
         CLEANUP.publish(of(instance), {"at": at})
         values.append(instance.xcoms.get(TASK, keys.CLEANUP))
     one, other = values
-    assert mark(one) == mark(dict(one)) != mark(other)
-    assert mark(one) == mark(one[SIGNATURE])
-    assert mark(None) is None
-    assert mark({"status": "COMPLETED"}) is None
+    assert fingerprint(one) == fingerprint(dict(one)) != fingerprint(other)
+    assert fingerprint(one) == fingerprint(one[SIGNATURE])
+    assert fingerprint(None) is None
+    assert fingerprint({"status": "COMPLETED"}) is None
 
 
 def test_no_result_is_none(instance: Instance) -> None:

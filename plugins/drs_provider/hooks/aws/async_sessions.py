@@ -34,7 +34,7 @@ class _SourceProvider:
         return await asyncio.to_thread(_SourceCredentials, self._source)
 
 
-def asynchronous_twin(session: boto3.session.Session, region: str) -> AioSession:
+def to_async_session(session: boto3.session.Session, region: str) -> AioSession:
     """Return an aiobotocore session with the credentials of a synchronous one.
 
     Whatever was proven about the one holds for the other, and every way of getting credentials that the

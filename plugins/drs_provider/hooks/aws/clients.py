@@ -21,7 +21,7 @@ MAX_AGE_SECONDS = 1800.0  # well before a role session's hour ends; also picks u
 _MAX_CACHED = 64
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _SINGLE_ATTEMPT = Config(retries={"mode": "standard", "total_max_attempts": 1})
-_IMPATIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+_FAIL_FAST = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 class AwsClients:
@@ -33,12 +33,12 @@ class AwsClients:
     :param target: account context
     :param session_name: role session name (2 to 64 characters of ``A-Za-z0-9_+=,.@-``), carries the
         execution id
-    :param patient: False for what a recovery does not depend on: then the proof of the account, too, soon gives up.
+    :param fail_fast: True for what a recovery does not depend on: then the proof of the account, too, soon gives up.
         STS answers in the target's Region, and is as far away as everything else there
     :raises ValueError: if STS would refuse the session name
     """
 
-    def __init__(self, target: AwsTarget, session_name: str, *, patient: bool = True) -> None:
+    def __init__(self, target: AwsTarget, session_name: str, *, fail_fast: bool = False) -> None:
         if not _SESSION_NAME.fullmatch(session_name):
             raise ValueError(
                 f"{session_name!r} is no role session name: 2 to 64 characters of A-Za-z0-9_+=,.@-"
@@ -46,7 +46,7 @@ class AwsClients:
         self.target = target
         self.session_name = session_name
         self._hook = DrsHook(
-            target=target, session_name=session_name, **({} if patient else {"config": _IMPATIENT})
+            target=target, session_name=session_name, **({"config": _FAIL_FAST} if fail_fast else {})
         )
         self._clients: dict[tuple[str, Config | None], Any] = {}
         self._lock = threading.Lock()
@@ -78,12 +78,12 @@ class AwsClients:
         """
         return self._kept_client(service, _SINGLE_ATTEMPT)
 
-    def impatient_client(self, service: str) -> Any:
+    def fail_fast_client(self, service: str) -> Any:
         """Return a client that soon gives up; raises what :meth:`client` raises.
 
         For what a recovery does not depend on: an unreachable Region must not slow every task.
         """
-        return self._kept_client(service, _IMPATIENT)
+        return self._kept_client(service, _FAIL_FAST)
 
     @asynccontextmanager
     async def async_client(self, service: str, *config: Config) -> AsyncIterator[Any]:
@@ -121,12 +121,12 @@ class _ClientCache:
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[AwsTarget, str, bool], tuple[float, AwsClients]] = OrderedDict()
 
-    def get(self, target: AwsTarget, session_name: str, *, patient: bool) -> AwsClients:
-        key = (target, session_name, patient)
+    def get(self, target: AwsTarget, session_name: str, *, fail_fast: bool) -> AwsClients:
+        key = (target, session_name, fail_fast)
         with self._lock:
             made_at, clients = self._kept.pop(key, (0.0, None))
             if clients is None or time.monotonic() - made_at > MAX_AGE_SECONDS:
-                made_at, clients = time.monotonic(), AwsClients(target, session_name, patient=patient)
+                made_at, clients = time.monotonic(), AwsClients(target, session_name, fail_fast=fail_fast)
             self._kept[key] = (made_at, clients)
             while len(self._kept) > _MAX_CACHED:
                 self._kept.popitem(last=False)
@@ -142,15 +142,15 @@ _cache = _ClientCache()
 os.register_at_fork(after_in_child=_cache.clear)  # sockets and pools must not be shared between processes
 
 
-def aws_clients(target: AwsTarget, *, session_name: str, patient: bool = True) -> AwsClients:
+def aws_clients(target: AwsTarget, *, session_name: str, fail_fast: bool = False) -> AwsClients:
     """Return this process's clients of a target, the same object for the same target and session name.
 
     They are made anew when older than :data:`MAX_AGE_SECONDS`, so do not keep them for long: ask again.
 
-    :param patient: False for what a recovery does not depend on
+    :param fail_fast: True for what a recovery does not depend on
     :raises ValueError: if STS would refuse the session name
     """
-    return _cache.get(target, session_name, patient=patient)
+    return _cache.get(target, session_name, fail_fast=fail_fast)
 
 
 def forget_clients() -> None:

@@ -129,9 +129,9 @@ class DrsHook(AwsBaseHook):
         session = self._proven(self.target)
         if not deferrable:
             return session
-        from drs_provider.hooks.aws.async_sessions import asynchronous_twin
+        from drs_provider.hooks.aws.async_sessions import to_async_session
 
-        return asynchronous_twin(session, self.target.region)
+        return to_async_session(session, self.target.region)
 
     @property
     def caller_arn(self) -> str:

@@ -17,7 +17,7 @@ def applied_quotas(clients: AwsClients, service_code: str) -> dict[str, float]:
     """
     values: dict[str, float] = {}
     # Quotas only pace: where Service Quotas does not answer, a recovery does not wait for it.
-    paginator = clients.impatient_client("service-quotas").get_paginator("list_service_quotas")
+    paginator = clients.fail_fast_client("service-quotas").get_paginator("list_service_quotas")
     for page in paginator.paginate(ServiceCode=service_code, PaginationConfig={"PageSize": _PAGE}):
         for quota in required_member(page, "Quotas", "ListServiceQuotas"):
             value, code = quota.get("Value"), quota.get("QuotaCode")

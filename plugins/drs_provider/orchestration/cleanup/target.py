@@ -69,7 +69,7 @@ class TargetState:
         return self.problem is None and not self.unproven and not self.untold and self.step.done
 
     @property
-    def hopeless(self) -> bool:
+    def needs_operator(self) -> bool:
         """Whether looking again will not help unless people act."""
         step = self.step
         if step.wait_for or step.unsettled:

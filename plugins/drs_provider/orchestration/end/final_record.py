@@ -161,8 +161,8 @@ def _hold(execution: Execution, states: Mapping[str, str | None]) -> tuple[dict[
     problem = None
     if states.get(keys.HOLD_DRILL) == "success":
         try:
-            rests_on = [ref.number for ref in execution.plan.waves]
-            return decision_of(execution, keys.HOLD_DRILL, 0, rests_on), None
+            based_on_waves = [ref.number for ref in execution.plan.waves]
+            return decision_of(execution, keys.HOLD_DRILL, 0, based_on_waves), None
         except EvidenceError as error:
             problem = str(error)
     elif states.get(keys.HOLD_DRILL) == "failed":

@@ -56,8 +56,8 @@ def open_history() -> DynamoDbHistory | None:
     target = settings.history_target()
     if target is None:
         return None
-    clients = aws_clients(target, session_name=AwsAccess(SESSION).session_name, patient=False)
-    return DynamoDbHistory(clients.impatient_client("dynamodb"), settings.get("history_table"))
+    clients = aws_clients(target, session_name=AwsAccess(SESSION).session_name, fail_fast=True)
+    return DynamoDbHistory(clients.fail_fast_client("dynamodb"), settings.get("history_table"))
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,7 @@ class Sweep:
             jobs = sorted(job for target in targets for job in target.terminate_jobs)
             instances = sorted(item for target in targets for item in target.instance_ids)
             emit(execution_id, Event.DRILL_SWEPT, instances=instances, jobs=jobs)
-        return Progress(". ".join(left), needs_operator=all(target.hopeless for target in unfinished))
+        return Progress(". ".join(left), needs_operator=all(target.needs_operator for target in unfinished))
 
     def _executions(self, history: DynamoDbHistory | None) -> Executions:
         return Executions(self._context, self._scope, history, self._conf.wants)

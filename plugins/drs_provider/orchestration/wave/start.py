@@ -65,12 +65,12 @@ class Started:
 
     :param jobs: jobs of this execution to follow
     :param waiting: server -> why it cannot be launched yet
-    :param short: those of the waiting servers that wait for quota
+    :param quota_limited: those of the waiting servers that wait for quota
     """
 
     jobs: tuple[OwnedJob, ...]
     waiting: Mapping[str, str] = field(default_factory=dict)
-    short: frozenset[str] = frozenset()
+    quota_limited: frozenset[str] = frozenset()
 
     def waiting_text(self) -> str:
         """Tell how many servers wait, and for what."""
@@ -116,8 +116,8 @@ class WaveStart:
         refused = {server for batch in decision.launch for server in batch}
         for server in refused:
             waiting[server] = self._refused_for_quota.get(server, "DRS refused the start again and again")
-        short = decision.short | (refused & self._refused_for_quota.keys())
-        return Started(decision.adopted, waiting, short)
+        quota_limited = decision.quota_limited | (refused & self._refused_for_quota.keys())
+        return Started(decision.adopted, waiting, quota_limited)
 
     def _decide(self) -> StartDecision:
         wave, execution = self._wave, self._execution
@@ -274,12 +274,12 @@ def _naming_blockers(
     decision: StartDecision, jobs: Sequence[JobView], ahead: Sequence[QuotaWait]
 ) -> StartDecision:
     """Return the decision with what fills the quota, and who goes first, in its reasons."""
-    if not decision.short:
+    if not decision.quota_limited:
         return decision
     first = f"; first goes {ahead[0].name}" if ahead else ""
     told = f" (jobs that run: {holders_text(jobs) or 'none'}{first})"
     waiting = {
-        server: f"{reason}{told}" if server in decision.short else reason
+        server: f"{reason}{told}" if server in decision.quota_limited else reason
         for server, reason in decision.waiting.items()
     }
     return replace(decision, waiting=waiting)

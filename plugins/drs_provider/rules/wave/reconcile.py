@@ -45,7 +45,7 @@ class StartDecision:
     :param adopted: jobs of ours to follow, oldest first
     :param launch: one StartRecovery each
     :param waiting: server -> why it cannot be launched yet; ask again later
-    :param short: those of the waiting ones that wait for quota, and for nothing else
+    :param quota_limited: those of the waiting ones that wait for quota, and for nothing else
     :param refused: server -> why it must not be launched
     :param done: adopted servers whose launched instance exists
     """
@@ -53,7 +53,7 @@ class StartDecision:
     adopted: tuple[OwnedJob, ...] = ()
     launch: tuple[tuple[str, ...], ...] = ()
     waiting: Mapping[str, str] = field(default_factory=dict, hash=False)
-    short: frozenset[str] = frozenset()
+    quota_limited: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict, hash=False)
     done: frozenset[str] = frozenset()
 
@@ -146,12 +146,12 @@ def decide_start(
             waiting[server] = reason
         else:
             ready.append(server)
-    launch, no_room = _batches(ready, quotas, usage, reserved or QuotaUsage())
+    launch, quota_limited = _batches(ready, quotas, usage, reserved or QuotaUsage())
     return StartDecision(
         adopted=tuple(sorted(adopted.values(), key=OwnedJob.order)),
         launch=launch,
-        waiting=waiting | no_room,
-        short=frozenset(no_room),
+        waiting=waiting | quota_limited,
+        quota_limited=frozenset(quota_limited),
         refused=refused,
         done=frozenset(done),
     )

@@ -358,7 +358,7 @@ def changed(purpose: str) -> EvidenceError:
     )
 
 
-def mark(stored: Any) -> str | None:
+def fingerprint(stored: Any) -> str | None:
     """Return what tells one stored message from another one of its kind, or None if there is none; proves nothing."""
     seal = stored.get(SIGNATURE, stored) if isinstance(stored, Mapping) else None
     return str(seal["mac"]) if isinstance(seal, Mapping) and "mac" in seal else None
