@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from drs_provider import keys
 from drs_provider.plan.model import Plan
 from tests.harness.plan_run import PlanRun
-from tests.harness.plans import WIKI, plan
+from tests.harness.plans import WIKI, plan, recovery_of, two_waves
 from tests.harness.stage import ACCOUNT, REGION, TABLE, Stage
 from tests.harness.sweeps import Stopped, Sweeps, sweeps
 
@@ -166,6 +167,31 @@ def test_trap_37_a_cleanup_that_somebody_wrote_leaves_the_instances_alone(
     assert play.jobs("TERMINATE") == []
     assert "its instances were left alone: the evidence 'cleanup_report'" in report["failures"][0]
     assert "cleanup_report" in str(sweeps.error)
+
+
+def test_trap_37_what_a_wave_that_was_changed_launched_is_left_and_told(play: Stage, sweeps: Sweeps) -> None:
+    run = left_behind(play, sweeps, two_waves())
+    run.xcoms.set(keys.PREPARE, keys.frozen_wave_key(2), {"forged": True})
+    play.simulator.advance(OLD)
+    sweeps.sweep(terminate=True)
+    assert len(alive(play)) == 1
+    assert "are not all terminated: wave 2" in str(sweeps.error)
+    assert "evidence 'frozen_wave' does not verify" in str(sweeps.error)
+
+
+def test_what_bears_the_tags_of_a_recovery_is_never_touched(play: Stage, sweeps: Sweeps) -> None:
+    made = plan()
+    sweeps.know(made)
+    run = play.plan_run(made, recovery_of(made)).approve_everything()
+    assert run.go() == "success"
+    tags = {name: play.jobs()[0].tags[name] for name in ("ExecutionId", "PlanName")}
+    drs = play.simulator.client("drs")
+    drs.start_recovery(sourceServers=[{"sourceServerID": WIKI[0]}], isDrill=True, tags=tags)
+    play.simulator.advance(OLD)
+    report = sweeps.sweep(terminate=True)
+    assert kinds(report) == {("outlived drill instance", "left")}
+    assert len(alive(play)) == 2
+    assert play.jobs("TERMINATE") == []
 
 
 def test_a_dry_run_tells_what_it_would_do(play: Stage, sweeps: Sweeps) -> None:
