@@ -33,8 +33,8 @@ class ExecutionType(StrEnum):
 class ExecutionStatus(StrEnum):
     """Status of an execution's current attempt.
 
-    ``CANCELLING`` is only shown: command line and report derive it from Airflow's task states. No task writes it, since
-    a task that could is killed with the run; a record that has it all the same can be ended.
+    ``CANCELLING`` is only shown: the command line derives it from Airflow's task states. No task writes it, since one
+    that could is killed with the run; a record that has it all the same can be ended.
     """
 
     PENDING = "PENDING"
