@@ -198,6 +198,16 @@ def test_trap_16_a_call_without_answer_is_given_time_to_show_its_job():
     assert "not visible yet" in decision.waiting["s-1"]
 
 
+def test_trap_16_an_instance_may_be_that_of_a_job_which_is_not_visible_yet():
+    live = {"s-1": instance("s-1", is_drill=False, job_id="drsjob-hidden")}
+    early = decide(["s-1"], live_instances=live, existing_instance_ids={"i-s-1"}, not_before={"s-1": NOW + 1})
+    assert (early.launch, early.refused) == ((), {})
+    assert "not visible yet" in early.waiting["s-1"]
+    later = decide(["s-1"], live_instances=live, existing_instance_ids={"i-s-1"}, not_before={"s-1": NOW})
+    assert "drsjob-hidden" in later.refused["s-1"]
+    assert (later.launch, later.waiting) == ((), {})
+
+
 def test_trap_16_a_job_that_does_not_list_its_servers_yet_holds_the_wave():
     ours = owned(job("drsjob-1", {}, status="PENDING"))
     decision = decide(SERVERS, owned_jobs=[ours])

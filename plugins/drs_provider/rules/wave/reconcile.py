@@ -107,6 +107,7 @@ def decide_start(
       instance does not exist: DRS failed to launch it, or the drill was cleaned up since. One that is LAUNCHED, and
       whose instance nothing tells, may have one.
     - A server in another running job waits: that job may terminate or replace the instance it has.
+    - A server that a call may have put into a job which is not visible yet waits, whatever instance it has.
     - A server with a live non-drill instance, or one that DRS describes too badly to know, is refused, unless it may
       be replaced.
     - What the quotas have no room for waits.
@@ -140,10 +141,11 @@ def decide_start(
                 done.add(server)
         elif server in busy:
             waiting[server] = f"in job {busy[server]}, which must end first"
-        elif reason := obstacles.refusal(server):
-            refused[server] = reason
+        # First what will be known soon: a live instance may be that of our own job which is not visible yet.
         elif reason := obstacles.delay(server):
             waiting[server] = reason
+        elif reason := obstacles.refusal(server):
+            refused[server] = reason
         else:
             ready.append(server)
     launch, quota_limited = _batches(ready, quotas, usage, reserved or QuotaUsage())
