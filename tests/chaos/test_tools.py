@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -28,7 +29,8 @@ from embedded.processes import StackError
 from tests.embedded.conftest import lives, wait_until
 from tests.history.world import record_of
 
-TI_ID = "01975a4e-0000-7000-8000-0123456789ab"
+# Its own in each process of tests: processes are found by it on the whole machine.
+TI_ID = f"01975a4e-0000-7000-8000-{os.getpid():012d}"
 # As Airflow's processes look: the worker's title names the task instance, and so does the task's.
 WORKER = f"""
 import subprocess, sys, time

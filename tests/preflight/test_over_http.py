@@ -12,7 +12,6 @@ import pytest
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.states import ExecutionType
-from drs_provider.core.times import format_time
 from drs_provider.hooks.aws.clients import aws_clients, forget_clients
 from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.hooks.ec2.ec2_api import Ec2Api
@@ -29,6 +28,7 @@ from tests.preflight.world import (
     DRILL_NETWORK,
     MAIN,
     codes,
+    drs_time,
     found,
     obey_catalog,
     plan,
@@ -237,7 +237,7 @@ def test_a_server_that_was_never_synced_has_nothing_to_launch_from(bench: Bench)
 
 
 def test_a_time_chooses_points_that_start_recovery_takes(bench: Bench) -> None:
-    result = bench.check(snapshots=format_time(bench.aws.now - 7200))
+    result = bench.check(snapshots=drs_time(bench.aws.now - 7200))
     assert result.report.ok, result.report.text()
     assert result.snapshots.keys() == {DB_1, DB_2}
     started = bench.aws.client().start_recovery(

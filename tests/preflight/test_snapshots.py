@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from drs_provider.core.times import format_time
 from tests.preflight.world import (
     DB_1,
     DB_2,
+    NOW,
     WEB_1,
     WEB_2,
     FakeAws,
@@ -68,7 +70,7 @@ def test_a_server_without_a_point_before_the_time_blocks() -> None:
     (finding,) = result.report.blocking
     assert finding.code == "no_snapshot_before"
     assert finding.server_ids == (DB_2, WEB_1)
-    assert ago(60) in finding.servers[0].detail
+    assert format_time(NOW - 60) in finding.servers[0].detail
     assert "none at all" in finding.servers[1].detail
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -13,7 +14,6 @@ from botocore.exceptions import ClientError
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.quotas import DrsQuotas
 from drs_provider.core.states import ExecutionType
-from drs_provider.core.times import format_time
 from drs_provider.hooks.ec2.ec2_api import Subnet
 from drs_provider.hooks.ec2.launch_templates import LaunchInterface, LaunchTemplate
 from drs_provider.hooks.iam_api import Right, RightsQuestion
@@ -65,9 +65,14 @@ def wave(name: str, groups: Iterable[str], **fields: Any) -> dict[str, Any]:
     return {"name": name, "groups": list(groups), **fields}
 
 
+def drs_time(epoch: float) -> str:
+    """Return a time in DRS's documented form."""
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def ago(seconds: float) -> str:
     """Return a time before NOW in DRS's form."""
-    return format_time(NOW - seconds)
+    return drs_time(NOW - seconds)
 
 
 def server(server_id: str, name: str = "", **changes: Any) -> dict[str, Any]:

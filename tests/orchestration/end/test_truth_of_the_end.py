@@ -132,7 +132,7 @@ def test_a_drill_whose_frozen_plan_is_lost_does_not_end_its_cleanup_green(
         raise ConnectionError("the database is down")
 
     def clear_everything() -> None:
-        monkeypatch.setattr(Freezer, "load", lost)
+        monkeypatch.setattr(Freezer, "publish_again", lost)
         run.clear("prepare")
 
     run.when(WAIT, "deferred", clear_everything)
