@@ -32,7 +32,6 @@ servers = st.builds(
         "launch_actions": [{"name": "check", "fails": share}],
         "instance_id_in_job": share,
         "no_instance": share / 2,
-        "untold": share / 4,
     },
     fails,
     st.sampled_from(["CONTINUOUS", "STALLED", "DISCONNECTED", "INITIAL_SYNC", "BACKLOG"]),
