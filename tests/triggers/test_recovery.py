@@ -13,8 +13,8 @@ from drs_provider import keys
 from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.rules.concurrency.preemption import Preemption
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.runtime.channels.channel import Run
 from drs_provider.runtime.channels.declared import PREEMPTION
+from drs_provider.runtime.channels.party import Run
 from drs_provider.runtime.watch import make_watch
 from drs_provider.triggers.recovery import DrsRecoveryTrigger, Publisher
 from tests.harness.plan_run import PlanRun

@@ -16,9 +16,9 @@ from drs_provider.exceptions import DrsConfigurationError, EvidenceError, Execut
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.links import DrsReportLink
 from drs_provider.rules.record.execution_record import ExecutionRecord, with_report
-from drs_provider.runtime.channels.channel import Run
 from drs_provider.runtime.channels.declared import EXECUTION_END
 from drs_provider.runtime.channels.failures import tells_failure
+from drs_provider.runtime.channels.party import Run
 from drs_provider.runtime.execution import Execution, ended_without_execution, never_started
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.metrics import send_metrics

@@ -16,8 +16,8 @@ from drs_provider.core.events import Event
 from drs_provider.core.texts import cause, clipped
 from drs_provider.exceptions import DrsConfigurationError, EvidenceError
 from drs_provider.plan.model import Plan
-from drs_provider.runtime.channels.channel import Run
 from drs_provider.runtime.channels.declared import NOTIFICATIONS
+from drs_provider.runtime.channels.party import Run
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.timeline import emit
 

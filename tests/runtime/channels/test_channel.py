@@ -19,8 +19,9 @@ from drs_provider.rules.concurrency.claims import Claim
 from drs_provider.rules.concurrency.preemption import Preemption
 from drs_provider.rules.wave.ownership import StartIntent
 from drs_provider.runtime.channels import declared
-from drs_provider.runtime.channels.channel import ATTEMPT, PLAN_HASH, WAVE, Channel, Place, Run
+from drs_provider.runtime.channels.channel import ATTEMPT, PLAN_HASH, WAVE, Channel, Place
 from drs_provider.runtime.channels.declared import CHANNELS
+from drs_provider.runtime.channels.party import Run
 from tests.harness.airflow_side import StateStore, XComs
 from tests.rules.rule_builders import header, wave
 

@@ -12,8 +12,9 @@ from drs_provider.airflow_api.run import RunView
 from drs_provider.core.evidence import SIGNATURE
 from drs_provider.exceptions import EvidenceError
 from drs_provider.rules.record.schema import record_fields
-from drs_provider.runtime.channels.channel import Run, fingerprint
+from drs_provider.runtime.channels.channel import fingerprint
 from drs_provider.runtime.channels.declared import CLEANUP, WAVE_RESULT
+from drs_provider.runtime.channels.party import Run
 from drs_provider.runtime.channels.rows import ROWS_PER_XCOM
 from tests.harness.airflow_side import XComs
 

@@ -26,8 +26,9 @@ from drs_provider.plan.files.last_good import LastGoodPlans
 from drs_provider.rules.concurrency.claims import PREPARING, Claim, Conflict, claim_of
 from drs_provider.rules.concurrency.preemption import override_of
 from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
-from drs_provider.runtime.channels.channel import Channel, OtherRun, Run
+from drs_provider.runtime.channels.channel import Channel
 from drs_provider.runtime.channels.declared import CLAIM, FROZEN_PLAN, FROZEN_WAVE, OVERRIDES
+from drs_provider.runtime.channels.party import OtherRun, Run
 from drs_provider.runtime.execution import Execution
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from drs_provider.core.texts import cause
 from drs_provider.exceptions import EvidenceError, ExecutionRefusedError, RunUnknownError
 from drs_provider.rules.concurrency.claims import PREPARING, Claim, Conflict
 from drs_provider.rules.concurrency.preemption import Preemption
-from drs_provider.runtime.channels.channel import OtherRun, Run
 from drs_provider.runtime.channels.declared import PREEMPTION
+from drs_provider.runtime.channels.party import OtherRun, Run
 from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.concurrency.claims import running_claims
 from drs_provider.rules.concurrency.claims import Claim, QuotaWait, Rank, place_of
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.runtime.channels.channel import OtherRun, Run
 from drs_provider.runtime.channels.declared import QUOTA_WAIT
+from drs_provider.runtime.channels.party import OtherRun, Run
 from drs_provider.runtime.execution import Execution
 
 log = logging.getLogger(__name__)

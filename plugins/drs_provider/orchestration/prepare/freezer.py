@@ -11,8 +11,8 @@ from drs_provider.airflow_api.run import RunView
 from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.core.evidence import peek
 from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
-from drs_provider.runtime.channels.channel import Run
 from drs_provider.runtime.channels.declared import FROZEN_PLAN, FROZEN_WAVE
+from drs_provider.runtime.channels.party import Run
 
 STARTED_AT = "started_at"
 

@@ -40,8 +40,8 @@ from drs_provider.rules.sweep.records import (
     recorded_wave,
     run_outcome,
 )
-from drs_provider.runtime.channels.channel import OtherRun, Run
 from drs_provider.runtime.channels.declared import CLEANUP, EXECUTION_END, FROZEN_PLAN
+from drs_provider.runtime.channels.party import OtherRun, Run
 from drs_provider.runtime.execution import FrozenExecution, execution_id_of
 
 

@@ -7,18 +7,17 @@ purpose and binding (:mod:`drs_provider.core.evidence`). A channel says once how
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from drs_provider import keys, settings
-from drs_provider.airflow_api.other_runs import xcom_of
-from drs_provider.airflow_api.run import RunView
 from drs_provider.airflow_api.state_store import KeptState, TaskState
 from drs_provider.core import evidence
 from drs_provider.core.canonical import content_hash, plain
 from drs_provider.core.evidence import SIGNATURE, TamperedError
 from drs_provider.exceptions import EvidenceError
+from drs_provider.runtime.channels.party import Party, Reader
 from drs_provider.runtime.channels.rows import ROWS_PER_XCOM, row_chunks
 
 T = TypeVar("T")
@@ -26,6 +25,7 @@ T = TypeVar("T")
 #: What a message is bound to beside its execution
 WAVE, ATTEMPT, PLAN_HASH = "wave", "attempt", "plan_hash"
 ROWS_APART = "rowsApart"
+_COPY: Any = dict  # of values that are plain data
 
 
 class Place(Enum):
@@ -35,98 +35,6 @@ class Place(Enum):
     PREPARE = "XComs of `prepare`, whoever writes: go when `prepare` begins again"
     STORE = "the writer's task state: survives retries and clears, and only the writer can read it"
     COPY = "a copy of that state in an XCom of `prepare`, which others can read"
-
-
-class ReadXComs(Protocol):
-    """XComs of a run, to be read."""
-
-    @property
-    def task_id(self) -> str:
-        """Id of the running task."""
-
-    def pull(self, task_id: str, key: str) -> Any:
-        """Return a task's XCom, or None."""
-
-
-class XComs(ReadXComs, Protocol):
-    """XComs of a run, for its tasks."""
-
-    def push(self, key: str, value: Any) -> None:
-        """Write an XCom of the running task."""
-
-    def push_own(self, task_id: str, key: str, value: Any) -> None:
-        """Write an XCom of another task of the run."""
-
-
-V = TypeVar("V", bound=ReadXComs, covariant=True)
-
-
-class Reader(Protocol):
-    """Who reads: an execution, or a run that is none yet."""
-
-    @property
-    def view(self) -> ReadXComs:
-        """XComs of its run."""
-
-    @property
-    def context(self) -> Mapping[str, Any]:
-        """Airflow's context of the running task, whose state store it has."""
-
-    @property
-    def execution_id(self) -> str | None:
-        """What its messages are bound to; None: the reader does not know it yet, and looks at the binding itself."""
-
-    @property
-    def plan_hash(self) -> str | None:
-        """Hash of the frozen plan."""
-
-
-class Party(Reader, Protocol):
-    """Who also publishes."""
-
-    @property
-    def view(self) -> XComs:
-        """XComs of its run."""
-
-
-@dataclass(frozen=True)
-class Run(Generic[V]):
-    """A run whose frozen plan is not at hand; what is published there depends on what its XComs allow."""
-
-    view: V
-    execution_id: str | None = None
-    plan_hash: str | None = None
-    context: Mapping[str, Any] = field(default_factory=dict)
-
-
-class OtherRun:
-    """XComs of another run, for the running task."""
-
-    task_id = ""
-
-    def __init__(self, view: RunView, dag_id: str, run_id: str) -> None:
-        self._view, self._dag_id, self._run_id = view, dag_id, run_id
-
-    def pull(self, task_id: str, key: str) -> Any:
-        """Return an XCom of the other run, or None.
-
-        :raises RunUnknownError: if Airflow does not tell
-        """
-        return xcom_of(self._view, self._dag_id, self._run_id, task_id, key)
-
-    def push(self, key: str, value: Any) -> None:
-        """Refuse: no task of the other run is running here.
-
-        :raises TypeError: always
-        """
-        raise TypeError(f"XCom {key} of run {self._run_id} is not the running task's")
-
-    def push_own(self, task_id: str, key: str, value: Any) -> None:
-        """Write an XCom of the other run.
-
-        :raises AirflowRuntimeError: if Airflow refuses
-        """
-        self._view.push_to(self._dag_id, self._run_id, task_id, key, value)
 
 
 @dataclass(frozen=True)
@@ -158,7 +66,7 @@ class Channel(Generic[T]):
     :param purpose: what it is signed for
     :param key: XCom and state key; ``{wave}`` and ``{attempt}`` stand for the message's own
     :param writers: tasks that publish it; readers need not name a single one
-    :param dump: returns a value's plain data
+    :param dump: returns a value's plain data; the default is for values that are plain data
     :param load: returns the value of plain data
     :param binds: what it is bound to beside the execution
     :param readable: the content is plain, its signature beside it: for pages and people
@@ -169,8 +77,8 @@ class Channel(Generic[T]):
     purpose: str
     key: str
     writers: tuple[str, ...]
-    dump: Callable[[T], Mapping[str, Any]]
-    load: Callable[[dict[str, Any]], T]
+    dump: Callable[[T], Mapping[str, Any]] = _COPY
+    load: Callable[[dict[str, Any]], T] = _COPY
     binds: frozenset[str] = frozenset({WAVE, PLAN_HASH})
     places: frozenset[Place] = frozenset({Place.XCOM})
     readable: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from drs_provider import keys
@@ -22,10 +21,6 @@ TERMINATED = "terminated"
 _OF_EXECUTION = frozenset({PLAN_HASH})
 _BEFORE_THE_PLAN: frozenset[str] = frozenset()
 _KEPT = frozenset({Place.STORE, Place.COPY})
-
-
-def _as_is(content: Mapping[str, Any]) -> Content:
-    return dict(content)
 
 
 FROZEN_PLAN = Channel[FrozenPlan](
@@ -97,8 +92,6 @@ QUOTA_WAIT = Channel[Content](
     evidence.QUOTA_WAIT,
     keys.QUOTA_WAIT,
     (keys.START_RECOVERY,),
-    _as_is,
-    _as_is,
     binds=frozenset({WAVE}),
 )
 #: What a start asks DRS for, told before it asks; whoever cleans up must know jobs whose tags never came
@@ -112,15 +105,13 @@ START_INTENTS = Channel[list[StartIntent]](
 )
 #: Which jobs to follow; the verdict rests on them
 RECOVERY_JOBS = Channel[Content](
-    evidence.RECOVERY_JOBS, keys.RECOVERY_JOBS, (keys.START_RECOVERY,), _as_is, _as_is, readable=True
+    evidence.RECOVERY_JOBS, keys.RECOVERY_JOBS, (keys.START_RECOVERY,), readable=True
 )
 #: The wave's record fields; later waves, gates and the end rest on them
 WAVE_RESULT = Channel[Content](
     evidence.WAVE_RESULT,
     keys.WAVE_RESULT,
     (keys.ENRICH, keys.START_RECOVERY),
-    _as_is,
-    _as_is,
     readable=True,
     rows="serverStatuses",
 )
@@ -129,23 +120,17 @@ GATE_ANSWERS = Channel[Content](
     evidence.GATE_ANSWERS,
     f"{keys.GATE_ANSWERS}_{{attempt}}",
     (GATE, keys.HOLD_DRILL),
-    _as_is,
-    _as_is,
     binds=frozenset({WAVE, ATTEMPT, PLAN_HASH}),
     places=_KEPT,
     readable=True,
 )
 #: What a gate, or the hold (wave 0), decided
-GATE_DECISION = Channel[Content](
-    evidence.GATE_DECISION, keys.GATE_DECISION, (GATE, keys.HOLD_DRILL), _as_is, _as_is
-)
+GATE_DECISION = Channel[Content](evidence.GATE_DECISION, keys.GATE_DECISION, (GATE, keys.HOLD_DRILL))
 #: What of a drill was there when its cleanup began: nobody can tell later who terminated what
 INSTANCES_SEEN = Channel[Content](
     evidence.INSTANCES_SEEN,
     keys.INSTANCES_SEEN,
     (keys.CLEANUP_DRILL,),
-    _as_is,
-    _as_is,
     binds=_OF_EXECUTION,
     places=frozenset({Place.PREPARE}),
     readable=True,
@@ -155,8 +140,6 @@ CLEANUP = Channel[Content](
     evidence.CLEANUP_REPORT,
     keys.CLEANUP,
     (keys.CLEANUP_DRILL,),
-    _as_is,
-    _as_is,
     binds=_OF_EXECUTION,
     readable=True,
 )
@@ -165,8 +148,6 @@ EXECUTION_END = Channel[Content](
     evidence.EXECUTION_END,
     keys.EXECUTION_RECORD,
     (keys.FINALIZE,),
-    _as_is,
-    _as_is,
     binds=frozenset({ATTEMPT}),
     readable=True,
     signature_key=keys.EXECUTION_RECORD_SIGNATURE,
