@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from airflow.sdk import DAG
@@ -61,6 +62,10 @@ class _Interruption:
     action: Callable[[], Any]
     steps: int = 0
     entered: bool = False
+
+
+class _Stopped(Exception):
+    pass
 
 
 @dataclass
@@ -234,6 +239,21 @@ class PlanRun:
             if state is None and rules.verdict(task, states) == rules.READY:
                 return str(task.task_id)
         return None
+
+    def go_until(self, task_id: str, state: str = "deferred") -> Self:
+        """Run until a task has a state, and leave it so: nothing of Airflow goes on with the run."""
+        reached = False
+
+        def stop() -> None:
+            nonlocal reached
+            reached = True
+            raise _Stopped
+
+        self.when(task_id, state, stop)
+        with suppress(_Stopped):
+            self.go()
+        assert reached, f"{task_id} was never {state}: {self.states}"
+        return self
 
     def _ended(self) -> str:
         unfinished = [task_id for task_id, row in self.rows.items() if row.state not in rules.FINISHED]

@@ -27,10 +27,6 @@ from tests.harness.stage import SAMPLE_PLANS, Stage
 MOST_DEFERRALS = 50
 
 
-class Stopped(Exception):
-    """The test ends a plan run in the middle: nothing of Airflow goes on with it."""
-
-
 class SweepTask:
     """``context["ti"]`` of the sweeper."""
 

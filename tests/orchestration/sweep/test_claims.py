@@ -13,21 +13,15 @@ from drs_provider.rules.concurrency.claims import Claim
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import plan
 from tests.harness.stage import TABLE, Stage
-from tests.harness.sweeps import Stopped, Sweeps, sweeps
+from tests.harness.sweeps import Sweeps, sweeps
 
 __all__ = ["sweeps"]
-
-
-def stop() -> None:
-    raise Stopped
 
 
 def holding(play: Stage) -> tuple[PlanRun, Claim]:
     """Return an execution that holds its servers, and its claim."""
     run = play.plan_run(plan()).approve_everything()
-    run.when("hold_drill", "deferred", stop)
-    with pytest.raises(Stopped):
-        run.go()
+    run.go_until("hold_drill")
     stored = run.xcom(keys.PREPARE, keys.CLAIM)
     return run, Claim.from_dict(stored.get("payload", stored))
 

@@ -8,7 +8,7 @@ from drs_provider.core.states import ExecutionStatus
 from drs_provider.history.store import DynamoDbHistory
 from tests.harness.plan_run import PlanRun
 from tests.harness.stage import TABLE, Stage
-from tests.harness.sweeps import Stopped, Sweeps, sweeps
+from tests.harness.sweeps import Sweeps, sweeps
 
 __all__ = ["sweeps"]
 
@@ -25,13 +25,8 @@ def default_id(play: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
 def held(play: Stage) -> PlanRun:
     """Return a drill of wiki that waits at its hold."""
 
-    def stop() -> None:
-        raise Stopped
-
     run = play.plan_run("wiki").approve_everything()
-    run.when("hold_drill", "deferred", stop)
-    with pytest.raises(Stopped):
-        run.go()
+    run.go_until("hold_drill")
     return run
 
 

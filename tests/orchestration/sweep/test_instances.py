@@ -11,7 +11,7 @@ from drs_provider.plan.model import Plan
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI, plan, recovery_of, two_waves
 from tests.harness.stage import ACCOUNT, REGION, TABLE, Stage
-from tests.harness.sweeps import Stopped, Sweeps, sweeps
+from tests.harness.sweeps import Sweeps, sweeps
 
 __all__ = ["sweeps"]
 
@@ -20,18 +20,12 @@ KEPT = plan(drill={"cleanup": "keep"})
 YOUNG_TIME = 6 * 3600.0
 
 
-def stop() -> None:
-    raise Stopped
-
-
 def left_behind(play: Stage, sweeps: Sweeps, made: Plan | None = None) -> PlanRun:
     """Return a drill that is over without having cleaned up: its scheduler died while people tested."""
     made = made or plan()
     sweeps.know(made)
     run = play.plan_run(made).approve_everything()
-    run.when("hold_drill", "deferred", stop)
-    with pytest.raises(Stopped):
-        run.go()
+    run.go_until("hold_drill")
     sweeps.end(run)
     return run
 
@@ -310,9 +304,7 @@ def test_a_conflict_is_tried_again(play: Stage, sweeps: Sweeps) -> None:
 def test_one_broken_target_does_not_stop_the_others(play: Stage, sweeps: Sweeps) -> None:
     sweeps.know("shop_two_regions")
     run = play.plan_run("shop_two_regions").approve_everything()
-    run.when("hold_drill", "deferred", stop)
-    with pytest.raises(Stopped):
-        run.go()
+    run.go_until("hold_drill")
     sweeps.end(run)
     play.simulator.advance(OLD)
     play.simulator.inject(
@@ -336,9 +328,7 @@ def test_one_broken_target_does_not_stop_the_others(play: Stage, sweeps: Sweeps)
 def test_only_the_targets_that_are_asked_for_are_cleaned(play: Stage, sweeps: Sweeps) -> None:
     sweeps.know("shop_two_regions")
     run = play.plan_run("shop_two_regions").approve_everything()
-    run.when("hold_drill", "deferred", stop)
-    with pytest.raises(Stopped):
-        run.go()
+    run.go_until("hold_drill")
     sweeps.end(run)
     play.simulator.advance(OLD)
     report = sweeps.sweep(terminate=True, targets=["222233334444/eu-central-1"])

@@ -14,7 +14,7 @@ from drs_provider.rules.sweep.records import FOREIGN_QUIET_SECONDS, QUIET_SECOND
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI
 from tests.harness.stage import TABLE, Stage
-from tests.harness.sweeps import Stopped, Sweeps, sweeps
+from tests.harness.sweeps import Sweeps, sweeps
 from tests.harness.worlds import world
 
 __all__ = ["sweeps"]
@@ -24,16 +24,10 @@ WAIT = "wave_1_everything.wait_for_recovery"
 LATER = 7200.0
 
 
-def stop() -> None:
-    raise Stopped
-
-
 def halted(play: Stage, task_id: str, state: str, **options: Any) -> PlanRun:
     """Return a run of wiki that stops as soon as a task has a state: nothing of Airflow goes on with it."""
     run = play.plan_run("wiki", **options).approve_everything()
-    run.when(task_id, state, stop)
-    with pytest.raises(Stopped):
-        run.go()
+    run.go_until(task_id, state)
     return run
 
 
