@@ -346,6 +346,18 @@ def test_a_result_of_an_earlier_attempt_changes_nothing() -> None:
     assert merge_wave(wave, {"status": "FAILED"}, attempt=1) == wave
 
 
+def test_trap_15_a_job_that_cannot_be_read_now_loses_nothing_that_is_known() -> None:
+    """Its status is UNKNOWN then; a job that nothing else tells of is in the record with that."""
+    known = {"jobId": "drsjob-1", "status": "STARTED", "attempt": 1, "startTime": T0}
+    unknown = [{"jobId": job_id, "status": "UNKNOWN", "attempt": 1} for job_id in ("drsjob-1", "drsjob-2")]
+    record = apply_wave_result(record_of(), {"waveNumber": 1, "status": "POLLING", "jobs": [known]})
+    ended = {"waveNumber": 1, "status": "FAILED", "jobs": unknown}
+    assert apply_wave_result(record, ended)["waves"][0]["jobs"] == [known, unknown[1]]
+    writer = apply_wave_result(record_of(), ended)
+    closed = close_attempt(writer, ExecutionStatus.FAILED, ended_at=T0 + 60)
+    assert merge_final(record, closed)["waves"][0]["jobs"] == [known, unknown[1]]
+
+
 def test_a_wave_that_is_not_run_again_keeps_the_result_of_its_attempt() -> None:
     record = record_of(attempt=2)
     result = {"waveNumber": 1, "attempt": 1, "status": "COMPLETED", "startTime": T0, "endTime": T0 + 500}

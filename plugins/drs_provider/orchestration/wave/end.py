@@ -17,6 +17,7 @@ from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.orchestration.wave.result import completed_wave, gather, judge, wave_result
 from drs_provider.orchestration.wave.started_jobs import Begun, begun
 from drs_provider.rules.execution.frozen import FrozenWave, FrozenWaveRef
+from drs_provider.rules.record.schema import UNKNOWN_JOB
 from drs_provider.runtime.channels.declared import CLEANUP, GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import start_task_id
@@ -26,9 +27,6 @@ log = logging.getLogger(__name__)
 
 #: A person closed the gate, or a RECOVERY took the servers: nothing failed.
 _STOPS = (GateClosedError.__name__, PreemptedError.__name__)
-
-#: Status of a job that DRS does not show, or that cannot be read.
-UNKNOWN = "UNKNOWN"
 
 WAVE_TASKS = (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
 
@@ -207,7 +205,7 @@ def _what_runs(
         result = wave_result(execution, watch, evidence, verdict, status=status.value, error=None)
     shown = {row["jobId"] for row in result["jobs"]}
     unknown = [
-        {"jobId": job["jobId"], "status": UNKNOWN, "attempt": job["attempt"]}
+        {"jobId": job["jobId"], "status": UNKNOWN_JOB, "attempt": job["attempt"]}
         for job in started["jobs"]
         if job["jobId"] not in shown
     ]

@@ -17,6 +17,7 @@ from drs_provider.core.states import (
     WaveStatus,
 )
 from drs_provider.rules.record.schema import (
+    UNKNOWN_JOB,
     AttemptRow,
     EarlierWave,
     ExecutionRecord,
@@ -86,7 +87,9 @@ def merge_wave(wave: WaveRow, result: Mapping[str, Any], *, attempt: int) -> Wav
         if name in merged:
             fields.pop(name, None)
     if "jobs" in fields:
-        fields["jobs"] = _merge_by("jobId", merged.get("jobs", ()), fields["jobs"])
+        known = {job["jobId"] for job in merged.get("jobs", ())}
+        told = [job for job in fields["jobs"] if job["status"] != UNKNOWN_JOB or job["jobId"] not in known]
+        fields["jobs"] = _merge_by("jobId", merged.get("jobs", ()), told)
     if "serverStatuses" in fields:
         fields["serverStatuses"] = _merge_by(
             "sourceServerId", merged.get("serverStatuses", ()), fields["serverStatuses"]

@@ -19,6 +19,9 @@ SUMMARY_FIELDS = (
     "rowsApart",
 )
 
+#: Status of a job that DRS does not show, or that cannot be read; it replaces nothing that is known of the job.
+UNKNOWN_JOB = "UNKNOWN"
+
 
 class Phase(TypedDict, total=False):
     """A server's time in one phase: ``snapshot``, ``conversion``, ``launch`` or ``post-launch``."""
@@ -71,7 +74,7 @@ class ServerRow(TypedDict, total=False):
 
 
 class JobRow(TypedDict, total=False):
-    """A DRS job of a wave."""
+    """A DRS job of a wave, with DRS's status or UNKNOWN."""
 
     jobId: Required[str]
     status: Required[str]
