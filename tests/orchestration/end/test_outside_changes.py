@@ -138,6 +138,18 @@ def test_what_a_cleanup_terminated_is_not_lost_whatever_is_cleared_later(play: S
     assert play.events("instancesLost") == []
 
 
+def test_a_verdict_that_is_given_again_after_the_cleanup_blames_nobody(play: Stage) -> None:
+    """What the drill's own cleanup has terminated was there when people tested it."""
+    run = drilled(play)
+    assert run.go() == "success"
+    run.clear(keys.HOLD_DRILL)
+    assert run.go() == "success", run.outline()
+    told = run.xcom(keys.HOLD_DRILL, keys.GATE_DECISION)["payload"]["verdict"]
+    for verdict in (told, run.record["verdict"]):
+        assert (verdict["result"], verdict.get("notes")) == ("passed", None)
+    assert play.events("instancesLost") == []
+
+
 def test_a_cleanup_whose_worker_dies_after_it_terminated_blames_nobody(play: Stage) -> None:
     play.kill_worker("TerminateRecoveryInstances", after=True)
     run = drilled(play)

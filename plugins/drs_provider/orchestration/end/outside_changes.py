@@ -123,9 +123,12 @@ def judged_waves(execution: Execution) -> list[Judged]:
 
 
 def checked_verdict(execution: Execution, verdict: Mapping[str, Any]) -> dict[str, Any]:
-    """Return people's verdict on a drill as it can stand: what is not there any more was not passed by anybody."""
+    """Return people's verdict on a drill as it can stand: what is not there any more was not passed by anybody.
+
+    A verdict that is given again after the cleanup is on what the cleanup saw.
+    """
     judged = judged_waves(execution)
-    seen = look(execution, judged)
+    seen = look(execution, judged, known=_seen_by_cleanup(execution))
     stands = without_ground(verdict, losses((result for _, result in judged), seen.lost))
     if seen.problem is not None:
         stands["unchecked"] = (
@@ -171,12 +174,12 @@ def with_outside_changes(
     :param waves: by number; one that does not verify is not looked at
     """
     judged = [(waves[end.outcome.number], end.result) for end in ends if end.told]
-    seen = look(execution, judged, known=_known_at_the_end(execution))
+    seen = look(execution, judged, known=_seen_by_cleanup(execution))
     changed = [_changed(waves[end.outcome.number], end, seen) if end.told else end for end in ends]
     return changed, losses((result for _, result in judged), seen.lost)
 
 
-def _known_at_the_end(execution: Execution) -> Seen:
+def _seen_by_cleanup(execution: Execution) -> Seen:
     """Return what the cleanup saw; its own report stands for executions that it began to clean up without looking.
 
     The report is no ground beside a look that does not verify: DRS lists for a while what is gone already.
