@@ -105,6 +105,15 @@ class Started:
     created: float
     log: str
 
+    @classmethod
+    def of(cls, name: str, pid: int, log: str = "") -> Started:
+        """Return a process that was started a moment ago, and may have ended already."""
+        try:
+            created = psutil.Process(pid).create_time()
+        except psutil.NoSuchProcess:
+            created = time.time()
+        return cls(name, pid, created, log)
+
     def to_dict(self) -> dict[str, object]:
         """Return the form that is kept in a file."""
         return asdict(self)
@@ -149,13 +158,13 @@ class ProcessSet:
     interrupts: Interrupts = field(default_factory=Interrupts)
     started: list[Started] = field(default_factory=list)
     _popen: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, repr=False)
-    _tasks: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
+    _begun: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], cwd: Path) -> None:
         """Start a process that runs until it is stopped; its output goes to ``<logs>/<name>.log``."""
         self.logs.mkdir(parents=True, exist_ok=True)
         with self.interrupts.held(), (self.logs / f"{name}.log").open("ab") as output:
-            self._popen[name] = self._begin(name, command, environment, cwd, output)
+            self._popen[name] = self.start_task(name, command, environment, cwd, output)
 
     def start_task(
         self,
@@ -170,28 +179,17 @@ class ProcessSet:
         :param output: where its output goes, errors too; None: where this process's own goes
         """
         with self.interrupts.held():
-            self._tasks.append(self._begin(name, command, environment, cwd, output))
-        return self._tasks[-1]
-
-    def _begin(
-        self,
-        name: str,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        cwd: Path,
-        output: IO[bytes] | int | None,
-    ) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            list(command),
-            env=dict(environment),
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        log = str(self.logs / f"{name}.log")
-        self.started.append(Started(name, process.pid, _created(process.pid), log))
+            process = subprocess.Popen(
+                list(command),
+                env=dict(environment),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._begun.append(process)
+            self.started.append(Started.of(name, process.pid, str(self.logs / f"{name}.log")))
         return process
 
     def exit_code(self, name: str) -> int | None:
@@ -250,11 +248,11 @@ class ProcessSet:
         """
         with self.interrupts.ignored():
             stop_sessions(self.started)
-            for process in (*self._popen.values(), *self._tasks):
+            for process in self._begun:
                 with process:
                     process.wait()
         self._popen.clear()
-        self._tasks.clear()
+        self._begun.clear()
         self.started.clear()
 
 
@@ -262,13 +260,6 @@ def tail_of(log: Path, lines: int = 25) -> str:
     """Return the end of a log, with its name."""
     text = log.read_text(errors="replace").splitlines() if log.exists() else []
     return "\n".join([f"The end of {log}:", *(f"  {line}" for line in text[-lines:])])
-
-
-def _created(pid: int) -> float:
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:
-        return time.time()
 
 
 def stop_sessions(started: Sequence[Started], grace_seconds: float = STOP_GRACE_SECONDS) -> None:

@@ -44,6 +44,19 @@ class Running:
             processes=tuple(Started(**each) for each in state["processes"]),
         )
 
+    def write(self, paths: Paths) -> None:
+        """Write the state file; who reads it meanwhile finds the earlier one, whole."""
+        state = {
+            "launcher": self.launcher.to_dict() if self.launcher else None,
+            "apiUrl": self.api_url,
+            "simulatorUrl": self.simulator_url,
+            "passwordsFile": str(self.passwords_file),
+            "processes": [each.to_dict() for each in self.processes],
+        }
+        unfinished = paths.state.with_suffix(".new")
+        unfinished.write_text(json.dumps(state, indent=2))
+        unfinished.replace(paths.state)
+
     def living(self) -> list[Started]:
         """Return the processes that still run."""
         return [each for each in self.processes if each.members()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import subprocess
@@ -18,7 +17,6 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import httpx
-import psutil
 
 from drs_provider.cli.airflow_api.client import Api, path
 from drs_provider.cli.airflow_api.login import Login
@@ -34,7 +32,7 @@ from embedded.environment import (
 )
 from embedded.needs import CONNECTION, OPERATOR, Needs
 from embedded.processes import Interrupts, ProcessSet, StackError, Started, free_ports, stop_sessions
-from embedded.running import clear_leftovers, silent
+from embedded.running import Running, clear_leftovers, silent
 
 BOOT_TIMEOUT_SECONDS = 180.0
 # A file that failed once may have been read while it was written; the next look is ten seconds away.
@@ -268,19 +266,9 @@ class Stack:
             time.sleep(0.2)
 
     def _write_state(self, *, detached: bool = False) -> None:
-        launcher = psutil.Process()
-        state = {
-            "launcher": None
-            if detached
-            else Started("launcher", os.getpid(), launcher.create_time(), "").to_dict(),
-            "apiUrl": self.api_url,
-            "simulatorUrl": self.simulator_url,
-            "passwordsFile": str(self.paths.passwords),
-            "processes": [each.to_dict() for each in self.processes.started],
-        }
-        unfinished = self.paths.state.with_suffix(".new")
-        unfinished.write_text(json.dumps(state, indent=2))
-        unfinished.replace(self.paths.state)
+        launcher = None if detached else Started.of("launcher", os.getpid())
+        started = tuple(self.processes.started)
+        Running(launcher, self.api_url, self.simulator_url, self.paths.passwords, started).write(self.paths)
         self._has_state = True
 
 

@@ -7,12 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from embedded.__main__ import main
 from embedded.environment import Paths, inherited
-from embedded.processes import ProcessSet, StackError, Started
+from embedded.processes import ProcessSet, StackError
 from embedded.running import clear_leftovers, stop_running
 from embedded.stack import Stack
 from tests.embedded.conftest import lives, wait_until
@@ -33,10 +32,9 @@ def state_of_a_killed_launcher(stack: Stack) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as dead:
         pass
     stack._write_state()
-    own = Started("launcher", os.getpid(), psutil.Process().create_time(), "")
     text = stack.paths.state.read_text()
-    assert f'"pid": {own.pid}' in text
-    stack.paths.state.write_text(text.replace(f'"pid": {own.pid}', f'"pid": {dead.pid}'))
+    assert f'"pid": {os.getpid()}' in text
+    stack.paths.state.write_text(text.replace(f'"pid": {os.getpid()}', f'"pid": {dead.pid}'))
 
 
 def test_processes_of_a_killed_launcher_are_ended(stack: Stack) -> None:
