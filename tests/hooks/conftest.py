@@ -54,6 +54,18 @@ def connect(aws: ScriptedAws, set_connection: Callable[..., None]) -> Callable[.
 
 
 @pytest.fixture
+def connect_hub(drs_simulator: Any, set_connection: Callable[..., None]) -> Callable[..., None]:
+    """Define the hub's connection to the simulator, with one try; keyword arguments go into its extra."""
+    connection = drs_simulator.airflow_connection(HUB_ACCOUNT)
+    once = {"config_kwargs": {"retries": {"mode": "standard", "max_attempts": 1}}}
+
+    def define(**extra: Any) -> None:
+        set_connection(**connection | {"extra": json.loads(connection["extra"]) | once | extra})
+
+    return define
+
+
+@pytest.fixture
 def own() -> AwsTarget:
     return AwsTarget("main", "aws_dr", HUB_ACCOUNT, "eu-west-1", own_account=True)
 

@@ -35,17 +35,8 @@ QUICK = PollSettings(interval_seconds=0.01, waiting_factor=1, min_gap_seconds=0,
 
 
 @pytest.fixture
-def hub(drs_simulator, set_connection):
-    keys = drs_simulator.credentials("111122223333")
-    set_connection(
-        login=keys["aws_access_key_id"],
-        password=keys["aws_secret_access_key"],
-        extra={
-            "endpoint_url": drs_simulator.url,
-            "service_config": {"sts": {"endpoint_url": drs_simulator.url}},
-            "config_kwargs": {"retries": {"mode": "standard", "max_attempts": 1}},
-        },
-    )
+def hub(connect_hub):
+    connect_hub()
 
 
 def api_of(target):

@@ -6,7 +6,7 @@ import pickle
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -32,26 +32,6 @@ from tests.hooks.conftest import SESSION_NAME
 pytestmark = pytest.mark.drs_scenario("shop_two_regions")
 
 LATE = "Signature expired: 20261127T101500Z is now earlier than 20261127T102500Z (20261127T103000Z - 5 min.)"
-
-
-@pytest.fixture
-def hub(drs_simulator: Any, set_connection: Callable[..., None]) -> Callable[..., None]:
-    """Define the connection to the simulator; keyword arguments go into its extra."""
-    keys = drs_simulator.credentials("111122223333")
-
-    def define(**extra: Any) -> None:
-        set_connection(
-            login=keys["aws_access_key_id"],
-            password=keys["aws_secret_access_key"],
-            extra={
-                "endpoint_url": drs_simulator.url,
-                "service_config": {"sts": {"endpoint_url": drs_simulator.url}},
-                "config_kwargs": {"retries": {"mode": "standard", "max_attempts": 1}},
-                **extra,
-            },
-        )
-
-    return define
 
 
 @pytest.fixture
@@ -121,9 +101,16 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("code", "message", "said", "remedy", "final"), REFUSALS)
 def test_each_refusal_of_sts_has_its_own_cause_and_remedy(
-    drs_simulator: Any, hub: Any, own: AwsTarget, code: str, message: str, said: str, remedy: str, final: bool
+    drs_simulator: Any,
+    connect_hub: Any,
+    own: AwsTarget,
+    code: str,
+    message: str,
+    said: str,
+    remedy: str,
+    final: bool,
 ) -> None:
-    hub()
+    connect_hub()
     drs_simulator.inject("GetCallerIdentity", service="sts", code=code, message=message, status=403)
     problem = problem_of(own)
     for part in (
@@ -144,9 +131,9 @@ def test_each_refusal_of_sts_has_its_own_cause_and_remedy(
 
 
 def test_how_late_the_clock_is_comes_from_the_answers_date(
-    drs_simulator: Any, hub: Any, own: AwsTarget, monkeypatch: pytest.MonkeyPatch
+    drs_simulator: Any, connect_hub: Any, own: AwsTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hub()
+    connect_hub()
     drs_simulator.inject("GetCallerIdentity", service="sts", code="SignatureDoesNotMatch", message=LATE)
     monkeypatch.setattr(identity, "time", SimpleNamespace(time=lambda: time.time() - 15 * 60))
     assert "is 15 minutes behind AWS's" in problem_of(own).message
@@ -160,10 +147,10 @@ def test_how_late_the_clock_is_comes_from_the_answers_date(
     ],
 )
 def test_a_role_session_that_is_too_long_is_told_as_such(
-    drs_simulator: Any, hub: Any, own: AwsTarget, message: str
+    drs_simulator: Any, connect_hub: Any, own: AwsTarget, message: str
 ) -> None:
     role = "arn:aws:iam::222233334444:role/DRSOrchestrationRole"
-    hub(role_arn=role, assume_role_kwargs={"ExternalId": "erp-dr-7f3a", "DurationSeconds": 3600})
+    connect_hub(role_arn=role, assume_role_kwargs={"ExternalId": "erp-dr-7f3a", "DurationSeconds": 3600})
     drs_simulator.inject("AssumeRole", service="sts", code="ValidationError", message=message, status=400)
     problem = problem_of(own)
     assert isinstance(problem, DrsIdentityError)
@@ -175,9 +162,9 @@ def test_a_role_session_that_is_too_long_is_told_as_such(
 @pytest.mark.parametrize("fault", [{"kind": "raw"}, {"kind": "reset"}, {"code": "Throttling", "status": 400}])
 @pytest.mark.parametrize("operation", ["AssumeRole", "GetCallerIdentity"])
 def test_an_answer_that_does_not_come_may_come_later(
-    drs_simulator: Any, hub: Any, remote: AwsTarget, fault: dict[str, Any], operation: str
+    drs_simulator: Any, connect_hub: Any, remote: AwsTarget, fault: dict[str, Any], operation: str
 ) -> None:
-    hub()
+    connect_hub()
     drs_simulator.inject(operation, service="sts", **fault)
     problem = problem_of(remote)
     assert isinstance(problem, DrsIdentityUnprovenError)
@@ -185,8 +172,8 @@ def test_an_answer_that_does_not_come_may_come_later(
     assert is_transient(problem)
 
 
-def test_an_endpoint_that_is_not_there_is_a_matter_of_the_network(hub: Any, own: AwsTarget) -> None:
-    hub(service_config={"sts": {"endpoint_url": "http://127.0.0.1:9"}})
+def test_an_endpoint_that_is_not_there_is_a_matter_of_the_network(connect_hub: Any, own: AwsTarget) -> None:
+    connect_hub(service_config={"sts": {"endpoint_url": "http://127.0.0.1:9"}})
     problem = problem_of(own)
     assert isinstance(problem, DrsIdentityUnprovenError)
     assert problem.passing
@@ -195,9 +182,9 @@ def test_an_endpoint_that_is_not_there_is_a_matter_of_the_network(hub: Any, own:
 
 
 def test_a_certificate_that_is_not_trusted_is_told_apart_from_the_network(
-    hub: Any, own: AwsTarget, tls_server: str
+    connect_hub: Any, own: AwsTarget, tls_server: str
 ) -> None:
-    hub(service_config={"sts": {"endpoint_url": tls_server}})
+    connect_hub(service_config={"sts": {"endpoint_url": tls_server}})
     problem = problem_of(own)
     assert "certificate" in problem.message
     assert "AWS_CA_BUNDLE" in problem.remedy
@@ -205,24 +192,26 @@ def test_a_certificate_that_is_not_trusted_is_told_apart_from_the_network(
 
 
 def test_a_proxy_that_is_not_there_is_named(
-    hub: Any, own: AwsTarget, monkeypatch: pytest.MonkeyPatch
+    connect_hub: Any, own: AwsTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    hub(service_config={"sts": {"endpoint_url": "https://sts.example.invalid"}})
+    connect_hub(service_config={"sts": {"endpoint_url": "https://sts.example.invalid"}})
     problem = problem_of(own)
     assert "does not get through the proxy" in problem.message
     assert "HTTPS_PROXY" in problem.remedy
 
 
-def test_a_region_of_no_partition_is_refused_before_any_call(drs_simulator: Any, hub: Any) -> None:
-    hub()
+def test_a_region_of_no_partition_is_refused_before_any_call(drs_simulator: Any, connect_hub: Any) -> None:
+    connect_hub()
     target = AwsTarget("main", "aws_dr", "111122223333", "xx-west-1", own_account=True)
     assert "in no AWS partition" in problem_of(target).message
     assert drs_simulator.calls(service="*") == []
 
 
-async def test_the_asynchronous_way_tells_the_same(drs_simulator: Any, hub: Any, own: AwsTarget) -> None:
-    hub()
+async def test_the_asynchronous_way_tells_the_same(
+    drs_simulator: Any, connect_hub: Any, own: AwsTarget
+) -> None:
+    connect_hub()
     drs_simulator.inject("GetCallerIdentity", service="sts", code="SignatureDoesNotMatch", message=LATE)
     with pytest.raises(DrsIdentityUnprovenError, match="clock of machine"):
         async with AwsClients(own, SESSION_NAME).async_client("drs"):
