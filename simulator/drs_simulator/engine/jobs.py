@@ -1,4 +1,4 @@
-"""New jobs."""
+"""How jobs begin and end, whatever they do."""
 
 from __future__ import annotations
 
@@ -34,3 +34,13 @@ def new_job(
     )
     state.jobs[job_id] = job
     return job
+
+
+def end_job(state: RegionState, job: Job, at: float) -> None:
+    """Complete a job, and let other jobs have its servers."""
+    job.note(at, "JOB_END")
+    job.complete(at)
+    for part in job.servers:
+        server = state.servers.get(part.server_id)
+        if server is not None and server.busy_with == job.job_id:
+            server.busy_with = None

@@ -19,6 +19,7 @@ from drs_simulator.engine.entities import (
     SourceServer,
 )
 from drs_simulator.engine.ids import random_id
+from drs_simulator.engine.jobs import end_job
 from drs_simulator.engine.post_launch import seconds_of_actions
 from drs_simulator.engine.rights import START_RECOVERY, Effect, Right, lacking
 from drs_simulator.engine.server_launch import (
@@ -78,7 +79,7 @@ def start_launch(
     if world.scenario.post_launch_in_job:
         servers = [state.servers[part.server_id] for part in job.servers]
         end += max(seconds_of_actions(world, state, job, server) for server in servers)
-    world.agenda.at(end, partial(_job_ends, state, job))
+    world.agenda.at(end, partial(end_job, state, job))
 
 
 def _plan_launches(launches: list[ServerLaunch], begin: float, profile: Profile, rng: random.Random) -> bool:
@@ -127,13 +128,3 @@ def _outcome(
 
 def _job_starts(job: Job, at: float) -> None:
     job.note(at, "JOB_START")
-
-
-def _job_ends(state: RegionState, job: Job, at: float) -> None:
-    job.note(at, "JOB_END")
-    job.complete(at)
-    for part in job.servers:
-        server = state.servers.get(part.server_id)
-        if server is not None and server.busy_with == job.job_id:
-            server.busy_with = None
-    job.touch()

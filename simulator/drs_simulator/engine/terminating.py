@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from drs_simulator.engine.entities import Caller, Job, JobServer, RegionState
+from drs_simulator.engine.jobs import end_job
 from drs_simulator.engine.rights import TERMINATE_RECOVERY_INSTANCES, lacking
 
 if TYPE_CHECKING:
@@ -69,12 +70,6 @@ def _terminated(world: World, state: RegionState, job: Job, part: JobServer, at:
 
 
 def _ends(state: RegionState, job: Job, listed: bool, at: float) -> None:
-    job.note(at, "JOB_END")
-    job.complete(at)
-    for part in job.servers:
-        server = state.servers.get(part.server_id)
-        if server is not None and server.busy_with == job.job_id:
-            server.busy_with = None
+    end_job(state, job, at)
     if not listed:
         job.servers = []
-    job.touch()
