@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -22,6 +23,23 @@ def one_server(**server):
         "profile": "quick",
         "post_launch_in_job": True,
     }
+
+
+def printed_url(line):
+    """The address in the line with which the program says that it is ready."""
+    return next(word for word in line.split() if word.startswith("http://"))
+
+
+def servers_in_the_branch(url):
+    """The source servers in the second account of `shop_two_regions`, asked for with its key over HTTP."""
+    drs = boto3.session.Session().client(
+        "drs",
+        endpoint_url=url,
+        region_name="eu-central-1",
+        aws_access_key_id="AKIA222233334444DRSS",
+        aws_secret_access_key="any",
+    )
+    return drs.describe_source_servers()["items"]
 
 
 def start(drs, *server_ids, drill=True, **options):

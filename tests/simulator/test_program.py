@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 import drs_simulator as package
+from tests.simulator.support import printed_url, servers_in_the_branch
 
 SIMULATOR = Path(package.__file__).parents[1]
 
@@ -29,15 +30,8 @@ def test_it_says_where_it_is_serves_and_ends_cleanly(number):
     with subprocess.Popen(command(*options), env=environment(), stdout=subprocess.PIPE, text=True) as program:
         try:
             line = program.stdout.readline()
-            url = next(word for word in line.split() if word.startswith("http://"))
-            drs = boto3.session.Session().client(
-                "drs",
-                endpoint_url=url,
-                region_name="eu-central-1",
-                aws_access_key_id="AKIA222233334444DRSS",
-                aws_secret_access_key="x",
-            )
-            assert len(drs.describe_source_servers()["items"]) == 2
+            url = printed_url(line)
+            assert len(servers_in_the_branch(url)) == 2
             keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
             sts = boto3.session.Session().client("sts", endpoint_url=url, region_name="eu-west-1", **keys)
             assert sts.get_caller_identity()["Account"] == "111122223333"
