@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,6 +37,17 @@ def alive(play: Stage, **place: str) -> list[str]:
 
 def kinds(report: dict[str, Any]) -> set[tuple[str, str]]:
     return {(item["kind"], item["action"]) for item in report["findings"] if "instance" in item["kind"]}
+
+
+def before_it_terminates(play: Stage, act: Callable[[], Any]) -> None:
+    """Let something happen once a sweep has read launch configurations: after its look, before any termination."""
+
+    def look(operation: str) -> None:
+        if operation == "DescribeJobs" and play.simulator.calls("GetLaunchConfiguration"):
+            act()
+
+    play.simulator.clear_calls()
+    play._before_call.append(look)
 
 
 def test_by_default_they_are_only_reported(play: Stage, sweeps: Sweeps) -> None:
@@ -214,13 +226,7 @@ def test_trap_39_a_pre_provisioned_instance_is_never_terminated(play: Stage, swe
 def test_a_run_that_begins_anew_keeps_its_instances(play: Stage, sweeps: Sweeps) -> None:
     run = left_behind(play, sweeps)
     play.simulator.advance(OLD)
-
-    def clear(operation: str) -> None:
-        if operation == "DescribeJobs" and play.simulator.calls("GetLaunchConfiguration"):
-            sweeps.run_states[run.dag_run.run_id] = "running"
-
-    play.simulator.clear_calls()
-    play._before_call.append(clear)
+    before_it_terminates(play, lambda: sweeps.run_states.update({run.dag_run.run_id: "running"}))
     sweeps.sweep(terminate=True)
     assert len(alive(play)) == 2
     assert "not all terminated" in str(sweeps.error)
@@ -229,13 +235,7 @@ def test_a_run_that_begins_anew_keeps_its_instances(play: Stage, sweeps: Sweeps)
 def test_a_run_that_began_anew_and_ended_again_keeps_its_young_instances(play: Stage, sweeps: Sweeps) -> None:
     run = left_behind(play, sweeps)
     play.simulator.advance(OLD)
-
-    def clear(operation: str) -> None:
-        if operation == "DescribeJobs" and play.simulator.calls("GetLaunchConfiguration"):
-            run.dag_run.clear_number = 1
-
-    play.simulator.clear_calls()
-    play._before_call.append(clear)
+    before_it_terminates(play, lambda: setattr(run.dag_run, "clear_number", 1))
     sweeps.sweep(terminate=True)
     assert len(alive(play)) == 2
     assert play.jobs("TERMINATE") == []
