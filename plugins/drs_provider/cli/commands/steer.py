@@ -1,4 +1,4 @@
-"""The verbs that steer an execution: pause, cancel, retry, sweep."""
+"""The verbs that steer an execution: pause, cancel, retry."""
 
 from __future__ import annotations
 
