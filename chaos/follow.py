@@ -20,7 +20,7 @@ from drs_provider import keys
 from drs_provider.core.identity import execution_id
 from drs_provider.core.task_states import RUN_OVER, TASK_ACTIVE, TASK_AT_WORK, TASK_OVER
 from embedded.needs import OPERATOR
-from embedded.stack import Stack
+from embedded.stack import Stack, is_ready
 
 LOOK_SECONDS = 1.0
 # A program can answer in the very moment in which a task begins to wait, which nobody real can.
@@ -152,8 +152,7 @@ class Follower:
     def _await_dag(self) -> None:
         deadline = time.monotonic() + DAG_SECONDS
         while time.monotonic() < deadline:
-            dag = self._api.dag()
-            if dag and not (dag["is_stale"] or dag["has_import_errors"] or dag["is_paused"]):
+            if is_ready(self._api.dag()):
                 return
             time.sleep(LOOK_SECONDS)
         raise HarnessError(f"the DAG {self._spec.dag_id} did not appear: {self._stack.paths.logs}")

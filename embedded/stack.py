@@ -203,7 +203,7 @@ class Stack:
         """
         began = time.monotonic()
         with self.api() as api:
-            while not _is_ready(api.find(f"/dags{path(dag_id)}")):
+            while not is_ready(api.find(f"/dags{path(dag_id)}")):
                 self.processes.check()
                 waited = time.monotonic() - began
                 errors = import_errors(api) if waited > _IMPORT_PATIENCE_SECONDS else []
@@ -292,5 +292,6 @@ def import_errors(api: Api) -> list[dict[str, Any]]:
     return api.pages("/importErrors", "import_errors")
 
 
-def _is_ready(dag: Mapping[str, Any] | None) -> bool:
+def is_ready(dag: Mapping[str, Any] | None) -> bool:
+    """Tell whether a DAG, as Airflow's API shows it, can be triggered; None is one that is not listed."""
     return dag is not None and not dag["is_stale"] and not dag["has_import_errors"] and not dag["is_paused"]
