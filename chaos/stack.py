@@ -25,8 +25,6 @@ _AIRFLOW = {
         "orphaned_tasks_check_interval": 5,
         "task_instance_heartbeat_timeout": 25,
         "task_instance_heartbeat_timeout_detection_interval": 3,
-        "task_queued_timeout": 60,
-        "task_queued_timeout_check_interval": 5,
         "trigger_timeout_check_interval": 3,
     },
     "triggerer": {"job_heartbeat_sec": 1, "triggerer_health_check_threshold": 20},
