@@ -150,6 +150,18 @@ def test_instances_that_are_kept_on_purpose_are_no_failure(play: Stage, marked: 
     assert len(alive(play)) == 2
 
 
+def test_trap_08_instances_that_an_attempt_kept_are_left_once_the_drill_was_judged(play: Stage) -> None:
+    """The attempt before kept them because nobody judged it in time; the cleanup that was due now did not run."""
+    run = play.plan_run(plan(drill={"hold": {"timeout_minutes": 60, "on_timeout": "keep"}}))
+    assert run.go() == "success"
+    assert run.record["cleanup"]["action"] == "kept"
+    run.clear(HOLD)
+    run.answer(HOLD, "Passed")
+    run.when(HOLD, "success", lambda: run.set_state(CLEANUP, "success"))
+    assert run.go() == "failed"
+    left_is_named(play, run, "marked as success")
+
+
 def forged(run: PlanRun) -> None:
     run.xcoms.set(HOLD, keys.GATE_DECISION, {"payload": {}, "signature": "00"})
 

@@ -20,7 +20,7 @@ from drs_provider.runtime.execution import Execution
 
 log = logging.getLogger(__name__)
 
-INCOMPLETE = "incomplete"
+INCOMPLETE, KEPT = "incomplete", "kept"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def drill_end(execution: Execution, ends: Sequence[WaveEnd]) -> DrillEnd:
         cause = f"cleanup: {error}"
     launches = [end for end in ends if end.launched or end.result.get("jobs")]
     launched_in = max((end.result["attempt"] for end in launches), default=0)
-    if report and report["attempt"] < launched_in:
+    if report and (report["attempt"] < launched_in or _kept_no_more(execution, report)):
         report = None  # of an attempt before: it was marked as success, and did not run
     if report and report["action"] != INCOMPLETE:
         # A cleanup's last word. A failure beside it is of a try that Airflow had replaced while it still ran.
@@ -109,8 +109,14 @@ def drill_end(execution: Execution, ends: Sequence[WaveEnd]) -> DrillEnd:
     if report:
         return DrillEnd(report, cause or f"cleanup is not complete; left: {left_text(report['left'])}")
     if cause is None and (reason := kept_reason(execution)):
-        return DrillEnd({"action": "kept", "reason": reason, "attempt": execution.attempt})
+        return DrillEnd({"action": KEPT, "reason": reason, "attempt": execution.attempt})
     return _looked(execution, ends, cause or f"cleanup did not run: {_did_not_run(execution)}")
+
+
+def _kept_no_more(execution: Execution, report: Mapping[str, Any]) -> bool:
+    """Whether an attempt before kept the instances for a reason that does not hold in this one."""
+    earlier = report["action"] == KEPT and report["attempt"] < execution.attempt
+    return earlier and kept_reason(execution) is None
 
 
 def _did_not_run(execution: Execution) -> str:
