@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from drs_provider import keys, settings
-from drs_provider.rules.drs.jobs import JobView
+from drs_provider.core.account import AwsTarget
+from drs_provider.rules.drs.jobs import JobView, parse_jobs
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
 from drs_provider.runtime.channels.declared import START_INTENTS
@@ -29,6 +30,15 @@ def start_intents(execution: FrozenExecution, wave: FrozenWave) -> list[StartInt
     :raises EvidenceError: if they do not verify
     """
     return START_INTENTS.read(execution, wave=wave.number, task_id=start_task_id(wave)).value or []
+
+
+def recent_jobs(execution: FrozenExecution, target: AwsTarget) -> tuple[JobView, ...]:
+    """Return the jobs in a target since the execution's start, and those of others that may have run beside it.
+
+    :raises Exception: what DRS raises
+    """
+    since = execution.plan.started_at - LONGEST_JOB_SECONDS
+    return parse_jobs(execution.drs(target).jobs_since(since))
 
 
 def wave_jobs(

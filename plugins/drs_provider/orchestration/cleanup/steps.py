@@ -25,13 +25,13 @@ from drs_provider.orchestration.cleanup.target import TargetState
 from drs_provider.orchestration.wave.instances import Told, left_in_ec2, told_instances
 from drs_provider.orchestration.wave.launch_into import launched_into
 from drs_provider.rules.cleanup import doubtful_instances, drill_instances, next_step
-from drs_provider.rules.drs.jobs import JobView, parse_jobs
+from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.drs.launch_into import may_be_launched_into
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, instance_ids, parse_instances
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import StartIntent
 from drs_provider.runtime.execution import FrozenExecution
-from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, start_intents, unsettled, wave_jobs
+from drs_provider.runtime.jobs import recent_jobs, start_intents, unsettled, wave_jobs
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class DrillCleanup:
     def _step(self, state: TargetState, waves: Sequence[FrozenWave]) -> None:
         execution = self._execution
         drs = execution.drs(state.target)
-        jobs = parse_jobs(drs.jobs_since(execution.plan.started_at - LONGEST_JOB_SECONDS))
+        jobs = recent_jobs(execution, state.target)
         intents, state.unproven = self._intents(waves)
         owned = {wave.number: wave_jobs(execution, wave, jobs, intents[wave.number]) for wave in waves}
         launches = [own.job for of_wave in owned.values() for own in of_wave]

@@ -32,16 +32,11 @@ from drs_provider.orchestration.wave.launch_into import require_new_instances
 from drs_provider.orchestration.wave.own_launches import cleaned_up_jobs, require_servers, with_instances
 from drs_provider.rules.concurrency.claims import QuotaWait
 from drs_provider.rules.drs.graces import START_AGAIN_AFTER_SECONDS
-from drs_provider.rules.drs.jobs import JobView, parse_jobs
+from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.drs.owners import holders_text, job_owner
 from drs_provider.rules.drs.recovery_instances import instance_ids, instances_by_server
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.rules.wave.ownership import (
-    OwnedJob,
-    StartIntent,
-    own_jobs,
-    unsettled_servers,
-)
+from drs_provider.rules.wave.ownership import OwnedJob, StartIntent, unsettled_servers
 from drs_provider.rules.wave.reconcile import (
     StartDecision,
     busy_servers,
@@ -51,7 +46,7 @@ from drs_provider.rules.wave.reconcile import (
 )
 from drs_provider.runtime.channels.declared import START_INTENTS
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS, start_intents
+from drs_provider.runtime.jobs import recent_jobs, start_intents, wave_jobs
 
 log = logging.getLogger(__name__)
 
@@ -122,10 +117,9 @@ class WaveStart:
     def _decide(self) -> StartDecision:
         wave, execution = self._wave, self._execution
         intents = self._intents()
-        jobs = self._jobs()
-        owned = own_jobs(
-            jobs, execution_id=execution.plan.execution_id, wave_number=wave.number, intents=intents
-        )
+        # Ours since the execution's start, and whatever of others may still run: busy servers, quotas.
+        jobs = recent_jobs(execution, wave.target)
+        owned = wave_jobs(execution, wave, jobs, intents)
         require_servers(wave, owned)
         rows = self._drs.recovery_instances(source_server_ids=wave.server_ids)
         live = instances_by_server(rows, wave.server_ids)
@@ -159,11 +153,6 @@ class WaveStart:
         """Return jobs that were started just now and that DescribeJobs does not show yet: they count, too."""
         since = self._execution.now() - START_AGAIN_AFTER_SECONDS
         return [own.job for own in owned if not own.visible and (own.job.created_at or 0.0) > since]
-
-    def _jobs(self) -> list[JobView]:
-        # Ours since the execution's start, and whatever of others may still run: busy servers, quotas.
-        since = self._execution.plan.started_at - LONGEST_JOB_SECONDS
-        return list(parse_jobs(self._drs.jobs_since(since)))
 
     @cached_property
     def _quotas(self) -> DrsQuotas:

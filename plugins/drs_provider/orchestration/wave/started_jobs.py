@@ -12,16 +12,11 @@ from drs_provider.core.texts import cause, named
 from drs_provider.core.times import format_time
 from drs_provider.exceptions import DrsError, EvidenceError
 from drs_provider.hooks.aws.errors import AWS_ERRORS
-from drs_provider.rules.drs.jobs import JobView, parse_jobs
+from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob, StartIntent
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.jobs import (
-    LONGEST_JOB_SECONDS,
-    start_intents,
-    start_task_id,
-    wave_jobs,
-)
+from drs_provider.runtime.jobs import recent_jobs, start_intents, start_task_id, wave_jobs
 from drs_provider.runtime.watch import jobs_to_follow, told_jobs
 
 log = logging.getLogger(__name__)
@@ -61,7 +56,7 @@ def begun(execution: Execution, wave: FrozenWave, states: Mapping[str, str | Non
     if not asked and states.get(start_task_id(wave)) in TASK_NOT_BEGUN:
         return Begun()
     told = _told(execution, wave)
-    jobs, unread = _recent_jobs(execution, wave)
+    jobs, unread = _jobs(execution, wave)
     owned = wave_jobs(execution, wave, jobs, intents)
     known = {job["jobId"] for job in (told or {}).get("jobs", ())}
     more = [own for own in owned if own.job.job_id not in known and _counts(own, attempt, told=bool(told))]
@@ -83,10 +78,9 @@ def _told(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
         return None
 
 
-def _recent_jobs(execution: Execution, wave: FrozenWave) -> tuple[tuple[JobView, ...], Exception | None]:
+def _jobs(execution: Execution, wave: FrozenWave) -> tuple[tuple[JobView, ...], Exception | None]:
     try:
-        since = execution.plan.started_at - LONGEST_JOB_SECONDS
-        return parse_jobs(execution.drs(wave.target).jobs_since(since)), None
+        return recent_jobs(execution, wave.target), None
     except (*AWS_ERRORS, DrsError) as error:
         log.warning("The jobs of wave %s cannot be read: %s", wave.number, error)
         return (), error
