@@ -40,16 +40,16 @@ def pulls(tmp_path_factory: pytest.TempPathFactory) -> Pulls:
 #: Most pulls of one start of a task's process. A start of a wave asks again, right before its call, what others may
 #: have told meanwhile: whether a RECOVERY has cancelled the drill, and what an earlier cleanup terminated.
 MOST = {
-    "prepare": 8,
+    "prepare": 4,
     "gate_1": 6,
     "gate_2": 10,
-    "gate_3": 10,
-    "start_recovery": 24,
+    "gate_3": 7,
+    "start_recovery": 21,
     "wait_for_recovery": 6,
     "enrich": 8,
-    "hold_drill": 12,
-    "cleanup_drill": 22,
-    "finalize": 37,
+    "hold_drill": 11,
+    "cleanup_drill": 18,
+    "finalize": 34,
 }
 
 

@@ -102,9 +102,11 @@ def told_result(
     enrich_id = keys.wave_task_id(wave.number, wave.name, keys.ENRICH)
     if states.get(enrich_id) not in TASK_NOT_BEGUN:
         result = WAVE_RESULT.read(execution, wave=wave.number, task_id=enrich_id).value
+        if result is None or result["attempt"] == execution.attempt:
+            return result
         started = told_jobs(execution, wave) or {}
         # Older than the jobs it should tell of: `enrich` was marked as success, and did not run.
-        return None if result and started.get("attempt", 0) > result["attempt"] else result
+        return None if started.get("attempt", 0) > result["attempt"] else result
     skipped = states.get(start_task_id(wave)) == "skipped"
     if skipped and states.get(keys.gate_task_id(wave.number)) == "success":
         return WAVE_RESULT.read(execution, wave=wave.number, task_id=start_task_id(wave)).value
