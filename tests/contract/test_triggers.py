@@ -33,7 +33,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "plan_id": "erp_three_tier",
         "execution_type": "DRILL",
         "attempt": 2,
-        "total_waves": 3,
         "poll_interval_seconds": 7.5,
     },
     "DrsGateTrigger": {

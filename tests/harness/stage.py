@@ -30,7 +30,6 @@ from airflow.sdk.execution_time.xcom import XCom
 from drs_provider.airflow_api import hitl
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import ensure_table
-from drs_provider.history.writer import HistoryWriter
 from drs_provider.hooks.aws.clients import forget_clients
 from drs_provider.plan.files.folder import load_plan
 from drs_provider.plan.model import Plan
@@ -309,7 +308,7 @@ def stage(scenario: Any, folder: Path, *, history: bool = True, asks_anew: bool 
         # Sessions of roles end by real time, which botocore renews them by.
         patch.setattr(gate, "time", SimpleNamespace(time=time.time, sleep=time.sleep))
         patch.setattr(time, "time", made.now)
-        patch.setitem(HistoryWriter.__init__.__kwdefaults__, "clock", made.now)
+        patch.setitem(DynamoDbHistory.__init__.__kwdefaults__, "clock", made.now)
         # botocore paces its retries by the clock: that one must not stand still.
         patch.setattr(botocore.retries.bucket.Clock, "current_time", lambda _: time.monotonic())
         patch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda *_: 0.0)

@@ -23,6 +23,7 @@ class OneAtATime:
         self._client = client
         self._lock = threading.Lock()
         self.calls: list[str] = []
+        self.put: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._client, name)
@@ -32,6 +33,8 @@ class OneAtATime:
         def call(**arguments: Any) -> Any:
             with self._lock:
                 self.calls.append(name)
+                if name == "put_item":
+                    self.put.append(arguments["Item"]["planId"]["S"])
                 return member(**arguments)
 
         return call

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
-from drs_provider.core.states import ExecutionStatus, WaveStatus
-from drs_provider.history.outcome import ExecutionRef, WriteResult
+from drs_provider.history.outcome import HistoryBusyError
 from drs_provider.history.store import DynamoDbHistory
-from drs_provider.history.writer import FullRecord
-from drs_provider.rules.record.schema import ExecutionRecord
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +27,7 @@ def is_loss(error: Exception) -> bool:
     if isinstance(error, ClientError):
         details = error.response.get("Error", {})
         return details.get("Code") not in _OWN_FAULTS or _TOO_LARGE in details.get("Message", "")
-    if isinstance(error, ResponseParserError):
+    if isinstance(error, (ResponseParserError, HistoryBusyError)):
         return True
     return isinstance(error, BotoCoreError) and not isinstance(error, ParamValidationError)
 
@@ -54,111 +51,20 @@ class BestEffortHistory:
     ) -> None:
         self._history = history
         self._also_lost = also_lost
-        self._caught: tuple[type[Exception], ...] = (
-            ClientError,
-            BotoCoreError,
-            ResponseParserError,
-            *also_lost,
-        )
 
-    @property
-    def enabled(self) -> bool:
-        """Whether there is a history at all."""
-        return self._history is not None
+    def attempt(self, what: str, act: Callable[[DynamoDbHistory], T]) -> T | None:
+        """Return what an access to the history returns, or None if it is lost.
 
-    def start(self, record: ExecutionRecord) -> WriteResult | None:
-        """See :meth:`DynamoDbHistory.start`."""
-        what = f"the start of execution {record['executionId']}"
-        return self._try(what, lambda history: history.start(record))
-
-    def set_execution_status(
-        self,
-        ref: ExecutionRef,
-        status: ExecutionStatus | None,
-        fields: Mapping[str, Any] | None = None,
-        *,
-        full_record: FullRecord | None = None,
-    ) -> WriteResult | None:
-        """See :meth:`DynamoDbHistory.set_execution_status`."""
-        what = f"execution {ref.execution_id}: {_change(status, fields)}"
-        return self._try(
-            what,
-            lambda history: history.set_execution_status(ref, status, fields, full_record=full_record),
-        )
-
-    def set_wave(
-        self,
-        ref: ExecutionRef,
-        wave_number: int,
-        status: WaveStatus | None,
-        fields: Mapping[str, Any] | None = None,
-        *,
-        full_record: FullRecord | None = None,
-    ) -> WriteResult | None:
-        """See :meth:`DynamoDbHistory.set_wave`."""
-        what = f"execution {ref.execution_id}, wave {wave_number}: {_change(status, fields)}"
-        return self._try(
-            what,
-            lambda history: history.set_wave(ref, wave_number, status, fields, full_record=full_record),
-        )
-
-    def put_servers(
-        self,
-        ref: ExecutionRef,
-        wave_number: int,
-        rows: Sequence[Mapping[str, Any]],
-        last_polled: float | None = None,
-        *,
-        full_record: FullRecord | None = None,
-    ) -> WriteResult | None:
-        """See :meth:`DynamoDbHistory.put_servers`."""
-        what = f"execution {ref.execution_id}, wave {wave_number}: {len(rows)} server rows"
-        return self._try(
-            what,
-            lambda history: history.put_servers(ref, wave_number, rows, last_polled, full_record=full_record),
-        )
-
-    def finalize(self, ref: ExecutionRef, record: ExecutionRecord) -> ExecutionRecord | None:
-        """See :meth:`DynamoDbHistory.finalize`."""
-        what = f"execution {ref.execution_id}: the end of attempt {ref.attempt}, {record['status']}"
-        return self._try(what, lambda history: history.finalize(ref, record))
-
-    def set_report(self, ref: ExecutionRef, *, uri: str, sha256: str) -> WriteResult | None:
-        """See :meth:`DynamoDbHistory.set_report`."""
-        what = f"execution {ref.execution_id}: report {uri}, SHA-256 {sha256}"
-        return self._try(what, lambda history: history.set_report(ref, uri=uri, sha256=sha256))
-
-    def read(self, execution_id: str, plan_id: str | None = None) -> ExecutionRecord | None:
-        """Return a record, or None if there is none or the table cannot be reached."""
-        return self._try(
-            f"a read of execution {execution_id}", lambda history: history.read(execution_id, plan_id)
-        )
-
-    def by_status(self, status: ExecutionStatus, *, limit: int | None = None) -> list[ExecutionRecord] | None:
-        """Return the executions with a status, or None if the table cannot be reached."""
-        what = f"a search for executions that are {status}"
-        return self._try(what, lambda history: history.by_status(status, limit=limit))
-
-    def by_plan(self, plan_id: str, *, limit: int | None = None) -> list[ExecutionRecord] | None:
-        """Return a plan's executions, or None if the table cannot be reached."""
-        what = f"a search for executions of {plan_id}"
-        return self._try(what, lambda history: history.by_plan(plan_id, limit=limit))
-
-    def _try(self, what: str, act: Callable[[DynamoDbHistory], T]) -> T | None:
+        :param what: what is lost then, for the log
+        """
         if self._history is None:
             return None
         try:
             if not isinstance(self._history, DynamoDbHistory):
                 self._history = self._history()
             return act(self._history)
-        except self._caught as error:
+        except Exception as error:
             if not isinstance(error, self._also_lost) and not is_loss(error):
                 raise
             log.warning("The history table cannot be used (%s). Lost: %s", error, what)
             return None
-
-
-def _change(status: ExecutionStatus | WaveStatus | None, fields: Mapping[str, Any] | None) -> str:
-    parts = [f"status {status}"] if status else []
-    parts += [", ".join(sorted(fields))] if fields else []
-    return "; ".join(parts) or "nothing"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from drs_provider.rules.record.schema import ExecutionRecord
 
 
 @dataclass(frozen=True)
@@ -13,18 +15,20 @@ class ExecutionRef:
     """Addresses an attempt of an execution.
 
     :param attempt: the writer's attempt: a write of an earlier attempt than the stored one is refused
-    :param total_waves: waves of the plan; an item's space is shared out among them
     """
 
     execution_id: str
     plan_id: str
     attempt: int
-    total_waves: int
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> ExecutionRef:
         """Return the reference to a record's newest attempt."""
-        return cls(record["executionId"], record["planId"], record["attempt"], record["totalWaves"])
+        return cls(record["executionId"], record["planId"], record["attempt"])
+
+
+class HistoryBusyError(Exception):
+    """Others kept writing to a record for longer than a write waits."""
 
 
 class Outcome(StrEnum):
@@ -42,11 +46,17 @@ class WriteResult:
 
     :param status: stored status of the execution or wave that was addressed, None if not known
     :param attempt: stored attempt, None if not known
+    :param record: the record as it is stored, without rows unless the write read them; None if not known
     """
 
     outcome: Outcome
     status: str | None = None
     attempt: int | None = None
+    record: ExecutionRecord | None = field(default=None, repr=False)
 
     def __bool__(self) -> bool:
         return self.outcome in {Outcome.APPLIED, Outcome.UNCHANGED}
+
+    def unchanged(self) -> WriteResult:
+        """Return it as that of a write whose effect was stored already."""
+        return replace(self, outcome=Outcome.UNCHANGED)

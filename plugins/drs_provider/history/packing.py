@@ -1,18 +1,18 @@
-"""How a record becomes items of at most 400 KB, and items become a record again.
+"""How a record becomes items, and items become a record again.
 
-Every wave has an equal share of the main item for its rows. Rows that outgrow it move to items of their
-own, a fixed number of rows each, so that a row stays in its item from poll to poll and a reader in the
-middle of a write sees older and newer rows, but never one twice.
+The main item has everything but the rows of waves. Those are in items of their own, a fixed number of rows each, so
+that a row stays in its item from poll to poll and a reader in the middle of a write sees older and newer rows, but
+never one twice. When the attempt is over, rows are put into the main item as well while they fit, for who reads by an
+index.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from drs_provider.core.canonical import content_hash
-from drs_provider.history.outcome import ExecutionRef
+from drs_provider.core.states import TERMINAL_EXECUTION, TERMINAL_WAVE
 from drs_provider.history.table import HASH_KEY, RANGE_KEY, is_rows_key, rows_key
 from drs_provider.history.values import cut_texts, fit, size_of
 from drs_provider.rules.record.schema import EarlierWave, ExecutionRecord
@@ -20,16 +20,17 @@ from drs_provider.rules.record.schema import EarlierWave, ExecutionRecord
 log = logging.getLogger(__name__)
 
 ITEM_LIMIT_BYTES = 400 * 1024
-# Shares of the main item. What is left is for what a record always has.
-_SHARES = {"serverStatuses": 160_000, "checks": 40_000}
+#: Until here rows are put into the main item: each of its writes costs by its size.
+INLINE_BYTES = 64 * 1024
+ROWS_PER_ITEM = 100
+ROW_KINDS = ("serverStatuses", "checks")
 _WAVE_FIELDS_SHARE = 60_000
 _FIELD_BYTES = 10_000
 _ATTEMPT_FIELD_BYTES = 1_000
 _WAVE_TEXT_BYTES = 1_000
-ROWS_PER_ITEM = 100
 _ROW_BYTES = 3_500
-# rows of a wave -> the wave field that tells of the items they moved to (how many, and a hash of the rows)
-ROW_KINDS = {"serverStatuses": "serverStatusItems", "checks": "checkItems"}
+# Different at every poll, also where nothing happened.
+_OF_POLL = {"lastPolledTime", "pollAttempts"}
 
 
 def fit_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,124 +50,116 @@ def fit_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return dict(fit(fitted, _ROW_BYTES, text_limit=80))
 
 
-def split_rows(
-    ref: ExecutionRef, kind: str, rows: Sequence[Mapping[str, Any]]
-) -> tuple[list[dict[str, Any]] | None, list[list[dict[str, Any]]]]:
-    """Return a wave's rows as ``(inline, [])`` or, if they outgrow the wave's share, ``(None, chunks)``."""
-    fitted = [fit_row(row) for row in rows]
-    if size_of(fitted) <= _SHARES[kind] // max(1, ref.total_waves):
-        return fitted, []
-    return None, [fitted[start : start + ROWS_PER_ITEM] for start in range(0, len(fitted), ROWS_PER_ITEM)]
-
-
-def rows_item(
-    ref: ExecutionRef, wave_number: int, kind: str, chunk: int, rows: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return the item that holds a chunk of a wave's rows; it has no ``status``, so no index shows it."""
-    return {
-        HASH_KEY: ref.execution_id,
-        RANGE_KEY: rows_key(ref.plan_id, wave_number, chunk, kind),
-        "waveNumber": wave_number,
-        "chunk": chunk,
-        "attempt": ref.attempt,
-        kind: list(rows),
-    }
-
-
-def fit_field(name: str, value: Any) -> Any:
-    """Return a field of the execution within its share of the main item."""
-    if name == "waves":
-        return value
+def _fit_field(name: str, value: Any) -> Any:
     if name == "attempts":
         return [{key: fit(item, _ATTEMPT_FIELD_BYTES) for key, item in row.items()} for row in value]
     return fit(value, _FIELD_BYTES)
 
 
-def fit_wave_field(ref: ExecutionRef, name: str, value: Any) -> Any:
-    """Return a field of a wave, other than rows, within the wave's share of the main item."""
-    if name in {"jobs", "gate", "earlierAttempts"}:
+def _fit_wave_field(name: str, value: Any, share: int) -> Any:
+    if name == "earlierAttempts":
+        return _fit_earlier(value, share)
+    if name in {"jobs", "gate"}:
         return cut_texts(value, _WAVE_TEXT_BYTES)
-    share = max(_WAVE_TEXT_BYTES, _WAVE_FIELDS_SHARE // max(1, ref.total_waves))
     return fit(value, share, text_limit=_WAVE_TEXT_BYTES)
 
 
-def fit_earlier(ref: ExecutionRef, earlier: Iterable[EarlierWave]) -> list[EarlierWave]:
-    """Return a wave's earlier attempts within their share: the oldest go first."""
-    share = max(_WAVE_TEXT_BYTES, _WAVE_FIELDS_SHARE // max(1, ref.total_waves))
+def _fit_earlier(earlier: Iterable[EarlierWave], share: int) -> list[EarlierWave]:
+    # The oldest go first.
     kept = cast("list[EarlierWave]", cut_texts(list(earlier), 200))
     while len(kept) > 1 and size_of(kept) > share:
         kept.pop(0)
     return kept
 
 
-def pack_wave(ref: ExecutionRef, wave: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return a wave as it stands in the main item, and the items for rows that outgrow its share."""
-    packed: dict[str, Any] = {}
-    items: list[dict[str, Any]] = []
-    for name, value in wave.items():
-        if name not in ROW_KINDS:
-            packed[name] = fit_wave_field(ref, name, value)
-            continue
-        inline, chunks = split_rows(ref, name, value)
-        if inline is not None:
-            packed[name] = inline
-        else:
-            rows = [row for chunk in chunks for row in chunk]
-            packed[ROW_KINDS[name]] = {"count": len(chunks), "sha256": content_hash(rows)}
-            items += [rows_item(ref, wave["waveNumber"], name, n, rows) for n, rows in enumerate(chunks)]
-    return packed, items
-
-
 def pack_record(record: ExecutionRecord) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return a record's main item and the items for rows, as plain data."""
-    ref = ExecutionRef.of(record)
-    main = {name: fit_field(name, value) for name, value in record.items()}
-    packed = [pack_wave(ref, wave) for wave in record["waves"]]
-    main["waves"] = [wave for wave, _ in packed]
-    return main, [item for _, items in packed for item in items]
+    """Return a record's main item and the items for its rows, as plain data."""
+    main = {name: _fit_field(name, value) for name, value in record.items() if name != "waves"}
+    share = max(_WAVE_TEXT_BYTES, _WAVE_FIELDS_SHARE // max(1, len(record["waves"])))
+    main["waves"] = [
+        {name: _fit_wave_field(name, value, share) for name, value in wave.items() if name not in ROW_KINDS}
+        for wave in record["waves"]
+    ]
+    rows = [
+        (number, kind, [fit_row(row) for row in wave[kind]])  # type: ignore[literal-required]
+        for number, wave in enumerate(record["waves"])
+        for kind in ROW_KINDS
+        if kind in wave
+    ]
+    room = INLINE_BYTES - size_of(main) if record["status"] in TERMINAL_EXECUTION else 0
+    for number, kind, of_wave in rows:
+        size = 1 + len(kind) + size_of(of_wave)
+        if size <= room or not of_wave:
+            main["waves"][number][kind] = of_wave
+            room -= size
+    items = [
+        item
+        for number, kind, of_wave in rows
+        for item in _rows_items(record, record["waves"][number], kind, of_wave)
+    ]
+    return main, items
+
+
+def _rows_items(
+    record: ExecutionRecord, wave: Mapping[str, Any], kind: str, rows: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    chunks = [rows[start : start + ROWS_PER_ITEM] for start in range(0, len(rows), ROWS_PER_ITEM)]
+    for number, chunk in enumerate(chunks):
+        yield {
+            HASH_KEY: record["executionId"],
+            RANGE_KEY: rows_key(record["planId"], wave["waveNumber"], number, kind),
+            "waveNumber": wave["waveNumber"],
+            "kind": kind,
+            "chunk": number,
+            "chunks": len(chunks),
+            "attempt": wave["attempt"],
+            "final": wave["status"] in TERMINAL_WAVE,
+            "polledTime": wave.get("lastPolledTime", 0),
+            "rows": list(chunk),
+        }
+
+
+def news_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what makes an item of rows worth a write: of rows that are not final, not when they were polled."""
+    news = {name: value for name, value in item.items() if name != "polledTime"}
+    if not item["final"]:
+        news["rows"] = [
+            {name: value for name, value in row.items() if name not in _OF_POLL} for row in item["rows"]
+        ]
+    return news
 
 
 def unpack_record(items: Iterable[Mapping[str, Any]], plan_id: str | None = None) -> ExecutionRecord | None:
-    """Return the record that an execution's items hold, or None if its main item is not among them.
-
-    Rows that the main item does not count (left behind by a larger earlier attempt) are left out.
-    """
+    """Return the record that an execution's items hold, or None if its main item is not among them."""
     main: dict[str, Any] | None = None
-    rows: dict[str, Mapping[str, Any]] = {}
+    of_wave: dict[tuple[int, str], list[Mapping[str, Any]]] = {}
     for item in items:
         key = item[RANGE_KEY]
         if is_rows_key(key):
-            rows[key] = item
+            of_wave.setdefault((item["waveNumber"], item["kind"]), []).append(item)
         elif plan_id is None or key == plan_id:
-            main = dict(item)
+            main = {name: value for name, value in item.items() if name != "version"}
     if main is None:
         return None
-    main["waves"] = [_unpack_wave(main[RANGE_KEY], wave, rows) for wave in main.get("waves", [])]
+    main["waves"] = [_unpack_wave(wave, of_wave) for wave in main.get("waves", [])]
     return cast("ExecutionRecord", main)
 
 
-def rows_elsewhere(wave: Mapping[str, Any]) -> set[str]:
-    """Return the kinds of rows that a wave of the main item has in items of their own."""
-    return {kind for kind, counter in ROW_KINDS.items() if counter in wave}
-
-
-def without_rows_elsewhere(main: Mapping[str, Any]) -> ExecutionRecord:
-    """Return the main item as a record in which rows that are elsewhere are absent."""
-    counters = set(ROW_KINDS.values())
-    waves = [{name: value for name, value in wave.items() if name not in counters} for wave in main["waves"]]
-    return cast("ExecutionRecord", {**main, "waves": waves})
-
-
 def _unpack_wave(
-    plan_id: str, wave: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]
+    wave: Mapping[str, Any], of_wave: Mapping[tuple[int, str], Sequence[Mapping[str, Any]]]
 ) -> dict[str, Any]:
     whole = dict(wave)
-    for kind, counter in ROW_KINDS.items():
-        if counter not in whole:
+    for kind in ROW_KINDS:
+        found = of_wave.get((wave["waveNumber"], kind), ())
+        if kind == "checks":
+            # What an earlier attempt checked says nothing of this one.
+            found = [item for item in found if item["attempt"] == wave["attempt"]]
+        if kind in whole or not found:
             continue
-        found: list[Any] = []
-        for chunk in range(whole.pop(counter)["count"]):
-            key = rows_key(plan_id, wave["waveNumber"], chunk, kind)
-            found.extend(rows.get(key, {}).get(kind, ()))
-        whole[kind] = found
+        newest = max(found, key=lambda item: (item["attempt"], item["final"], item["polledTime"]))
+        # What lies behind was left by an attempt with more rows.
+        chunks = sorted(
+            (item for item in found if item["chunk"] < newest["chunks"]), key=lambda item: item["chunk"]
+        )
+        whole[kind] = [row for item in chunks for row in item["rows"]]
     return whole

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from drs_provider.core.states import ExecutionStatus
+from drs_provider.history.outcome import ExecutionRef
 from drs_provider.history.packing import unpack_record
 from drs_provider.history.table import (
     HASH_KEY,
@@ -18,6 +20,20 @@ from drs_provider.history.table import (
 )
 from drs_provider.history.values import from_item, to_value
 from drs_provider.rules.record.schema import ExecutionRecord
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a write found.
+
+    :param record: the record that the items read make; None if there is no main item
+    :param main: the main item itself
+    :param version: how often it was written; None for one that another system wrote
+    """
+
+    record: ExecutionRecord | None = None
+    main: Mapping[str, Any] | None = None
+    version: int | None = None
 
 
 class HistoryReader:
@@ -52,8 +68,8 @@ class HistoryReader:
     def by_plan(self, plan_id: str, *, limit: int | None = None) -> list[ExecutionRecord]:
         """Return a plan's executions, newest first.
 
-        The index lags a little behind, and the server rows of large waves are left out: :meth:`read` has
-        everything.
+        The index lags a little behind, and shows rows only of executions that are over, where they fit; counts per
+        ``launchStatus`` always. :meth:`read` has everything.
 
         :param limit: at most so many; default all
         """
@@ -81,11 +97,25 @@ class HistoryReader:
             for item in page["Items"]:
                 yield from_item(item)
 
-    def _main_item(self, execution_id: str, plan_id: str) -> dict[str, Any] | None:
+    def _main(self, ref: ExecutionRef) -> Stored:
         response = self._client.get_item(
             TableName=self._table,
-            Key={HASH_KEY: to_value(execution_id), RANGE_KEY: to_value(plan_id)},
+            Key={HASH_KEY: to_value(ref.execution_id), RANGE_KEY: to_value(ref.plan_id)},
             ConsistentRead=True,
         )
         item = response.get("Item")
-        return from_item(item) if item else None
+        return _stored([from_item(item)] if item else [], ref)
+
+    def _read_items(self, ref: ExecutionRef) -> tuple[Stored, list[dict[str, Any]]]:
+        """Return what is stored of an execution with all rows, and the items that hold them."""
+        items = list(self._query(HASH_KEY, ref.execution_id, ConsistentRead=True))
+        return _stored(items, ref), [item for item in items if is_rows_key(item[RANGE_KEY])]
+
+
+def _stored(items: list[dict[str, Any]], ref: ExecutionRef) -> Stored:
+    record = unpack_record(items, ref.plan_id)
+    if record is None:
+        return Stored()
+    main = next(dict(item) for item in items if item[RANGE_KEY] == ref.plan_id)
+    version = main.pop("version", None)
+    return Stored(record, main, version)

@@ -1,71 +1,74 @@
-"""The execution history in DynamoDB: writes along the status tables.
+"""The execution history in DynamoDB: each write is a change of what is stored, put if nobody wrote in between.
 
-A write changes its own paths only and carries its condition with it, so parallel waves, retries and
-late polls cannot overwrite each other. A transition that the tables do not allow is refused, and the
-caller is told what is stored.
+A write reads the main item, applies a function of :mod:`~drs_provider.rules.record.changes`, puts the rows that are
+new, and then the main item on condition of the version read; on conflict it begins again. So parallel waves, retries
+and late polls cannot overwrite each other, and a retry by the SDK meets its own effect. A transition that the tables do
+not allow is refused, and the caller is told what is stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from drs_provider.core.states import TERMINAL_EXECUTION, ExecutionStatus, WaveStatus, allowed_from
-from drs_provider.history.expressions import Update
-from drs_provider.history.outcome import ExecutionRef, Outcome, WriteResult
-from drs_provider.history.packing import pack_wave, rows_elsewhere, without_rows_elsewhere
-from drs_provider.history.updates import (
-    OWN_EXECUTION_FIELDS,
-    OWN_WAVE_FIELDS,
-    execution_update,
-    finalize_update,
-    refuse_fields,
-    report_update,
-    wave_rollover_update,
-    wave_update,
-    whole_waves_update,
-)
-from drs_provider.history.writer import ROUNDS, FullRecord, HistoryWriter, Item, wave_of
-from drs_provider.rules.record.merging import attempt_index, merge_final
+from botocore.exceptions import ClientError
+
+from drs_provider.core.states import ExecutionStatus, WaveStatus
+from drs_provider.history.outcome import ExecutionRef, HistoryBusyError, Outcome, WriteResult
+from drs_provider.history.packing import news_of, pack_record
+from drs_provider.history.reader import HistoryReader, Stored
+from drs_provider.history.table import HASH_KEY, RANGE_KEY, DynamoDbClient
+from drs_provider.history.values import to_item, to_value
+from drs_provider.rules.record import changes
+from drs_provider.rules.record.changes import RefusedError
 from drs_provider.rules.record.schema import ExecutionRecord
 
-_WAVES_PER_UPDATE = 25
+log = logging.getLogger(__name__)
+
+FullRecord = Callable[[], ExecutionRecord]
+Change = Callable[[ExecutionRecord], ExecutionRecord]
+
+#: Of so many writers at once each gets through: in every round one of them does.
+TRIES = 64
+_PAUSE_SECONDS = 0.02
+_PUTS_AT_ONCE = 8
+# Rows are taken unless a later attempt's are there, or of the same attempt final or newer ones.
+_FINAL_ROWS = "attribute_not_exists(attempt) OR attempt <= :attempt"
+_POLLED_ROWS = (
+    "attribute_not_exists(attempt) OR attempt < :attempt"
+    " OR (attempt = :attempt AND #final = :final AND polledTime <= :polled)"
+)
 
 
-class DynamoDbHistory(HistoryWriter):
+class DynamoDbHistory(HistoryReader):
     """Writes and reads execution records; errors of DynamoDB are raised.
 
-    Writes take ``full_record``: the caller's whole record as it is now, asked for only if the table does
-    not have the execution (an earlier write was lost), which is then caught up.
+    Writes take ``full_record``: the caller's whole record as it is now, asked for only if the table does not have the
+    execution, or not its waves (an earlier write was lost), which is then caught up.
 
     :param client: boto3's DynamoDB client
     :param table_name: name of the history table
     :param clock: epoch seconds; when an attempt begins that no earlier write announced
     """
 
+    def __init__(
+        self, client: DynamoDbClient, table_name: str, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(client, table_name)
+        self._clock = clock
+        # Items of rows known to be stored: what makes each worth a write, by range key.
+        self._known: dict[tuple[str, str], dict[str, Any]] = {}
+
     def start(self, record: ExecutionRecord) -> WriteResult:
         """Write the record of an execution that starts, or open the next attempt of one that is stored.
 
         A retry finds its own record and changes nothing. Refused if the attempt is over already.
         """
-        ref = ExecutionRef.of(record)
-        stored: Item | None = None
-        for _ in range(ROUNDS):
-            if self._create(record):
-                return WriteResult(Outcome.APPLIED, record["status"], ref.attempt)
-            stored = self._main_item(ref.execution_id, ref.plan_id)
-            if stored is None:
-                continue
-            if stored["attempt"] > ref.attempt:
-                break
-            if stored["attempt"] < ref.attempt:
-                if opened := self._open_attempt(ref, stored, record):
-                    return WriteResult(Outcome.APPLIED, opened, ref.attempt)
-                continue
-            if stored["status"] not in TERMINAL_EXECUTION:
-                return WriteResult(Outcome.UNCHANGED, stored["status"], ref.attempt)
-            break
-        return self._refused(ref, stored)
+        return self._write(ExecutionRef.of(record), lambda stored: changes.start(stored, record))
 
     def set_execution_status(
         self,
@@ -75,34 +78,10 @@ class DynamoDbHistory(HistoryWriter):
         *,
         full_record: FullRecord | None = None,
     ) -> WriteResult:
-        """Move the execution's status, and write fields with it.
-
-        :param status: None writes fields only
-        :param fields: record fields; ``startTime`` and ``endTime`` are written once
-        :raises ValueError: for a terminal status, which only :meth:`finalize` writes (trap 7), and for
-            fields that the history itself writes
-        """
-        if status in TERMINAL_EXECUTION:
-            raise ValueError(f"{status} is written by finalize only")
-        given = dict(fields or {})
-        refuse_fields(given, OWN_EXECUTION_FIELDS)
-
-        def decide(stored: Item | None) -> tuple[Update, Outcome] | WriteResult:
-            index = ref.attempt - 1 if stored is None else attempt_index(stored, ref.attempt)
-            update = execution_update(ref, index, status, given)
-            if stored is None:
-                return update, Outcome.APPLIED
-            current = stored["status"]
-            if current == status:
-                if not given:
-                    return WriteResult(Outcome.UNCHANGED, current, ref.attempt)
-                return execution_update(ref, index, None, given), Outcome.UNCHANGED
-            allowed = current not in TERMINAL_EXECUTION and (
-                status is None or current in allowed_from(status)
-            )
-            return (update, Outcome.APPLIED) if allowed else self._refused(ref, stored)
-
-        return self._write(ref, decide, full_record, status.value if status else None)
+        """Move the execution's status, and write fields with it; see :func:`changes.set_status`."""
+        return self._change(
+            ref, lambda record: changes.set_status(record, status, fields or {}), full_record=full_record
+        )
 
     def set_wave(
         self,
@@ -113,138 +92,173 @@ class DynamoDbHistory(HistoryWriter):
         *,
         full_record: FullRecord | None = None,
     ) -> WriteResult:
-        """Move a wave's status, and write fields of the wave with it, in one conditional write.
-
-        The first status or gate that a later attempt writes takes the wave over: what it was is kept in
-        ``earlierAttempts``.
-
-        :param status: None writes fields only
-        :param fields: wave fields, also ``serverStatuses``; ``startTime`` and ``endTime`` are written once
-        :raises ValueError: if the plan has no such wave, or for fields that the history itself writes
-        """
-        return self._set_wave(ref, wave_number, status, dict(fields or {}), full_record=full_record)
+        """Move a wave's status, and write fields of the wave with it; see :func:`changes.set_wave`."""
+        return self._change(
+            ref,
+            lambda record: changes.set_wave(record, wave_number, status, fields or {}),
+            wave_number=wave_number,
+            full_record=full_record,
+        )
 
     def put_servers(
         self,
         ref: ExecutionRef,
         wave_number: int,
         rows: Sequence[Mapping[str, Any]],
-        last_polled: float | None = None,
+        polled_at: float,
         *,
         full_record: FullRecord | None = None,
     ) -> WriteResult:
-        """Replace a wave's server rows.
+        """Replace a wave's server rows by those of a poll; refused once the wave is over, or newer ones are stored.
 
-        :param rows: all rows of the wave, in the same order at every call
-        :param last_polled: when DRS was asked: the rows of a poll are refused once the wave is over, or
-            newer rows are stored. None for what comes after the verdict (enrichment).
+        :param rows: all rows of the wave, in the same order at every call; only items in which something happened since
+            this object's last write are written
+        :param polled_at: when DRS was asked
         """
-        fields: Item = {"serverStatuses": list(rows)}
-        if last_polled is not None:
-            fields["lastPolledTime"] = last_polled
-        return self._set_wave(ref, wave_number, None, fields, polled_at=last_polled, full_record=full_record)
+        fields = {"serverStatuses": list(rows)}
+        return self._change(
+            ref,
+            lambda record: changes.set_wave(record, wave_number, None, fields, polled_at=polled_at),
+            wave_number=wave_number,
+            full_record=full_record,
+        )
 
     def finalize(self, ref: ExecutionRef, record: ExecutionRecord) -> ExecutionRecord:
-        """End the attempt: write what waves became, then, as the last thing, the terminal status.
+        """End the attempt: what waves became, and the terminal status, in one write.
 
-        An attempt that has ended stays as it is: the stored record is returned. So it is if the stored
-        status does not allow the end; its status is then not terminal.
+        An attempt that has ended stays as it is: the stored record is returned. So it is if the stored status may not
+        become the record's (a CANCELLING one COMPLETED).
 
-        :param record: the whole record, its newest attempt ended
-            (:func:`~drs_provider.rules.record.merging.close_attempt`)
-        :return: the record that is stored now
-        :raises ValueError: if the record's status is not terminal
+        :param record: the writer's record, its newest attempt ended
+        :return: the record as it is stored
+        :raises ValueError: if the record's status does not end an attempt
         """
-        target = ExecutionStatus(record["status"])
-        if target not in TERMINAL_EXECUTION:
-            raise ValueError(f"{target} does not end an execution")
-        main: Item | None = None
-        for _ in range(ROUNDS):
-            main = self._main_item(ref.execution_id, ref.plan_id)
-            if main is None:
-                if self._create(record):
-                    return record
-                continue
-            if main["attempt"] < ref.attempt:
-                self._open_attempt(ref, main, record)
-                continue
-            if main["attempt"] > ref.attempt or main["status"] in TERMINAL_EXECUTION:
-                break
-            if main["status"] not in allowed_from(target):
-                self._refused(ref, main)
-                break
-            final = merge_final(self._with_rows_needed(ref, main, record), record)
-            if self._write_changed_waves(ref, main, final) and self._end(ref, final):
-                return final
-        return self.read(ref.execution_id, ref.plan_id) or record
+        result = self._write(ref, lambda stored: changes.end(stored, record), whole=True)
+        return result.record or record
 
     def set_report(self, ref: ExecutionRef, *, uri: str, sha256: str) -> WriteResult:
         """Note where the attempt's report is; written once, and also after the attempt's end."""
 
-        def decide(stored: Item | None) -> tuple[Update, Outcome] | WriteResult:
-            index = ref.attempt - 1 if stored is None else attempt_index(stored, ref.attempt)
-            known = None if stored is None else stored["attempts"][index].get("reportSha256")
-            if stored is None or known is None:
-                return report_update(ref, index, uri=uri, sha256=sha256), Outcome.APPLIED
-            outcome = Outcome.UNCHANGED if known == sha256 else Outcome.REFUSED
-            return WriteResult(outcome, stored["status"], stored["attempt"])
+        def change(stored: ExecutionRecord | None) -> ExecutionRecord:
+            if stored is None:
+                raise RefusedError("absent")
+            return changes.set_report(stored, ref.attempt, uri=uri, sha256=sha256)
 
-        return self._write(ref, decide, None, None)
+        return self._write(ref, change)
 
-    def _set_wave(
+    def _change(
         self,
         ref: ExecutionRef,
-        wave_number: int,
-        status: WaveStatus | None,
-        fields: Item,
+        change: Change,
         *,
-        polled_at: float | None = None,
+        wave_number: int | None = None,
         full_record: FullRecord | None,
     ) -> WriteResult:
-        refuse_fields(fields, OWN_WAVE_FIELDS)
-        packed, items = pack_wave(ref, {"waveNumber": wave_number, **fields})
-        del packed["waveNumber"]
-        opens = status is not None or "gate" in fields or polled_at is not None
-
-        def decide(stored: Item | None) -> tuple[Update, Outcome] | WriteResult:
-            update = wave_update(ref, wave_number, status, packed, polled_at=polled_at, opens=opens)
+        def in_attempt(stored: ExecutionRecord | None) -> ExecutionRecord:
             if stored is None:
-                return update, Outcome.APPLIED
-            wave = wave_of(stored, wave_number)
-            if stored["status"] in TERMINAL_EXECUTION:
-                return self._refused(ref, stored, wave_number)
-            if opens and wave["attempt"] < ref.attempt:
-                rollover = wave_rollover_update(ref, wave, status, packed, polled_at=polled_at)
-                return rollover, Outcome.APPLIED
-            if status is not None and wave["status"] == status:
-                if not packed:
-                    return WriteResult(Outcome.UNCHANGED, wave["status"], ref.attempt)
-                return wave_update(ref, wave_number, None, packed), Outcome.UNCHANGED
-            return self._refused(ref, stored, wave_number)
+                if full_record is None:
+                    raise RefusedError("absent")
+                log.info("Execution %s was missing in the history; caught up", ref.execution_id)
+                return change(full_record())
+            if stored["attempt"] > ref.attempt:
+                raise RefusedError(_status(stored, wave_number))
+            if stored["attempt"] < ref.attempt:
+                header = full_record() if full_record and not stored["waves"] else None
+                began = header["startTime"] if header else self._clock()
+                stored = changes.open_attempt(stored, ref.attempt, began=began, header=header)
+            return change(stored)
 
-        result = self._write(ref, decide, full_record, status.value if status else None)
-        if result:
-            self._put_rows(items)
-        return result
+        return self._write(ref, in_attempt, wave_number=wave_number)
 
-    def _with_rows_needed(self, ref: ExecutionRef, main: Item, record: ExecutionRecord) -> ExecutionRecord:
-        # Rows in items of their own are read only if the caller's record cannot replace them.
-        given = {wave["waveNumber"]: wave for wave in record["waves"]}
-        if all(rows_elsewhere(wave) <= given.get(wave["waveNumber"], {}).keys() for wave in main["waves"]):
-            return without_rows_elsewhere(main)
-        return self.read(ref.execution_id, ref.plan_id) or without_rows_elsewhere(main)
+    def _write(
+        self,
+        ref: ExecutionRef,
+        change: Callable[[ExecutionRecord | None], ExecutionRecord],
+        *,
+        wave_number: int | None = None,
+        whole: bool = False,
+    ) -> WriteResult:
+        for number in range(TRIES):
+            stored = self._whole(ref) if whole else self._main(ref)
+            try:
+                record = change(stored.record)
+            except RefusedError as error:
+                return _refused(ref, stored.record, error.status, wave_number)
+            main, rows = pack_record(record)
+            self._put_rows(rows)
+            result = WriteResult(Outcome.APPLIED, _status(record, wave_number), record["attempt"], record)
+            if stored.main is not None and to_item(main) == to_item(stored.main):
+                return result.unchanged()
+            if self._put_main(main, stored):
+                return result
+            time.sleep(random.uniform(0, _PAUSE_SECONDS * min(number + 1, 10)))
+        raise HistoryBusyError(
+            f"execution {ref.execution_id}: its record in {self._table} changed under each of {TRIES} writes"
+        )
 
-    def _write_changed_waves(self, ref: ExecutionRef, main: Item, final: ExecutionRecord) -> bool:
-        before = {wave["waveNumber"]: wave for wave in main["waves"]}
-        packed = {wave["waveNumber"]: pack_wave(ref, wave) for wave in final["waves"]}
-        changed = [number for number, (wave, _) in packed.items() if wave != before[number]]
-        for start in range(0, len(changed), _WAVES_PER_UPDATE):
-            numbers = changed[start : start + _WAVES_PER_UPDATE]
-            update = whole_waves_update(ref, {number: packed[number][0] for number in numbers})
-            if self._apply(ref, update) is not None:
-                return False
-            self._put_rows(item for number in numbers for item in packed[number][1])
+    def _whole(self, ref: ExecutionRef) -> Stored:
+        stored, rows = self._read_items(ref)
+        self._known |= {_key(item): news_of(item) for item in rows}
+        return stored
+
+    def _put_main(self, main: Mapping[str, Any], stored: Stored) -> bool:
+        """Put the main item unless somebody wrote since it was read."""
+        item = {**main, "version": (stored.version or 0) + 1}
+        if stored.main is None:
+            return self._put(item, f"attribute_not_exists({HASH_KEY})", {}, {})
+        if stored.version is None:  # of another writer of this table
+            return self._put(item, "attribute_not_exists(#version)", {"#version": "version"}, {})
+        return self._put(item, "#version = :read", {"#version": "version"}, {":read": stored.version})
+
+    def _put_rows(self, items: Iterable[Mapping[str, Any]]) -> None:
+        news = [item for item in items if self._known.get(_key(item)) != news_of(item)]
+        with ThreadPoolExecutor(_PUTS_AT_ONCE) as pool:
+            for item, _ in zip(news, pool.map(self._put_row_item, news), strict=True):
+                self._known[_key(item)] = news_of(item)
+
+    def _put_row_item(self, item: Mapping[str, Any]) -> bool:
+        if item["final"]:
+            return self._put(item, _FINAL_ROWS, {}, {":attempt": item["attempt"]})
+        values = {":attempt": item["attempt"], ":final": False, ":polled": item["polledTime"]}
+        return self._put(item, _POLLED_ROWS, {"#final": "final"}, values)
+
+    def _put(
+        self, item: Mapping[str, Any], condition: str, names: Mapping[str, str], values: Mapping[str, Any]
+    ) -> bool:
+        arguments: dict[str, Any] = {"ConditionExpression": condition}
+        if names:
+            arguments["ExpressionAttributeNames"] = dict(names)
+        if values:
+            arguments["ExpressionAttributeValues"] = {name: to_value(value) for name, value in values.items()}
+        try:
+            self._client.put_item(TableName=self._table, Item=to_item(item), **arguments)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
         return True
 
-    def _end(self, ref: ExecutionRef, final: ExecutionRecord) -> bool:
-        return self._apply(ref, finalize_update(ref, final)) is None
+
+def _key(item: Mapping[str, Any]) -> tuple[str, str]:
+    return item[HASH_KEY], item[RANGE_KEY]
+
+
+def _status(record: ExecutionRecord, wave_number: int | None) -> str:
+    return record["status"] if wave_number is None else changes.wave_of(record, wave_number)["status"]
+
+
+def _refused(
+    ref: ExecutionRef, stored: ExecutionRecord | None, status: str, wave_number: int | None
+) -> WriteResult:
+    if stored is None:
+        log.warning("Execution %s is not in the history table", ref.execution_id)
+        return WriteResult(Outcome.ABSENT)
+    log.warning(
+        "The history refused a write of attempt %d of execution %s%s: stored is %s, attempt %s",
+        ref.attempt,
+        ref.execution_id,
+        f", wave {wave_number}" if wave_number else "",
+        status,
+        stored["attempt"],
+    )
+    return WriteResult(Outcome.REFUSED, status, stored["attempt"], stored)

@@ -16,7 +16,7 @@ RANGE_KEY = "planId"
 STATUS_INDEX = "StatusIndex"
 PLAN_INDEX = "planIdIndex"
 # index -> the record field it is asked by. The sort key orders executions by time, and leaves items out
-# that are no executions: the server rows of large waves have neither a status nor a start.
+# that are no executions: the rows of waves have neither a status nor a start.
 INDEX_FIELDS = {STATUS_INDEX: "status", PLAN_INDEX: "planId"}
 INDEX_SORT_FIELD = "startTime"
 _FIELD_TYPES = {HASH_KEY: "S", RANGE_KEY: "S", "status": "S", INDEX_SORT_FIELD: "N"}
@@ -30,9 +30,6 @@ class DynamoDbClient(Protocol):
 
     def put_item(self, **arguments: Any) -> dict[str, Any]:
         """Write one item."""
-
-    def update_item(self, **arguments: Any) -> dict[str, Any]:
-        """Change paths of one item."""
 
     def create_table(self, **arguments: Any) -> dict[str, Any]:
         """Create a table."""
@@ -48,7 +45,7 @@ class DynamoDbClient(Protocol):
 
 
 def rows_key(plan_id: str, wave_number: int, chunk: int, kind: str = "serverStatuses") -> str:
-    """Return the range key of an item that holds rows of a large wave."""
+    """Return the range key of an item that holds rows of a wave."""
     part = str(chunk) if kind == "serverStatuses" else f"{kind}#{chunk}"
     return f"{plan_id}#wave#{wave_number}#{part}"
 

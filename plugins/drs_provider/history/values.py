@@ -12,7 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
 
-# DynamoDB counts a number's digits; this is the most that one can take.
+# DynamoDB counts a byte for every two digits of a number, and never more than this.
 _NUMBER_BYTES = 21
 _CONTAINER_BYTES = 3
 _CUT = "… [cut]"
@@ -26,7 +26,8 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{value} cannot be stored")
-        return Decimal(repr(value))
+        # Whole numbers come back as int: written as such, an item that was read is put back as it was.
+        return Decimal(int(value) if value.is_integer() and abs(value) < 10**15 else repr(value))
     if isinstance(value, Mapping):
         return {str(name): to_plain(item) for name, item in value.items() if item is not None}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -74,8 +75,10 @@ def size_of(value: Any) -> int:
         return len(value.encode())
     if isinstance(value, bool) or value is None:
         return 1
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # the form in which it is read again
     if isinstance(value, (int, float, Decimal)):
-        return _NUMBER_BYTES
+        return min(_NUMBER_BYTES, 3 + len(str(value)) // 2)
     if isinstance(value, Mapping):
         return _CONTAINER_BYTES + sum(1 + size_of(str(name)) + size_of(item) for name, item in value.items())
     return _CONTAINER_BYTES + sum(1 + size_of(item) for item in value)

@@ -192,9 +192,7 @@ class FrozenExecution:
     @cached_property
     def history(self) -> RunHistory:
         """The execution's record in the history table (a no-op if the history is switched off)."""
-        ref = ExecutionRef(
-            self.plan.execution_id, self.plan.plan_name, self.attempt, total_waves=len(self.plan.waves)
-        )
+        ref = ExecutionRef(self.plan.execution_id, self.plan.plan_name, self.attempt)
         return RunHistory.of(ref, self.new_record)
 
     @cached_property

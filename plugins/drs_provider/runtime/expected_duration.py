@@ -21,7 +21,10 @@ def with_expectation(header: FrozenPlan, waves: Sequence[FrozenWave]) -> FrozenP
 
     A history that is off, empty or not reachable means the documented profile; its client gives up after seconds.
     """
-    earlier = best_effort_history(header.execution_id).by_plan(header.plan_name, limit=MOST_RECORDS)
+    earlier = best_effort_history(header.execution_id).attempt(
+        f"a search for executions of {header.plan_name}",
+        lambda history: history.by_plan(header.plan_name, limit=MOST_RECORDS),
+    )
     expected = expectation(header.execution_type, waves, earlier)
     emit(
         header.execution_id,

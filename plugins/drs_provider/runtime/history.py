@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from drs_provider.history.store import DynamoDbHistory
 
 #: Fields that the store keys and transitions by; they are not written as fields.
-_ADDRESS = ("waveNumber", "attempt", "status")
+_ADDRESS = ("waveNumber", "attempt", "status", "launchStatusCounts")
+
+#: Polls of a wave are written at most so often: all items of an execution share a partition of the table.
+POLL_SECONDS = 15.0
 
 
 def best_effort_history(execution_id: str) -> BestEffortHistory:
@@ -86,6 +90,7 @@ class RunHistory:
         self._history = history
         self._full_record = full_record
         self._lost_end: ExecutionRecord | None = None
+        self._polled: dict[int, float] = {}
 
     @classmethod
     def of(cls, ref: ExecutionRef, full_record: Callable[[], ExecutionRecord] | None = None) -> RunHistory:
@@ -94,7 +99,7 @@ class RunHistory:
 
     def started(self, record: ExecutionRecord) -> None:
         """Write the record, all waves PENDING, and show the execution as IN_PROGRESS."""
-        self._history.start(record)
+        self._history.attempt(f"the start of {self._what}", lambda history: history.start(record))
         self._status(ExecutionStatus.IN_PROGRESS)
 
     def gate_opened(self, wave_number: int, armed_by: str | None, opened_at: float) -> None:
@@ -138,19 +143,28 @@ class RunHistory:
         self._wave(wave_number, WaveStatus.SKIPPED, {"skipReason": reason})
 
     def wave_polled(self, wave_number: int, rows: Sequence[Mapping[str, Any]], polled_at: float) -> None:
-        """Write a poll's server rows; a poll changes no status."""
-        self._history.put_servers(self._ref, wave_number, rows, polled_at, full_record=self._full_record)
+        """Write a poll's server rows, at most every 15 s a wave; a poll changes no status."""
+        if polled_at < self._polled.get(wave_number, -math.inf) + POLL_SECONDS:
+            return
+        self._polled[wave_number] = polled_at
+        self._history.attempt(
+            f"{self._what}, wave {wave_number}: {len(rows)} server rows",
+            lambda history: history.put_servers(
+                self._ref, wave_number, rows, polled_at, full_record=self._full_record
+            ),
+        )
 
     def wave_ended(self, result: Mapping[str, Any]) -> None:
-        """Write a wave's result: its server rows first, because a wave that shows COMPLETED shows its instances."""
+        """Write a wave's result: who sees it COMPLETED sees its instances, since rows are written first."""
         fields = {name: value for name, value in record_fields(dict(result)).items() if name not in _ADDRESS}
-        if rows := fields.pop("serverStatuses", None):
-            self._history.put_servers(self._ref, result["waveNumber"], rows, full_record=self._full_record)
         self._wave(result["waveNumber"], WaveStatus(result["status"]), fields)
 
     def finalize(self, record: ExecutionRecord) -> ExecutionRecord:
         """Write the end of the attempt; return what is stored, or the record itself if nothing is."""
-        stored = self._history.finalize(self._ref, record)
+        stored = self._history.attempt(
+            f"{self._what}: the end of attempt {self._ref.attempt}, {record['status']}",
+            lambda history: history.finalize(self._ref, record),
+        )
         self._lost_end = record if stored is None else None
         return stored if stored is not None and stored["status"] == record["status"] else record
 
@@ -158,10 +172,33 @@ class RunHistory:
         """Note where the attempt's report is, after the end of the attempt if that was lost a moment ago."""
         if self._lost_end is not None:
             self.finalize(self._lost_end)
-        self._history.set_report(self._ref, uri=uri, sha256=sha256)
+        self._history.attempt(
+            f"{self._what}: report {uri}, SHA-256 {sha256}",
+            lambda history: history.set_report(self._ref, uri=uri, sha256=sha256),
+        )
+
+    @property
+    def _what(self) -> str:
+        return f"execution {self._ref.execution_id}"
 
     def _status(self, status: ExecutionStatus, fields: Mapping[str, Any] | None = None) -> None:
-        self._history.set_execution_status(self._ref, status, fields, full_record=self._full_record)
+        self._history.attempt(
+            f"{self._what}: {_told(status, fields)}",
+            lambda history: history.set_execution_status(
+                self._ref, status, fields, full_record=self._full_record
+            ),
+        )
 
     def _wave(self, number: int, status: WaveStatus | None, fields: Mapping[str, Any] | None = None) -> None:
-        self._history.set_wave(self._ref, number, status, fields, full_record=self._full_record)
+        self._history.attempt(
+            f"{self._what}, wave {number}: {_told(status, fields)}",
+            lambda history: history.set_wave(
+                self._ref, number, status, fields, full_record=self._full_record
+            ),
+        )
+
+
+def _told(status: ExecutionStatus | WaveStatus | None, fields: Mapping[str, Any] | None) -> str:
+    return "; ".join(
+        [*([f"status {status}"] if status else []), *([", ".join(sorted(fields))] if fields else [])]
+    )

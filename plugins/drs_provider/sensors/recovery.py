@@ -134,7 +134,6 @@ class DrsRecoverySensor(BaseSensorOperator):
             plan_id=execution.plan.plan_name,
             execution_type=str(execution.plan.execution_type),
             attempt=execution.attempt,
-            total_waves=len(execution.plan.waves),
             poll_interval_seconds=settings.get_seconds("poll_interval_seconds"),
         )
 

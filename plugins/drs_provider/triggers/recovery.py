@@ -56,7 +56,6 @@ class DrsRecoveryTrigger(BaseTrigger):
         plan_id: str,
         execution_type: str,
         attempt: int,
-        total_waves: int,
         poll_interval_seconds: float,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -67,7 +66,6 @@ class DrsRecoveryTrigger(BaseTrigger):
         self.plan_id = plan_id
         self.execution_type = execution_type
         self.attempt = attempt
-        self.total_waves = total_waves
         self.poll_interval_seconds = poll_interval_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -82,7 +80,6 @@ class DrsRecoveryTrigger(BaseTrigger):
                 "plan_id": self.plan_id,
                 "execution_type": self.execution_type,
                 "attempt": self.attempt,
-                "total_waves": self.total_waves,
                 "poll_interval_seconds": self.poll_interval_seconds,
             },
         )
@@ -117,8 +114,7 @@ class Publisher:
         self._watch = watch
         self._type = ExecutionType(trigger.execution_type)
         self._rows: dict[str, ServerRow] = {}
-        ref = ExecutionRef(trigger.execution_id, trigger.plan_id, trigger.attempt, trigger.total_waves)
-        self._ref = ref
+        self._ref = ExecutionRef(trigger.execution_id, trigger.plan_id, trigger.attempt)
         self._history: RunHistory | None = None
         self._logs: dict[str, tuple[LogEvent, ...]] = {}
         self._closed_logs: set[str] = set()

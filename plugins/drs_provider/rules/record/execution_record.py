@@ -23,6 +23,7 @@ from drs_provider.rules.record.merging import (
     server_rows,
     waiting_seconds,
     with_counters,
+    with_launch_counts,
     with_report,
 )
 from drs_provider.rules.record.schema import (
@@ -162,7 +163,7 @@ def _wave_row(plan: FrozenPlan, ref: FrozenWaveRef, wave: FrozenWave | None, att
         row["serverStatuses"] = [server_row(server, is_drill=plan.is_drill) for server in wave.servers]
         if wave.gate.armed_by is not None:
             row["gate"] = gate_row(wave.gate)
-    return cast("WaveRow", row)
+    return with_launch_counts(cast("WaveRow", row))
 
 
 def gate_row(gate: FrozenGate) -> GateRow:

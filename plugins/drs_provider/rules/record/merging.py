@@ -6,6 +6,8 @@ of a wave stay, whatever comes later.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -28,6 +30,7 @@ from drs_provider.rules.record.schema import (
 )
 
 WRITTEN_ONCE = ("startTime", "endTime")
+COUNTERS = ("completedWaves", "failedWaves", "currentWave")
 # What an attempt leaves behind in the wave when the next one begins.
 WAVE_RESULT_FIELDS = (
     "startTime",
@@ -40,6 +43,7 @@ WAVE_RESULT_FIELDS = (
     "statusChecksUnread",
     "skipReason",
 )
+_NOT_MERGED = ("waveNumber", "attempt", "launchStatusCounts")
 _ATTEMPT_FIELDS = ("status", "endTime", "waitingSeconds", "verdict", "hold", "cleanup", "errorMessage")
 RESULT_FIELDS = (
     "endTime",
@@ -94,9 +98,16 @@ def merge_wave(wave: WaveRow, result: Mapping[str, Any], *, attempt: int) -> Wav
         fields["serverStatuses"] = _merge_by(
             "sourceServerId", merged.get("serverStatuses", ()), fields["serverStatuses"]
         )
-    fields.pop("waveNumber", None)
-    fields.pop("attempt", None)
-    return cast("WaveRow", merged | fields)
+    fields = {name: value for name, value in fields.items() if name not in _NOT_MERGED}
+    return with_launch_counts(cast("WaveRow", merged | fields))
+
+
+def with_launch_counts(wave: WaveRow) -> WaveRow:
+    """Return the wave with its servers counted by ``launchStatus``; one without rows keeps its counts."""
+    if "serverStatuses" not in wave:
+        return wave
+    counts = Counter(row["launchStatus"] for row in wave["serverStatuses"])
+    return {**wave, "launchStatusCounts": dict(sorted(counts.items()))}
 
 
 def _merge_by(
@@ -130,8 +141,9 @@ def apply_wave_result(
 def counters(waves: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return ``completedWaves``, ``failedWaves`` and ``currentWave`` (the wave begun last, 0 before)."""
     statuses = [wave["status"] for wave in waves]
+    # A wave that is LAUNCHING has no start yet: DRS's job will tell it.
     begun = [
-        (wave.get("startTime", 0), wave["waveNumber"])
+        (wave.get("startTime", math.inf if wave["status"] == WaveStatus.LAUNCHING else 0), wave["waveNumber"])
         for wave in waves
         if wave["status"] not in {WaveStatus.PENDING, WaveStatus.SKIPPED}
     ]

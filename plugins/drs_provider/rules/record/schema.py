@@ -140,6 +140,7 @@ class WaveRow(TypedDict, total=False):
     lastPolledTime: float
     checks: list[dict[str, Any]]
     serverStatuses: list[ServerRow]
+    launchStatusCounts: dict[str, int]  # its servers by launchStatus, also where the rows are not shown
     gate: GateRow
     selected: bool
     skipReason: str
