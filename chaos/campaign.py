@@ -30,6 +30,7 @@ class Result:
     """What a campaign came to.
 
     :param deaths: components that ended without having been killed
+    :param anew: components that were started anew for a task that LocalExecutor lost
     """
 
     seed: int
@@ -38,6 +39,7 @@ class Result:
     violations: tuple[Violation, ...]
     tally: Tally
     deaths: dict[str, int]
+    anew: dict[str, int]
     elapsed_seconds: float
 
 
@@ -148,5 +150,6 @@ class Campaign:
             violations=tuple(check(runs, world)),
             tally=tools.tally,
             deaths=dict(tools.components.deaths),
+            anew=dict(tools.components.anew),
             elapsed_seconds=time.monotonic() - began,
         )

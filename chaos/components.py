@@ -24,11 +24,13 @@ class Components:
 
     :param say: told of components that ended by themselves
     :param deaths: how often each component ended without having been killed
+    :param anew: how often each was started anew by a person's hand
     """
 
     stack: Stack
     say: Callable[[str], None]
     deaths: Counter[str] = field(default_factory=Counter)
+    anew: Counter[str] = field(default_factory=Counter)
     _busy: dict[str, threading.Lock] = field(
         default_factory=lambda: {name: threading.Lock() for name in COMPONENTS}
     )
@@ -47,6 +49,12 @@ class Components:
         finally:
             self._busy[name].release()
         return True
+
+    def start_scheduler_anew(self) -> None:
+        """Do what people do when LocalExecutor has lost a task; counted."""
+        if self.strike("scheduler", whole=False, pause_seconds=1.0):
+            self.anew["scheduler"] += 1
+            self.say("a task stayed queued, so the scheduler was started anew")
 
     def revive(self) -> None:
         """Start again what ended by itself, as a service manager would, and end idle workers of dead schedulers."""

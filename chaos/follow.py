@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,6 +26,8 @@ LOOK_SECONDS = 1.0
 # A program can answer in the very moment in which a task begins to wait, which nobody real can.
 THINK_SECONDS = 2.0
 DAG_SECONDS = 180.0
+# Four workers are never busy for so long: the worker that had taken the task was killed before it began it.
+QUEUED_SECONDS = 180.0
 _READ_TABLE_EVERY = 3
 
 
@@ -57,6 +59,7 @@ class Follower:
         self._seen = Seen(withdrawn=self._is_withdrawn)
         self._strikes = Strikes(spec, tools, self._seen)
         self._asked: dict[tuple[str, str], float] = {}
+        self._queued: dict[str, float] = {}
         self._answered: set[tuple[str, str]] = set()
         self._end_times: dict[int, set[float]] = defaultdict(set)
         self._execution_id = ""
@@ -191,6 +194,7 @@ class Follower:
     # -- people ---------------------------------------------------------------------------------------
 
     def _act(self, tasks: list[dict[str, Any]], progress: _Progress) -> None:
+        self._free_lost_tasks([each["id"] for each in tasks if each["state"] == "queued"])
         if any(keys.waits_for_people(each["task_id"], each["state"]) for each in tasks):
             self._answer(progress)
         stops_at = self._spec.people.stops_at_wave
@@ -198,6 +202,14 @@ class Follower:
             wait = self._spec.task_id(keys.WAIT_FOR_RECOVERY, stops_at)
             if self._seen.states.get(wait) in TASK_AT_WORK:
                 self._stop(progress)
+
+    def _free_lost_tasks(self, queued: Sequence[str]) -> None:
+        """Start the scheduler anew for a task that LocalExecutor lost, as ARCHITECTURE tells its users."""
+        now = time.monotonic()
+        self._queued = {task: self._queued.get(task, now) for task in queued}
+        if any(now - since > QUEUED_SECONDS for since in self._queued.values()):
+            self._tools.components.start_scheduler_anew()
+            self._queued.clear()
 
     def _stop(self, progress: _Progress) -> None:
         self._stop_sent = True

@@ -48,6 +48,7 @@ def to_dict(result: Result, log_of: Callable[[RunFacts], Path]) -> dict[str, Any
             for fault in Fault
         },
         "componentsEndedByThemselves": result.deaths,
+        "componentsStartedAnew": result.anew,
         "historyCompared": sum(run.last is not None and not run.last.table_down for run in result.runs),
         "launchJobs": len(result.world.launches()),
         "terminateJobs": len(result.world.terminations()),

@@ -22,7 +22,7 @@ def result(*violations: Violation) -> Result:
     tally.inject(Fault.EC2_DOWN)
     tally.strike(Fault.EC2_DOWN, 4)
     facts = run(attempt(1, "failed", record=record("PARTIAL")), attempt(2, table_down=True))
-    return Result(7, (facts,), world(), violations, tally, {"scheduler": 1}, 61.0)
+    return Result(7, (facts,), world(), violations, tally, {"scheduler": 1}, {}, 61.0)
 
 
 def test_an_outcome_names_every_attempt_and_a_hang() -> None:

@@ -203,7 +203,7 @@ def test_finalize_keeps_the_report_and_attempts_that_only_the_writer_knows(
     history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
 ) -> None:
     second = ExecutionRef(ref.execution_id, ref.plan_id, 2)
-    history.set_execution_status(second, E.POLLING, {"lastPolledTime": T0 + 5001})
+    history.set_execution_status(second, E.POLLING, {"hold": {"openedAt": T0 + 5001}})
     given = record_of(attempt=2)
     lost = {"attempt": 1, "status": "FAILED", "startTime": T0, "endTime": T0 + 9, "reportUri": "file:///r1"}
     given["attempts"] = [lost, *given["attempts"]]  # type: ignore[list-item]

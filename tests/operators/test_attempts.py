@@ -198,7 +198,7 @@ def test_retries_of_airflow_are_not_attempts(play: Stage) -> None:
 
 
 def test_finalize_run_again_returns_what_is_stored(play: Stage) -> None:
-    play.kill_worker("UpdateItem", nth=10_000)
+    play.kill_worker("PutItem", nth=10_000)
     run = play.drill(plan())
     before = run.stored
     ended = run.rows[keys.FINALIZE]

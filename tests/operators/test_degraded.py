@@ -14,6 +14,7 @@ from drs_provider import keys
 from drs_provider.dag_factory.build import build_single_task_dag
 from tests.harness.plans import WIKI, plan, two_waves
 from tests.harness.stage import Stage
+from tests.harness.worlds import world
 
 SENT: list[dict[str, Any]] = []
 
@@ -154,15 +155,25 @@ def test_trap_32_an_end_that_was_lost_is_written_with_the_report(play: Stage) ->
     """No task comes after `finalize` that could catch it up."""
     run = play.plan_run(plan()).approve_everything()
     fault = {"kind": "error", "code": "AccessDeniedException", "status": 400, "times": 1}
-    run.when(
-        "cleanup_drill", "success", lambda: play.simulator.inject("GetItem", service="dynamodb", **fault)
-    )
+    run.when("cleanup_drill", "success", lambda: play.simulator.inject("Query", service="dynamodb", **fault))
     assert run.go() == "success"
-    assert [call.error for call in play.simulator.calls("GetItem", "dynamodb") if call.fault] == [
+    assert [call.error for call in play.simulator.calls("Query", "dynamodb") if call.fault] == [
         "AccessDeniedException"
     ]
     assert run.stored["status"] == "COMPLETED"
     assert run.stored["attempts"][0]["reportSha256"] == run.record["attempts"][0]["reportSha256"]
+
+
+@pytest.mark.drs_scenario(world(visibility_delay_seconds=100))
+def test_trap_18_an_end_that_was_lost_is_stored_as_it_was_told(play: Stage) -> None:
+    """The report is built from what was told: a time that was a guess while DRS did not show the job would differ."""
+    run = play.plan_run(two_waves()).approve_everything()
+    fault = {"kind": "error", "code": "AccessDeniedException", "status": 400, "times": 1}
+    run.when("cleanup_drill", "success", lambda: play.simulator.inject("Query", service="dynamodb", **fault))
+    assert run.go() == "success"
+    started = [wave["startTime"] for wave in run.stored["waves"]]
+    assert started == [pytest.approx(job.created_at, abs=0.001) for job in play.jobs()]
+    assert run.stored == run.record
 
 
 def test_a_history_of_another_account_stops_nothing(play: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,7 +194,7 @@ def test_a_missing_signing_key_starts_nothing(play: Stage, monkeypatch: pytest.M
 
 
 def test_a_retry_of_prepare_keeps_what_was_frozen(play: Stage) -> None:
-    play.kill_worker("UpdateItem")  # after the plan was frozen
+    play.kill_worker("PutItem")  # after the plan was frozen
     run = play.plan_run(plan()).approve_everything()
     begun = play.now()
     assert run.go() == "success"

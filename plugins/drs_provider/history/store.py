@@ -107,6 +107,7 @@ class DynamoDbHistory(HistoryReader):
         rows: Sequence[Mapping[str, Any]],
         polled_at: float,
         *,
+        started_at: float | None = None,
         full_record: FullRecord | None = None,
     ) -> WriteResult:
         """Replace a wave's server rows by those of a poll; refused once the wave is over, or newer ones are stored.
@@ -114,8 +115,9 @@ class DynamoDbHistory(HistoryReader):
         :param rows: all rows of the wave, in the same order at every call; only items in which something happened since
             this object's last write are written
         :param polled_at: when DRS was asked
+        :param started_at: the wave's ``startTime``, written once
         """
-        fields = {"serverStatuses": list(rows)}
+        fields: dict[str, Any] = {"serverStatuses": list(rows), "startTime": started_at}
         return self._change(
             ref,
             lambda record: changes.set_wave(record, wave_number, None, fields, polled_at=polled_at),
@@ -163,7 +165,7 @@ class DynamoDbHistory(HistoryReader):
             if stored["attempt"] > ref.attempt:
                 raise RefusedError(_status(stored, wave_number))
             if stored["attempt"] < ref.attempt:
-                header = full_record() if full_record and not stored["waves"] else None
+                header = full_record() if full_record else None
                 began = header["startTime"] if header else self._clock()
                 stored = changes.open_attempt(stored, ref.attempt, began=began, header=header)
             return change(stored)

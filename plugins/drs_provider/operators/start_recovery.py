@@ -157,7 +157,7 @@ class DrsStartRecoveryOperator(BaseOperator):
             servers=len(wave.servers),
             deadline=jobs["deadline"],
         )
-        execution.history.wave_polling(wave.number, started.jobs, started_at=first)
+        execution.history.wave_polling(wave.number, started.jobs)
         return jobs
 
     @staticmethod

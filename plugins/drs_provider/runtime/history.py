@@ -15,7 +15,7 @@ from drs_provider.core.identity import role_session_name
 from drs_provider.core.states import ExecutionStatus, WaveStatus, running_status
 from drs_provider.exceptions import DrsError
 from drs_provider.history.outcome import ExecutionRef
-from drs_provider.rules.record.execution_record import ExecutionRecord, job_row
+from drs_provider.rules.record.execution_record import ExecutionRecord, job_row, jobs_start
 from drs_provider.rules.record.schema import record_fields
 from drs_provider.rules.wave.ownership import OwnedJob
 
@@ -129,28 +129,43 @@ class RunHistory:
         """Show a wave as LAUNCHING."""
         self._wave(wave_number, WaveStatus.LAUNCHING)
 
-    def wave_polling(self, wave_number: int, jobs: Sequence[OwnedJob], *, started_at: float) -> None:
+    def wave_polling(self, wave_number: int, jobs: Sequence[OwnedJob]) -> None:
         """Show a wave, and with it the execution, as POLLING."""
-        rows = [job_row(own.job, own.attempt) for own in jobs]
-        times = [own.job.created_at for own in jobs if own.job.created_at]
-        self._wave(
-            wave_number, WaveStatus.POLLING, {"jobs": rows, "startTime": min(times, default=started_at)}
-        )
+        shown = [own.job for own in jobs if own.visible]
+        fields: dict[str, Any] = {"jobs": [job_row(own.job, own.attempt) for own in jobs]}
+        if started_at := jobs_start(shown, of=len(jobs)):
+            fields["startTime"] = started_at
+        self._wave(wave_number, WaveStatus.POLLING, fields)
         self._status(ExecutionStatus.POLLING)
 
     def wave_skipped(self, wave_number: int, reason: str) -> None:
         """Show a wave as SKIPPED."""
         self._wave(wave_number, WaveStatus.SKIPPED, {"skipReason": reason})
 
-    def wave_polled(self, wave_number: int, rows: Sequence[Mapping[str, Any]], polled_at: float) -> None:
-        """Write a poll's server rows, at most every 15 s a wave; a poll changes no status."""
+    def wave_polled(
+        self,
+        wave_number: int,
+        rows: Sequence[Mapping[str, Any]],
+        polled_at: float,
+        *,
+        started_at: float | None,
+    ) -> None:
+        """Write a poll's server rows, at most every 15 s a wave; a poll changes no status.
+
+        :param started_at: when the wave's first job began; None while DRS does not show all of them
+        """
         if polled_at < self._polled.get(wave_number, -math.inf) + POLL_SECONDS:
             return
         self._polled[wave_number] = polled_at
         self._history.attempt(
             f"{self._what}, wave {wave_number}: {len(rows)} server rows",
             lambda history: history.put_servers(
-                self._ref, wave_number, rows, polled_at, full_record=self._full_record
+                self._ref,
+                wave_number,
+                rows,
+                polled_at,
+                started_at=started_at,
+                full_record=self._full_record,
             ),
         )
 

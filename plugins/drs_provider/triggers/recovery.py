@@ -20,7 +20,7 @@ from drs_provider.exceptions import DrsError, EvidenceError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.rules.drs.jobs import JobView, LogEvent, launched_instances, parse_jobs, parse_log
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.rules.record.execution_record import ServerRow
+from drs_provider.rules.record.execution_record import ServerRow, jobs_start
 from drs_provider.rules.record.progress import latest_time, polled_rows, progress
 from drs_provider.rules.wave.watch import WaveWatch
 from drs_provider.runtime.channels.declared import PREEMPTION
@@ -145,6 +145,8 @@ class Publisher:
         shown = progress(self._watch.wave, rows, logs, execution_type=self._type, now=now)
         self._tell(shown)
         await self._publish(shown, rows, snapshot.at)
+        started_at = jobs_start(jobs.values(), of=len(self._watch.jobs))
+        await asyncio.to_thread(self._write_history, rows, snapshot.at, started_at)
         return verdict.decided
 
     def _tell(self, shown: Mapping[str, Any]) -> None:
@@ -200,7 +202,6 @@ class Publisher:
             "lastPolledTime": polled_at,
         }
         await self._publish_xcoms({**row_chunks(rows), keys.PROGRESS: progress_xcom})
-        await asyncio.to_thread(self._write_history, rows, polled_at)
 
     async def _publish_xcoms(self, values: Mapping[str, Any]) -> None:
         ti = self._trigger.task_instance
@@ -213,7 +214,7 @@ class Publisher:
             # The wave goes on; the next poll shows how far it is.
             log.warning("Progress of wave %s could not be published: %s", self._watch.wave.number, error)
 
-    def _write_history(self, rows: list[ServerRow], polled_at: float) -> None:
+    def _write_history(self, rows: list[ServerRow], polled_at: float, started_at: float | None) -> None:
         if self._history is None:
             self._history = RunHistory.of(self._ref)
-        self._history.wave_polled(self._watch.wave.number, rows, polled_at)
+        self._history.wave_polled(self._watch.wave.number, rows, polled_at, started_at=started_at)

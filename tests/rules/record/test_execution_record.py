@@ -16,6 +16,7 @@ from drs_provider.rules.record.execution_record import (
     counters,
     initial_record,
     job_row,
+    jobs_start,
     merge_wave,
     new_attempt,
     recovered,
@@ -455,3 +456,11 @@ def test_status_history_holds_changes_only(seen: list[str]) -> None:
     history = [item["status"] for item in row["transitionHistory"]]
     assert history == [status for i, status in enumerate(seen) if i == 0 or seen[i - 1] != status]
     assert row["pollAttempts"] == len(seen)
+
+
+def test_trap_18_a_wave_has_no_start_until_drs_tells_that_of_every_job() -> None:
+    early, late = JobView("drsjob-1", created_at=T0 + 1), JobView("drsjob-2", created_at=T0 + 9)
+    assert jobs_start([late, early], of=2) == T0 + 1
+    assert jobs_start([late], of=2) is None
+    assert jobs_start([late, JobView("drsjob-3")], of=2) is None
+    assert jobs_start([], of=0) is None

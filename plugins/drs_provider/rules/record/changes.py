@@ -31,7 +31,17 @@ from drs_provider.rules.record.schema import ExecutionRecord, WaveRow
 
 # Written by the changes themselves, never as a field that a caller gives.
 _OWN_FIELDS = frozenset(
-    {"executionId", "planId", "status", "attempt", "attempts", "waves", "totalWaves", *COUNTERS}
+    {
+        "executionId",
+        "planId",
+        "status",
+        "attempt",
+        "attempts",
+        "waves",
+        "totalWaves",
+        "lastPolledTime",
+        *COUNTERS,
+    }
 )
 _OWN_WAVE_FIELDS = frozenset({"waveNumber", "status", "attempt", "earlierAttempts", "launchStatusCounts"})
 
@@ -140,7 +150,6 @@ def set_wave(
     changed = dict(record)
     if polled_at is not None:
         result["lastPolledTime"] = polled_at
-        changed["lastPolledTime"] = max(polled_at, record.get("lastPolledTime", polled_at))
     changed["waves"] = [
         merge_wave(other, result, attempt=attempt) if other["waveNumber"] == number else other
         for other in record["waves"]

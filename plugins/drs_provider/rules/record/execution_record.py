@@ -6,7 +6,7 @@ Its shape is in :mod:`~drs_provider.rules.record.schema`, server rows in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from drs_provider.core.states import ExecutionStatus, WaveStatus
@@ -58,6 +58,7 @@ __all__ = [
     "gate_row",
     "initial_record",
     "job_row",
+    "jobs_start",
     "merge_wave",
     "new_attempt",
     "recovered",
@@ -170,6 +171,17 @@ def gate_row(gate: FrozenGate) -> GateRow:
     """Return the record form of a gate that nobody has answered yet."""
     fields: dict[str, Any] = {"armedBy": gate.armed_by, "message": gate.message or None, "responses": []}
     return cast("GateRow", without_empty(fields))
+
+
+def jobs_start(jobs: Iterable[JobView], *, of: int) -> float | None:
+    """Return a wave's ``startTime``: when DRS made the first of its jobs; None until DRS shows all of them.
+
+    Times are written once, so no guess is good enough for one that is shown meanwhile.
+
+    :param of: how many jobs the wave has
+    """
+    times = [job.created_at for job in jobs if job.created_at]
+    return min(times) if times and len(times) == of else None
 
 
 def job_row(job: JobView, attempt: int) -> JobRow:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from drs_provider.core.states import (
+    LIVE_WAVE,
     NEW_ATTEMPT_EXECUTION_SOURCES,
     TERMINAL_EXECUTION,
     ExecutionStatus,
@@ -141,9 +142,9 @@ def apply_wave_result(
 def counters(waves: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return ``completedWaves``, ``failedWaves`` and ``currentWave`` (the wave begun last, 0 before)."""
     statuses = [wave["status"] for wave in waves]
-    # A wave that is LAUNCHING has no start yet: DRS's job will tell it.
+    # A wave that has just begun has no start yet: DRS's job will tell it.
     begun = [
-        (wave.get("startTime", math.inf if wave["status"] == WaveStatus.LAUNCHING else 0), wave["waveNumber"])
+        (wave.get("startTime", math.inf if wave["status"] in LIVE_WAVE else 0), wave["waveNumber"])
         for wave in waves
         if wave["status"] not in {WaveStatus.PENDING, WaveStatus.SKIPPED}
     ]
@@ -155,8 +156,12 @@ def counters(waves: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def with_counters(record: ExecutionRecord) -> ExecutionRecord:
-    """Return the record with counters computed from its waves."""
-    return cast("ExecutionRecord", {**record, **counters(record["waves"])})
+    """Return the record with what is computed from its waves: counters, and when one was polled last."""
+    counted = {name: value for name, value in record.items() if name != "lastPolledTime"}
+    counted |= counters(record["waves"])
+    if polled := [wave["lastPolledTime"] for wave in record["waves"] if "lastPolledTime" in wave]:
+        counted["lastPolledTime"] = max(polled)
+    return cast("ExecutionRecord", counted)
 
 
 def new_attempt(record: ExecutionRecord, attempt: int, now: float) -> ExecutionRecord:
@@ -293,7 +298,7 @@ def merge_final(stored: ExecutionRecord, record: ExecutionRecord) -> ExecutionRe
     final = cast("dict[str, Any]", {**stored, **record, "waves": waves, "startTime": stored["startTime"]})
     if "endTime" in final:
         final["durationSeconds"] = max(0.0, final["endTime"] - final["startTime"])
-    final |= {**counters(waves), "totalWaves": len(waves)}
+    final = cast("dict[str, Any]", with_counters(cast("ExecutionRecord", final | {"totalWaves": len(waves)})))
     final["attempts"] = _merge_attempts(stored, record, attempt_fields(final))
     return cast("ExecutionRecord", final)
 
