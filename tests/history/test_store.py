@@ -476,6 +476,23 @@ def test_rows_of_a_newer_poll_are_not_replaced_by_one_that_was_delayed(
     assert stored(history, ref)["waves"][0]["serverStatuses"] == newer
 
 
+def test_an_end_that_was_delayed_replaces_no_rows_of_a_later_attempt(
+    history: DynamoDbHistory, client: Any, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    history.set_wave(ref, 1, W.LAUNCHING)
+    second = ExecutionRef(ref.execution_id, ref.plan_id, 2)
+    rows = launched_rows(record, 1)
+
+    def runs_again() -> None:
+        assert history.set_wave(second, 1, W.LAUNCHING)
+        assert history.put_servers(second, 1, rows, T0 + 50)
+
+    late = DynamoDbHistory(Between(client, "erp_three_tier#wave#1#0", runs_again), history._table)
+    failed = [{**row, "error": "late"} for row in rows]
+    assert not late.set_wave(ref, 1, W.FAILED, {"serverStatuses": failed})
+    assert stored(history, ref)["waves"][0]["serverStatuses"] == rows
+
+
 class AnswersLost:
     """A client each of whose writes loses its answer, and is tried again below, as the SDK does."""
 
