@@ -23,6 +23,8 @@ class TimedClient:
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._client, name)
+        if name == "get_paginator":
+            return lambda operation: TimedPages(self, attribute(operation))
         if not callable(attribute) or name in ("exceptions", "meta"):
             return attribute
 
@@ -34,6 +36,25 @@ class TimedClient:
                 self.seconds += time.perf_counter() - begin
 
         return timed
+
+
+class TimedPages:
+    """A paginator of a timed client."""
+
+    def __init__(self, client: TimedClient, paginator: Any) -> None:
+        self._client = client
+        self._paginator = paginator
+
+    def paginate(self, **arguments: Any) -> Iterator[Any]:
+        """Yield the pages."""
+        pages = iter(self._paginator.paginate(**arguments))
+        while True:
+            begin = time.perf_counter()
+            page = next(pages, None)
+            self._client.seconds += time.perf_counter() - begin
+            if page is None:
+                return
+            yield page
 
 
 def figures() -> Iterator[Figure]:
