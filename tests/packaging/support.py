@@ -4,18 +4,43 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tests.contract.repository import DAGS, PLUGINS
 
+TIMEOUT_SECONDS = 120
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+
+_RESULT = "the result: "
+#: A process that forks for each line of its input, and says at the end of a fork what came of it.
+_FORKS = f"""
+import json, os, sys, traceback
+for line in sys.stdin:
+    asked = json.loads(line)
+    if child := os.fork():
+        _, status = os.waitpid(child, 0)
+        if status:
+            print("{_RESULT}null", flush=True)
+        continue
+    try:
+        os.environ.update(asked["settings"])
+        exec(asked["code"], names := {{}})
+        print("{_RESULT}" + json.dumps([names["result"]]), flush=True)
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+"""
 
 
 def built(project: Path, folder: Path) -> Path:
@@ -65,7 +90,7 @@ class Installation:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=TIMEOUT_SECONDS,
         )
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
         return done.stdout
@@ -86,3 +111,49 @@ class Installation:
         return json.loads(
             self.python("-c", f"import json\n{code}\nprint(json.dumps(result))").splitlines()[-1]
         )
+
+    @contextmanager
+    def loaded(self, code: str) -> Iterator[Callable[..., Any]]:
+        """Give :meth:`evaluate` in forks of one process, as the DAG processor parses each file in a fork of its own.
+
+        :param code: what the process loads before; settings may be given for each fork
+        """
+        command = [sys.executable, "-u", "-c", f"{code}\n{_FORKS}"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, env=self.environment(), cwd=self.home, text=True, **pipes) as process:
+
+            def evaluate(code: str, **settings: str) -> Any:
+                assert process.stdin is not None
+                process.stdin.write(json.dumps({"code": code, "settings": settings}) + "\n")
+                process.stdin.flush()
+                return _told(process)
+
+            try:
+                yield evaluate
+            finally:
+                process.kill()
+
+
+def _told(process: subprocess.Popen[str]) -> Any:
+    """Return the result of a fork; what else it printed tells why there is none."""
+    patience = threading.Timer(TIMEOUT_SECONDS, process.kill)
+    patience.start()
+    printed = []
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(_RESULT):
+                result = json.loads(line.removeprefix(_RESULT))
+                assert result is not None, "".join(printed)
+                return result[0]
+            printed.append(line)
+    finally:
+        patience.cancel()
+    raise AssertionError(f"the process has ended: {''.join(printed)}")
+
+
+def lay_out(folder: Path) -> None:
+    """Make a folder's `dags` what the repository's are, and forget the last good plans."""
+    for name in ("dags", "state"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    shutil.copytree(DAGS, folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))

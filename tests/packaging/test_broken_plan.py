@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contract.repository import DAGS
-from tests.packaging.support import Installation
+from tests.packaging.support import Installation, lay_out
 
 pytestmark = pytest.mark.contract
 
 SAMPLES = ["drs_erp_three_tier", "drs_shop_two_regions", "drs_wiki"]
 SWEEPER = {"drs_sweeper": ["drs-maintenance"]}
-PARSE = """
+LOADED = """
 import os, shutil
 from pathlib import Path
 from airflow.dag_processing.dagbag import DagBag
-
+"""
+PARSE = (
+    LOADED
+    + """
 folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
 plans = folder / "plans"
 
@@ -36,21 +37,30 @@ def break_plan(name):
     file = plans / f"{name}.yaml"
     file.write_text(file.read_text() + "wawes: []\\n")
 """
+)
 
 Parses = Callable[..., Any]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("plans")
+
+
+@pytest.fixture(scope="module")
+def airflow(airflow_home: Path, folder: Path) -> Iterator[Parses]:
+    settings = {"AIRFLOW__DRS__STATE_PATH": str(folder / "state")}
+    with Installation(airflow_home, dags_folder=folder / "dags", settings=settings).loaded(
+        LOADED
+    ) as evaluate:
+        yield evaluate
+
+
 @pytest.fixture
-def parses(mounted: Installation, tmp_path: Path) -> Parses:
+def parses(airflow: Parses, folder: Path) -> Parses:
     """Runs code in a process of its own over a copy of the DAG folder, with a place for the last good plans."""
-    shutil.copytree(DAGS, tmp_path / "dags", ignore=shutil.ignore_patterns("__pycache__"))
-
-    def run(code: str, **settings: str) -> Any:
-        settings["AIRFLOW__DRS__STATE_PATH"] = str(tmp_path / "state")
-        copied = mounted.with_(dags_folder=tmp_path / "dags", settings=settings)
-        return copied.evaluate(PARSE + code)
-
-    return run
+    lay_out(folder)
+    return lambda code, **settings: airflow(PARSE + code, **settings)
 
 
 def test_trap_34_broken_and_deleted_plans_stop_no_dag(parses):

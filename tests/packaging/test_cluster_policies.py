@@ -5,26 +5,27 @@ Parsed as Airflow's DAG processor parses, with an ``airflow_local_settings`` of 
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contract.repository import DAGS
-from tests.harness.policies import install
-from tests.packaging.support import Installation
+from tests.harness.policies import install, set_rules
+from tests.packaging.support import Installation, lay_out
 
 pytestmark = pytest.mark.contract
 
 OTHERS = {"drs_erp_three_tier", "drs_shop_two_regions"}
-PARSE = """
+LOADED = """
 import json, os
 from pathlib import Path
 import structlog
 from airflow.dag_processing.processor import DagFileParseRequest, _parse_file
-
+"""
+PARSE = (
+    LOADED
+    + """
 folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
 plans = folder / "plans"
 
@@ -50,6 +51,7 @@ def edit(name, old, new):
     assert old in text
     file.write_text(text.replace(old, new))
 """
+)
 AS_TASK = {
     "_AIRFLOW_PARSING_CONTEXT_DAG_ID": "drs_wiki",
     "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "wave_1_everything.enrich",
@@ -57,19 +59,28 @@ AS_TASK = {
 Parses = Callable[..., Any]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("policies")
+
+
+@pytest.fixture(scope="module")
+def airflow(airflow_home: Path, folder: Path) -> Iterator[Parses]:
+    policies = install(folder / "config")
+    settings = {"PYTHONPATH": str(policies), "RULES": str(policies / "rules.json")}
+    settings["AIRFLOW__DRS__STATE_PATH"] = str(folder / "state")
+    with Installation(airflow_home, dags_folder=folder / "dags", settings=settings).loaded(
+        LOADED
+    ) as evaluate:
+        yield evaluate
+
+
 @pytest.fixture
-def parses(mounted: Installation, tmp_path: Path) -> Parses:
+def parses(airflow: Parses, folder: Path) -> Parses:
     """Runs code in a process of its own over a copy of the DAG folder, under policies."""
-    shutil.copytree(DAGS, tmp_path / "dags", ignore=shutil.ignore_patterns("__pycache__"))
-    policies = install(tmp_path / "config")
-
-    def run(code: str, **settings: str) -> Any:
-        settings["AIRFLOW__DRS__STATE_PATH"] = str(tmp_path / "state")
-        settings["PYTHONPATH"] = str(policies)
-        settings["RULES"] = str(policies / "rules.json")
-        return mounted.with_(dags_folder=tmp_path / "dags", settings=settings).evaluate(PARSE + code)
-
-    return run
+    lay_out(folder)
+    set_rules(folder / "config")
+    return lambda code, **settings: airflow(PARSE + code, **settings)
 
 
 def the_error(parsed: dict[str, Any]) -> str:
