@@ -97,6 +97,7 @@ def test_a_truncated_answer_breaks_the_connection(drs_simulator):
     assert len(caught.value.partial) == announced // 2
     assert caught.value.expected == announced - announced // 2
     assert answer.isclosed()
+    connection.close()
 
 
 def test_every_answer_has_a_request_id_of_its_own(sim):

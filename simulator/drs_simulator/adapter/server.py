@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http
 import io
 import socket
 import struct
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
@@ -15,7 +17,7 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import ThreadedWSGIServer
 
 from drs_simulator.adapter.control import Control
 from drs_simulator.adapter.gate import ConnectionBroken, Gate
@@ -42,13 +44,84 @@ class _MotoApplication(DomainDispatcherApplication):
         return self._by_host[host]
 
 
-class _QuietHandler(MotoRequestHandler):
-    """No line per request: a rehearsal polls thousands of times, over connections that stay open, as AWS keeps them."""
+class _Handler(MotoRequestHandler):
+    """One connection, which stays open, as AWS keeps it: a rehearsal polls thousands of times.
+
+    werkzeug closes each after one answer, since an application may leave a part of a body unread. This one reads all.
+    """
 
     protocol_version = "HTTP/1.1"
+    #: Headers and a short body are one packet; of a long one, no part waits until the one before was acknowledged.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def run_wsgi(self) -> None:
+        """Answer one request."""
+        begun = False
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], object]:
+            nonlocal begun
+            del exc_info
+            begun = True
+            code, phrase = status.split(" ", 1)
+            self.send_response(int(code), phrase)
+            for name, value in headers:
+                self.send_header(name, value)
+            if "content-length" not in {name.lower() for name, _ in headers}:
+                self.send_header("Connection", "close")
+            self.end_headers()
+            return self.wfile.write
+
+        try:
+            for part in self.server.app(self.make_environ(), start_response):
+                if self.command != "HEAD":
+                    self.wfile.write(part)
+                    self.wfile.flush()
+        except ConnectionError:
+            self.close_connection = True
+        except Exception:
+            self.close_connection = True
+            self.server.log("error", f"Error on request:\n{traceback.format_exc()}")
+            if not begun:
+                self.send_error(http.HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def handle_expect_100(self) -> bool:
+        """Ask for the body at once."""
+        goes_on = super().handle_expect_100()
+        self.wfile.flush()
+        return goes_on
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Write no line for each request."""
         del code, size
+
+
+class _Server(ThreadedWSGIServer):
+    """A thread for each connection. Closed, it ends them: nobody goes on talking to a world that is gone."""
+
+    def __init__(self, host: str, port: int, application: Application) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(host, port, application, _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Return the next connection and where it comes from."""
+        connection, address = super().get_request()
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Take no connection any more, and end those that are open."""
+        super().server_close()
+        for connection in [*self._open]:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class Application:
@@ -104,9 +177,7 @@ class SimulatorServer:
 
     def __init__(self, simulation: Simulation, host: str = "127.0.0.1", port: int = 0) -> None:
         self.simulation = simulation
-        self._server: BaseWSGIServer = make_server(
-            host, port, Application(simulation), threaded=True, request_handler=_QuietHandler
-        )
+        self._server = _Server(host, port, Application(simulation))
         self._thread: threading.Thread | None = None
 
     @property
