@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,15 @@ _LONGEST = ("faults", "scale", "embedded", "contract", "orchestration", "operato
 _TESTS = Path(__file__).parent
 #: What stays on one process: the tests of real Airflow processes, and those that share a database and a wheel.
 _TOGETHER = {"e2e": ("tests/e2e/", "tests/chaos/test_chaos.py"), "packaging": ("tests/packaging/",)}
+#: Airflow has its masker of secrets in the core and in the task SDK.
+_MASKERS = ("airflow._shared.secrets_masker", "airflow.sdk._shared.secrets_masker")
+
+
+def pytest_runtest_teardown() -> None:
+    """Forget a test's connections: Airflow compiles one expression of all it ever saw, anew for each further one."""
+    for name in _MASKERS:
+        if module := sys.modules.get(name):
+            module._secrets_masker().reset_masker()
 
 
 def _room(item: pytest.Item) -> str:
