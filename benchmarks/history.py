@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,10 +16,13 @@ UPDATE_MS, FINALIZE_MS = 500.0, 1000.0
 
 
 class TimedClient:
-    """A DynamoDB client that adds up the time spent in its calls."""
+    """A DynamoDB client that adds up the time in which at least one of its calls ran; several may at once."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._lock = threading.Lock()
+        self._running = 0
+        self._since = 0.0
         self.seconds = 0.0
 
     def __getattr__(self, name: str) -> Any:
@@ -29,13 +33,21 @@ class TimedClient:
             return attribute
 
         def timed(*args: Any, **kwargs: Any) -> Any:
-            begin = time.perf_counter()
+            self._count(1)
             try:
                 return attribute(*args, **kwargs)
             finally:
-                self.seconds += time.perf_counter() - begin
+                self._count(-1)
 
         return timed
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            now = time.perf_counter()
+            if self._running:
+                self.seconds += now - self._since
+            self._since = now
+            self._running += change
 
 
 class TimedPages:

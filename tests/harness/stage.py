@@ -308,7 +308,6 @@ def stage(scenario: Any, folder: Path, *, history: bool = True, asks_anew: bool 
         # Sessions of roles end by real time, which botocore renews them by.
         patch.setattr(gate, "time", SimpleNamespace(time=time.time, sleep=time.sleep))
         patch.setattr(time, "time", made.now)
-        patch.setitem(DynamoDbHistory.__init__.__kwdefaults__, "clock", made.now)
         # botocore paces its retries by the clock: that one must not stand still.
         patch.setattr(botocore.retries.bucket.Clock, "current_time", lambda _: time.monotonic())
         patch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda *_: 0.0)

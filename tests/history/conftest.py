@@ -11,7 +11,6 @@ from moto import mock_aws
 
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import ensure_table
-from tests.history.world import T0
 
 _numbers = itertools.count()
 
@@ -57,4 +56,4 @@ def client() -> Iterator[Any]:
 def history(client: Any) -> DynamoDbHistory:
     name = f"history-{next(_numbers)}"
     ensure_table(client, name)
-    return DynamoDbHistory(client, name, clock=lambda: T0 + 5000)
+    return DynamoDbHistory(client, name)

@@ -35,7 +35,7 @@ class Failing:
 
 
 def client_error(code: str, message: str = "no") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}}, "UpdateItem")
+    return ClientError({"Error": {"Code": code, "Message": message}}, "PutItem")
 
 
 def every_call(history: BestEffortHistory) -> list[Any]:
@@ -106,7 +106,7 @@ def test_trap_32_an_item_that_is_too_large_stops_nothing() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        client_error("ValidationException", "Invalid UpdateExpression"),
+        client_error("ValidationException", "Invalid ConditionExpression"),
         ParamValidationError(report="wrong"),
         KeyError("waves"),
         TypeError("no"),

@@ -11,7 +11,6 @@ from drs_provider.core.states import TERMINAL_EXECUTION, ExecutionStatus, WaveSt
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.history.packing import (
     INLINE_BYTES,
-    ITEM_LIMIT_BYTES,
     fit_row,
     pack_record,
     unpack_record,
@@ -24,7 +23,7 @@ from drs_provider.rules.record.execution_record import (
     close_attempt,
     server_rows,
 )
-from tests.history.world import T0, launched_rows, record_of
+from tests.history.world import ITEM_LIMIT_BYTES, T0, launched_rows, record_of
 
 
 def all_launched(record: ExecutionRecord, **fields: Any) -> ExecutionRecord:
@@ -168,7 +167,7 @@ def test_checks_are_in_items_of_their_own_as_well(history: DynamoDbHistory) -> N
     assert read["waves"][0]["checks"] == checks
     assert max(size_of(item) for item in items_of(history, ref.execution_id)) < ITEM_LIMIT_BYTES
     second = ExecutionRef(ref.execution_id, ref.plan_id, 2)
-    assert history.set_wave(second, 1, WaveStatus.LAUNCHING)
+    assert history.set_wave(second, 1, WaveStatus.LAUNCHING, full_record=lambda: record_of([2], attempt=2))
     read = history.read(ref.execution_id)
     assert read is not None
     assert "checks" not in read["waves"][0], "they say nothing of the next attempt"

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from drs_provider.core.states import TERMINAL_WAVE, ExecutionStatus, WaveStatus
-from drs_provider.history.outcome import ExecutionRef, Outcome
+from drs_provider.history import store
+from drs_provider.history.best_effort import BestEffortHistory
+from drs_provider.history.outcome import ExecutionRef, HistoryBusyError, Outcome
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import DEFAULT_TABLE_NAME, ensure_table
+from drs_provider.history.values import to_item
 from drs_provider.rules.record.execution_record import (
     ExecutionRecord,
     apply_wave_result,
@@ -17,6 +20,7 @@ from drs_provider.rules.record.execution_record import (
     new_attempt,
     with_report,
 )
+from drs_provider.runtime.history import RunHistory
 from tests.history.world import T0, launched_rows, record_of
 
 E, W = ExecutionStatus, WaveStatus
@@ -38,6 +42,11 @@ def stored(history: DynamoDbHistory, ref: ExecutionRef) -> ExecutionRecord:
     found = history.read(ref.execution_id, ref.plan_id)
     assert found is not None
     return found
+
+
+def again(number: int = 2) -> Callable[[], ExecutionRecord]:
+    """Return what makes the record with which a later attempt begins."""
+    return lambda: {**record_of(attempt=number), "startTime": T0 + 5000}
 
 
 def run_wave(history: DynamoDbHistory, ref: ExecutionRef, number: int, end: WaveStatus = W.COMPLETED) -> None:
@@ -203,7 +212,7 @@ def test_finalize_keeps_the_report_and_attempts_that_only_the_writer_knows(
     history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
 ) -> None:
     second = ExecutionRef(ref.execution_id, ref.plan_id, 2)
-    history.set_execution_status(second, E.POLLING, {"hold": {"openedAt": T0 + 5001}})
+    history.set_execution_status(second, E.POLLING, {"hold": {"openedAt": T0 + 5001}}, full_record=again())
     given = record_of(attempt=2)
     lost = {"attempt": 1, "status": "FAILED", "startTime": T0, "endTime": T0 + 9, "reportUri": "file:///r1"}
     given["attempts"] = [lost, *given["attempts"]]  # type: ignore[list-item]
@@ -274,7 +283,7 @@ def test_trap_35_a_new_attempt_opens_the_record_and_keeps_the_first(
     assert history.set_report(ref, uri="file:///r1", sha256="1" * 64)
 
     second = ExecutionRef(ref.execution_id, ref.plan_id, 2)
-    result = history.set_wave(second, 2, W.LAUNCHING, {"startTime": T0 + 5001})
+    result = history.set_wave(second, 2, W.LAUNCHING, {"startTime": T0 + 5001}, full_record=again())
     assert (result.outcome, result.attempt) == (Outcome.APPLIED, 2)
     now = stored(history, ref)
     assert (now["status"], now["attempt"], now["startTime"]) == ("IN_PROGRESS", 2, T0 + 5000)
@@ -335,13 +344,57 @@ def test_trap_35_only_a_new_attempt_reopens_a_wave(
         run_wave(history, ref, 1, end)
     assert history.set_wave(ref, 1, W.LAUNCHING).outcome is Outcome.REFUSED
     second = ExecutionRef(ref.execution_id, ref.plan_id, 2)
-    assert history.set_wave(second, 1, W.LAUNCHING).outcome is Outcome.APPLIED
+    assert history.set_wave(second, 1, W.LAUNCHING, full_record=again()).outcome is Outcome.APPLIED
     assert stored(history, ref)["waves"][0]["status"] == "LAUNCHING"
+
+
+def test_a_write_that_cannot_tell_how_a_later_attempt_began_does_not_open_it(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    """A trigger's polls: what began the attempt was lost, and what was refused before may have had no waves."""
+    refused = finish({**record, "executionId": "refused", "waves": [], "totalWaves": 0}, E.FAILED)
+    for first in (refused, finish(record, E.FAILED)):
+        history.finalize(ExecutionRef.of(first), first)
+        before = history.read(first["executionId"])
+        second = ExecutionRef(first["executionId"], first["planId"], 2)
+        polled = history.put_servers(second, 1, launched_rows(record, 1), T0 + 6000)
+        assert (polled.outcome, polled.attempt) == (Outcome.REFUSED, 1)
+        report = history.set_report(second, uri="file:///r2", sha256="2" * 64)
+        assert (report.outcome, report.attempt) == (Outcome.REFUSED, 1)
+        assert history.read(first["executionId"]) == before
+
+
+def test_polls_of_a_later_attempt_replace_the_final_rows_of_the_one_before(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    run_wave(history, ref, 1)
+    assert history.set_wave(ref, 1, None, {"serverStatuses": launched_rows(record, 1)})
+    second = ExecutionRef(ref.execution_id, ref.plan_id, 2)
+    assert history.set_wave(second, 1, W.LAUNCHING, full_record=again())
+    rows = record["waves"][0]["serverStatuses"]
+    assert history.put_servers(second, 1, rows, T0 + 20)
+    assert stored(history, ref)["waves"][0]["serverStatuses"] == rows
+
+
+def test_polls_are_written_every_15_seconds_a_wave_however_often_they_come(
+    history: DynamoDbHistory, client: Any, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    told = RunHistory(ref, BestEffortHistory(history))
+    for number in (1, 2):
+        history.set_wave(ref, number, W.LAUNCHING)
+    client.put.clear()
+    written = []
+    for second in range(0, 40, 2):
+        for number in (1, 2):
+            told.wave_polled(number, launched_rows(record, number), T0 + second, started_at=None)
+        written += [second] * client.put.count("erp_three_tier")
+        client.put.clear()
+    assert written == [0, 0, 16, 16, 32, 32]
 
 
 def test_attempts_may_have_gaps(history: DynamoDbHistory, ref: ExecutionRef) -> None:
     fourth = ExecutionRef(ref.execution_id, ref.plan_id, 4)
-    assert history.set_execution_status(fourth, E.PAUSED)
+    assert history.set_execution_status(fourth, E.PAUSED, full_record=again(4))
     assert history.set_execution_status(fourth, None, {"errorMessage": "x"})
     now = stored(history, ref)
     assert [(row["attempt"], row["status"]) for row in now["attempts"]] == [(1, "PENDING"), (4, "PAUSED")]
@@ -353,7 +406,8 @@ def test_a_gate_of_a_new_attempt_keeps_the_earlier_ones_answer(
     answer = {"decision": "reject", "respondedBy": "dr-approver-1", "respondedAt": T0 + 9}
     history.set_wave(ref, 2, None, {"gate": {"armedBy": "plan", "responses": [answer]}})
     second = ExecutionRef(ref.execution_id, ref.plan_id, 2)
-    assert history.set_wave(second, 2, None, {"gate": {"armedBy": "plan", "responses": []}})
+    gate = {"armedBy": "plan", "responses": []}
+    assert history.set_wave(second, 2, None, {"gate": gate}, full_record=again())
     wave = stored(history, ref)["waves"][1]
     assert wave["gate"]["responses"] == []
     assert wave["earlierAttempts"][0]["gate"]["responses"] == [answer]
@@ -383,6 +437,47 @@ def test_the_report_is_noted_once(history: DynamoDbHistory, ref: ExecutionRef) -
     assert history.set_report(ref, uri="file:///a", sha256="a" * 64).outcome is Outcome.UNCHANGED
     assert history.set_report(ref, uri="file:///b", sha256="b" * 64).outcome is Outcome.REFUSED
     assert stored(history, ref)["attempts"][0]["reportUri"] == "file:///a"
+
+
+@pytest.mark.parametrize("waves", [[{"WaveName": "all"}], ["a text"], None, 3])
+def test_records_of_other_systems_hide_no_others(
+    history: DynamoDbHistory, client: Any, waves: object
+) -> None:
+    history.start(record_of())
+    key = {"executionId": "0-theirs", "planId": "erp_three_tier"}
+    theirs = {**key, "status": "PENDING", "startTime": 1, "waves": waves}
+    item = to_item(theirs) | ({"waves": {"NULL": True}} if waves is None else {})
+    for more in ({}, {"planId": {"S": "erp_three_tier#theirs"}}):
+        client.put_item(TableName=history._table, Item={**item, **more})
+    assert [found["waves"] for found in history.by_plan("erp_three_tier")][1:] == [waves]
+    assert len(history.by_status(E.PENDING)) == 2
+    assert sorted(history.ids_by_status(E.PENDING))[0] == "0-theirs"
+    if waves == [{"WaveName": "all"}]:
+        assert history.read("0-theirs") == theirs
+
+
+def test_a_record_that_changes_under_every_write_is_a_loss(
+    history: DynamoDbHistory, client: Any, record: ExecutionRecord, ref: ExecutionRef, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(store, "TRIES", 3)
+
+    class Busy:
+        """Somebody else writes before each of this client's puts."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client, name)
+
+        def put_item(self, **arguments: Any) -> Any:
+            seen = stored(history, ref).get("reason", "")
+            assert history.set_execution_status(ref, None, {"reason": f"{seen}!"})
+            return client.put_item(**arguments)
+
+    busy = DynamoDbHistory(Busy(), history._table)
+    with pytest.raises(HistoryBusyError):
+        busy.set_execution_status(ref, E.POLLING)
+    best = BestEffortHistory(busy)
+    assert best.attempt("a status", lambda table: table.set_execution_status(ref, E.POLLING)) is None
+    assert stored(history, ref)["status"] == "PENDING"
 
 
 def test_indexes_show_executions_newest_first(history: DynamoDbHistory) -> None:
@@ -454,7 +549,7 @@ def test_trap_23_a_poll_delayed_before_either_of_its_writes_changes_nothing(
     after: list[ExecutionRecord] = []
 
     def ends() -> None:
-        assert history.set_wave(writer, 1, W.LAUNCHING)
+        assert history.set_wave(writer, 1, W.LAUNCHING, full_record=again())
         assert history.set_wave(writer, 1, W.FAILED, {"serverStatuses": launched_rows(record, 1)})
         after.append(stored(history, ref))
 
@@ -523,13 +618,13 @@ def test_a_write_whose_answer_was_lost_meets_its_own_effect(client: Any, history
         yield table.set_wave(ref, 1, W.COMPLETED, {"serverStatuses": ended, "endTime": T0 + 60})
         yield table.finalize(ref, finish(record, E.PARTIAL))
         yield table.set_report(ref, uri="file:///r1", sha256="1" * 64)
-        yield table.set_wave(second, 1, W.LAUNCHING, {"startTime": T0 + 5001})
+        yield table.set_wave(second, 1, W.LAUNCHING, {"startTime": T0 + 5001}, full_record=again())
 
     seen = []
     for number, made in enumerate((client, AnswersLost(client))):
         name = f"{history._table}-{number}"
         ensure_table(client, name)
-        table = DynamoDbHistory(made, name, clock=lambda: T0 + 5000)
+        table = DynamoDbHistory(made, name)
         assert all(writes(table))
         seen.append(stored(table, ref))
     assert seen[0] == seen[1]
@@ -541,7 +636,8 @@ def test_pure_and_stored_attempts_agree(
 ) -> None:
     history.finalize(ref, finish(record, E.FAILED))
     pure = new_attempt(finish(record, E.FAILED), 2, T0 + 5000)
-    history.set_execution_status(ExecutionRef(ref.execution_id, ref.plan_id, 2), None, {"ticket": "CHG-1"})
+    second = ExecutionRef(ref.execution_id, ref.plan_id, 2)
+    history.set_execution_status(second, None, {"ticket": "CHG-1"}, full_record=again())
     assert stored(history, ref) == {**pure, "ticket": "CHG-1"}
 
 

@@ -18,6 +18,8 @@ from drs_provider.rules.execution.frozen import (
 from drs_provider.rules.record.execution_record import ExecutionRecord, ServerRow, initial_record
 
 T0 = 1_800_000_000.0
+#: DynamoDB's.
+ITEM_LIMIT_BYTES = 400 * 1024
 MAIN = AwsTarget("main", "aws_dr", "111122223333", "eu-west-1", own_account=True)
 BRANCH = AwsTarget(
     "branch", "aws_dr", "222233334444", "eu-central-1", role="DRSOrchestrationRole", external_id="erp-dr-7f3a"

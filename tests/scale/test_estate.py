@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from drs_provider.history.packing import ITEM_LIMIT_BYTES
 from drs_provider.history.values import size_of
 from tests.harness.plan_run import PlanRun
 from tests.harness.stage import TABLE, Stage
+from tests.history.world import ITEM_LIMIT_BYTES
 from tests.scale.estate import SITES, estate_plan, scenario
 
 FULL = 400

@@ -19,7 +19,6 @@ from drs_provider.rules.record.schema import EarlierWave, ExecutionRecord
 
 log = logging.getLogger(__name__)
 
-ITEM_LIMIT_BYTES = 400 * 1024
 #: Until here rows are put into the main item: each of its writes costs by its size.
 INLINE_BYTES = 64 * 1024
 ROWS_PER_ITEM = 100
@@ -132,25 +131,27 @@ def news_of(item: Mapping[str, Any]) -> dict[str, Any]:
 def unpack_record(items: Iterable[Mapping[str, Any]], plan_id: str | None = None) -> ExecutionRecord | None:
     """Return the record that an execution's items hold, or None if its main item is not among them."""
     main: dict[str, Any] | None = None
-    of_wave: dict[tuple[int, str], list[Mapping[str, Any]]] = {}
+    of_wave: dict[tuple[Any, Any], list[Mapping[str, Any]]] = {}
     for item in items:
         key = item[RANGE_KEY]
         if is_rows_key(key):
-            of_wave.setdefault((item["waveNumber"], item["kind"]), []).append(item)
+            of_wave.setdefault((item.get("waveNumber"), item.get("kind")), []).append(item)
         elif plan_id is None or key == plan_id:
             main = {name: value for name, value in item.items() if name != "version"}
     if main is None:
         return None
-    main["waves"] = [_unpack_wave(wave, of_wave) for wave in main.get("waves", [])]
+    main.setdefault("waves", [])
+    if of_wave:  # else there is nothing to put in, also not into what another system calls waves
+        main["waves"] = [_unpack_wave(wave, of_wave) for wave in main["waves"]]
     return cast("ExecutionRecord", main)
 
 
 def _unpack_wave(
-    wave: Mapping[str, Any], of_wave: Mapping[tuple[int, str], Sequence[Mapping[str, Any]]]
+    wave: Mapping[str, Any], of_wave: Mapping[tuple[Any, Any], Sequence[Mapping[str, Any]]]
 ) -> dict[str, Any]:
     whole = dict(wave)
     for kind in ROW_KINDS:
-        found = of_wave.get((wave["waveNumber"], kind), ())
+        found = of_wave.get((wave.get("waveNumber"), kind), ())
         if kind == "checks":
             # What an earlier attempt checked says nothing of this one.
             found = [item for item in found if item["attempt"] == wave["attempt"]]

@@ -48,18 +48,15 @@ class DynamoDbHistory(HistoryReader):
     """Writes and reads execution records; errors of DynamoDB are raised.
 
     Writes take ``full_record``: the caller's whole record as it is now, asked for only if the table does not have the
-    execution, or not its waves (an earlier write was lost), which is then caught up.
+    execution, or not the attempt (an earlier write was lost), which is then caught up. Without it such a write is
+    refused: when the attempt began, or which waves it has, is not guessed.
 
     :param client: boto3's DynamoDB client
     :param table_name: name of the history table
-    :param clock: epoch seconds; when an attempt begins that no earlier write announced
     """
 
-    def __init__(
-        self, client: DynamoDbClient, table_name: str, *, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, client: DynamoDbClient, table_name: str) -> None:
         super().__init__(client, table_name)
-        self._clock = clock
         # Items of rows known to be stored: what makes each worth a write, by range key.
         self._known: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -142,8 +139,8 @@ class DynamoDbHistory(HistoryReader):
         """Note where the attempt's report is; written once, and also after the attempt's end."""
 
         def change(stored: ExecutionRecord | None) -> ExecutionRecord:
-            if stored is None:
-                raise RefusedError("absent")
+            if stored is None or stored["attempt"] < ref.attempt:
+                raise RefusedError("absent" if stored is None else stored["status"])
             return changes.set_report(stored, ref.attempt, uri=uri, sha256=sha256)
 
         return self._write(ref, change)
@@ -165,9 +162,9 @@ class DynamoDbHistory(HistoryReader):
             if stored["attempt"] > ref.attempt:
                 raise RefusedError(_status(stored, wave_number))
             if stored["attempt"] < ref.attempt:
-                header = full_record() if full_record else None
-                began = header["startTime"] if header else self._clock()
-                stored = changes.open_attempt(stored, ref.attempt, began=began, header=header)
+                if full_record is None:
+                    raise RefusedError(stored["status"])
+                stored = changes.open_attempt(stored, full_record())
             return change(stored)
 
         return self._write(ref, in_attempt, wave_number=wave_number)

@@ -8,6 +8,7 @@ import pytest
 
 from drs_provider.core.states import ExecutionStatus
 from drs_provider.exceptions import SweepIncompleteError
+from drs_provider.history import store
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.values import to_item
 from drs_provider.rules.sweep.records import FOREIGN_QUIET_SECONDS, QUIET_SECONDS
@@ -239,6 +240,17 @@ def test_a_table_that_cannot_be_read_fails_the_task_and_nothing_else(play: Stage
     report = sweeps.sweep()
     assert "history table" in str(sweeps.error)
     assert [row["state"] for row in report["targets"]] == ["ok"]
+
+
+def test_a_record_that_others_keep_writing_is_told_and_left(
+    play: Stage, sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweeps.delete(halted(play, "hold_drill", "deferred"))
+    play.simulator.advance(LATER)
+    monkeypatch.setattr(store, "TRIES", 0)
+    (failure,) = sweeps.sweep()["failures"]
+    assert "changed under each" in failure
+    assert wiki_record(play)["status"] == "PAUSED"
 
 
 def test_a_second_sweep_finds_nothing(play: Stage, sweeps: Sweeps) -> None:

@@ -88,7 +88,7 @@ def every_change(attempt: int) -> st.SearchStrategy[Change]:
         st.just(lambda stored: changes.set_report(stored, attempt, uri="file:///r", sha256="0" * 64)),
         st.just(
             lambda stored: (
-                changes.open_attempt(stored, attempt, began=T0 + 6000, header=None)
+                changes.open_attempt(stored, {**record, "startTime": T0 + 6000})
                 if stored["attempt"] < attempt
                 else stored
             )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from drs_provider.core.states import ExecutionStatus, ExecutionType, WaveStatus
 from drs_provider.rules.drs.jobs import JobView, LaunchActionRun, LogEvent
 from drs_provider.rules.execution.frozen import FrozenServer, FrozenWaveRef
+from drs_provider.rules.record.changes import merge_final
 from drs_provider.rules.record.execution_record import (
     ServerRow,
     apply_wave_result,
@@ -26,7 +27,6 @@ from drs_provider.rules.record.execution_record import (
     waiting_seconds,
     with_report,
 )
-from drs_provider.rules.record.merging import merge_final
 from drs_provider.rules.wave.server_verdict import post_launch_status
 from tests.history.world import T0, frozen_plan, frozen_wave, launched_rows, record_of
 

@@ -20,8 +20,8 @@ from drs_provider.rules.record.merging import (
     COUNTERS,
     RESULT_FIELDS,
     WRITTEN_ONCE,
+    attempt_fields,
     attempt_index,
-    merge_final,
     merge_wave,
     new_attempt,
     with_counters,
@@ -66,26 +66,23 @@ def start(stored: ExecutionRecord | None, record: ExecutionRecord) -> ExecutionR
     if stored is None:
         return record
     if stored["attempt"] < record["attempt"]:
-        return open_attempt(stored, record["attempt"], began=record["startTime"], header=record)
+        return open_attempt(stored, record)
     if stored["attempt"] > record["attempt"] or stored["status"] in TERMINAL_EXECUTION:
         raise RefusedError(stored["status"])
     return stored
 
 
-def open_attempt(
-    stored: ExecutionRecord, attempt: int, *, began: float, header: ExecutionRecord | None
-) -> ExecutionRecord:
+def open_attempt(stored: ExecutionRecord, header: ExecutionRecord) -> ExecutionRecord:
     """Open the execution again for a later attempt (trap 35).
 
     :param header: the attempt's own record: its fields replace what is stored, its waves only if there are none
         (what came before was refused before it had a plan)
     """
-    opened = cast("dict[str, Any]", new_attempt(stored, attempt, began))
-    if header is not None:
-        kept = {*_OWN_FIELDS, *RESULT_FIELDS, "startTime"}
-        opened |= {name: value for name, value in header.items() if name not in kept}
-        if not stored["waves"]:
-            opened |= {"waves": header["waves"], "totalWaves": len(header["waves"])}
+    opened = cast("dict[str, Any]", new_attempt(stored, header["attempt"], header["startTime"]))
+    kept = {*_OWN_FIELDS, *RESULT_FIELDS, "startTime"}
+    opened |= {name: value for name, value in header.items() if name not in kept}
+    if not stored["waves"]:
+        opened |= {"waves": header["waves"], "totalWaves": len(header["waves"])}
     return with_counters(cast("ExecutionRecord", opened))
 
 
@@ -170,12 +167,54 @@ def end(stored: ExecutionRecord | None, record: ExecutionRecord) -> ExecutionRec
     if stored is None:
         return record
     if stored["attempt"] < record["attempt"]:
-        stored = open_attempt(stored, record["attempt"], began=record["startTime"], header=record)
+        stored = open_attempt(stored, record)
     elif stored["attempt"] > record["attempt"] or stored["status"] in TERMINAL_EXECUTION:
         return stored
     if not _may_become(stored["status"], status):
         raise RefusedError(stored["status"])
     return merge_final(stored, record)
+
+
+def merge_final(stored: ExecutionRecord, record: ExecutionRecord) -> ExecutionRecord:
+    """Return the record that ends an attempt: ``record``, with what is stored where times are written once.
+
+    Waves are merged one by one; a wave that did not run again stays with its earlier attempt.
+
+    :param stored: the record as readers see it, same attempt
+    :param record: the writer's record, its newest attempt ended
+    """
+    given = {wave["waveNumber"]: wave for wave in record["waves"]}
+    waves = [_merge_final_wave(wave, given.get(wave["waveNumber"])) for wave in stored["waves"]]
+    final = cast("dict[str, Any]", {**stored, **record, "waves": waves, "startTime": stored["startTime"]})
+    if "endTime" in final:
+        final["durationSeconds"] = max(0.0, final["endTime"] - final["startTime"])
+    final = cast("dict[str, Any]", with_counters(cast("ExecutionRecord", final | {"totalWaves": len(waves)})))
+    final["attempts"] = _merge_attempts(stored, record, attempt_fields(final))
+    return cast("ExecutionRecord", final)
+
+
+def _merge_attempts(
+    stored: ExecutionRecord, record: ExecutionRecord, ended: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    # What is stored of an attempt wins over what the writer remembers of it, unless the store missed its end; the end
+    # of the newest is new.
+    rows: dict[int, dict[str, Any]] = {row["attempt"]: dict(row) for row in record["attempts"]}
+    for row in stored["attempts"]:
+        told = rows.get(row["attempt"], {})
+        missed = told.get("status") in TERMINAL_EXECUTION and row["status"] not in TERMINAL_EXECUTION
+        rows[row["attempt"]] = {**row, **told} if missed else {**told, **row}
+    rows[record["attempt"]] |= ended
+    return [rows[number] for number in sorted(rows)]
+
+
+def _merge_final_wave(stored: WaveRow, given: WaveRow | None) -> WaveRow:
+    if given is None:
+        return stored
+    result_fields = ("status", "startTime", "endTime")
+    ran_again = any(given.get(name) != stored.get(name) for name in result_fields)
+    attempt = given["attempt"] if ran_again else stored["attempt"]
+    fields = {name: value for name, value in given.items() if name != "earlierAttempts"}
+    return merge_wave(stored, fields, attempt=max(attempt, stored["attempt"]))
 
 
 def set_report(record: ExecutionRecord, attempt: int, *, uri: str, sha256: str) -> ExecutionRecord:
