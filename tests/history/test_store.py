@@ -10,6 +10,7 @@ from drs_provider.core.states import TERMINAL_WAVE, ExecutionStatus, WaveStatus
 from drs_provider.history import store
 from drs_provider.history.best_effort import BestEffortHistory
 from drs_provider.history.outcome import ExecutionRef, HistoryBusyError, Outcome
+from drs_provider.history.packing import pack_record
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import DEFAULT_TABLE_NAME, ensure_table
 from drs_provider.history.values import to_item
@@ -579,13 +580,41 @@ def test_an_end_that_was_delayed_replaces_no_rows_of_a_later_attempt(
     rows = launched_rows(record, 1)
 
     def runs_again() -> None:
-        assert history.set_wave(second, 1, W.LAUNCHING)
+        assert history.set_wave(second, 1, W.LAUNCHING, full_record=again())
         assert history.put_servers(second, 1, rows, T0 + 50)
 
     late = DynamoDbHistory(Between(client, "erp_three_tier#wave#1#0", runs_again), history._table)
     failed = [{**row, "error": "late"} for row in rows]
     assert not late.set_wave(ref, 1, W.FAILED, {"serverStatuses": failed})
     assert stored(history, ref)["waves"][0]["serverStatuses"] == rows
+
+
+def test_rows_that_were_refused_are_not_taken_for_stored(
+    history: DynamoDbHistory, client: Any, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    """A newer poll of another triggerer stands in their way, and that one is killed before it writes the wave."""
+    history.set_wave(ref, 1, W.LAUNCHING)
+    _, (theirs, *_) = pack_record(
+        apply_wave_result(record, {"waveNumber": 1, "lastPolledTime": T0 + 50, "errorMessage": "theirs"})
+    )
+    client.put_item(TableName=history._table, Item=to_item(theirs))
+    rows = launched_rows(record, 1)
+    for polled_at in (T0 + 49, T0 + 65):
+        assert history.put_servers(ref, 1, rows, polled_at)
+    assert stored(history, ref)["waves"][0]["serverStatuses"] == rows
+
+
+def test_a_record_that_has_no_version_is_written_unless_somebody_was_faster(
+    history: DynamoDbHistory, client: Any
+) -> None:
+    record = record_of()
+    ref = ExecutionRef.of(record)
+    main, _ = pack_record(record)
+    client.put_item(TableName=history._table, Item=to_item(main))
+    between = Between(client, "erp_three_tier", lambda: history.set_wave(ref, 1, W.LAUNCHING))
+    assert DynamoDbHistory(between, history._table).set_execution_status(ref, E.PAUSED)
+    now = stored(history, ref)
+    assert (now["status"], now["waves"][0]["status"]) == ("PAUSED", "LAUNCHING")
 
 
 class AnswersLost:

@@ -212,8 +212,9 @@ class DynamoDbHistory(HistoryReader):
     def _put_rows(self, items: Iterable[Mapping[str, Any]]) -> None:
         news = [item for item in items if self._known.get(_key(item)) != news_of(item)]
         with ThreadPoolExecutor(_PUTS_AT_ONCE) as pool:
-            for item, _ in zip(news, pool.map(self._put_row_item, news), strict=True):
-                self._known[_key(item)] = news_of(item)
+            for item, put in zip(news, pool.map(self._put_row_item, news), strict=True):
+                if put:
+                    self._known[_key(item)] = news_of(item)
 
     def _put_row_item(self, item: Mapping[str, Any]) -> bool:
         if item["final"]:
