@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from drs_provider.exceptions import DrsError
 from drs_provider.rules.record.schema import ExecutionRecord
 
 
@@ -28,7 +27,7 @@ class ExecutionRef:
         return cls(record["executionId"], record["planId"], record["attempt"])
 
 
-class HistoryBusyError(DrsError):
+class HistoryBusyError(Exception):
     """Others kept writing to a record for longer than a write waits."""
 
 

@@ -16,7 +16,7 @@ from drs_provider.core.states import LIVE_WAVE, TERMINAL_EXECUTION, ExecutionSta
 from drs_provider.core.times import format_time
 from drs_provider.exceptions import DrsError, RunUnknownError
 from drs_provider.history.best_effort import is_loss
-from drs_provider.history.outcome import ExecutionRef
+from drs_provider.history.outcome import ExecutionRef, HistoryBusyError
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.hooks.aws import errors
 from drs_provider.hooks.aws.clients import aws_clients
@@ -43,7 +43,7 @@ from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)
 
-AWS_ERRORS = (*errors.AWS_ERRORS, DrsError)
+AWS_ERRORS = (*errors.AWS_ERRORS, DrsError, HistoryBusyError)
 OPEN_RECORD = "open record"
 ORPHAN = "orphaned record"
 
