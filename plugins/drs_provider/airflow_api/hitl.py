@@ -12,7 +12,6 @@ neither read nor close its request itself: a worker's supervisor does not know t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -27,30 +26,13 @@ from airflow.sdk.execution_time.hitl import (
 )
 
 from drs_provider.core.texts import clean, visible
+from drs_provider.rules.gate import Answer
 
 #: The auth manager whose user ids are the logins, so that Airflow itself can refuse who is not named. Others know
 #: people by numbers or opaque ids, which no plan can name.
 SIMPLE_AUTH_MANAGER: Final = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 #: Resumes a task whose request nobody can see: the worker died before it was opened.
 UNASKED: Final[Mapping[str, Any]] = {"unasked": True}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a person answered.
-
-    :param option: the chosen option
-    :param user_id: id of the authenticated user, as Airflow's auth manager knows it: a login, a number, opaque
-    :param login: what that person logs in with, and what Airflow shows and records for who triggers a run
-    :param responded_at: epoch seconds of the answer
-    :param inputs: the form's fields
-    """
-
-    option: str
-    user_id: str
-    login: str
-    responded_at: float
-    inputs: dict[str, Any]
 
 
 def text_field(title: str, *, description: str = "") -> dict[str, Any]:

@@ -12,6 +12,7 @@ from drs_provider.airflow_api.run import RunView
 from drs_provider.airflow_api.state_store import KeptState
 from drs_provider.core.events import Event
 from drs_provider.exceptions import CleanupIncompleteError
+from drs_provider.rules.record.schema import CleanupReport
 from drs_provider.runtime.channels.declared import CLEANUP, TERMINATED
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import Execution, never_started
@@ -104,7 +105,7 @@ class DrsCleanupDrillOperator(BaseOperator):
         ]
 
     @staticmethod
-    def _report(targets: list[TargetState]) -> dict[str, Any]:
+    def _report(targets: list[TargetState]) -> CleanupReport:
         remaining = sorted(item for target in targets for item in target.step.remaining)
         before = sorted(item for target in targets for item in target.pre_provisioned)
         known = sorted(item for target in targets for item in target.instance_ids)
@@ -119,7 +120,7 @@ class DrsCleanupDrillOperator(BaseOperator):
         }
 
     @staticmethod
-    def _tell(execution: Execution, report: dict[str, Any]) -> dict[str, Any]:
+    def _tell(execution: Execution, report: CleanupReport) -> CleanupReport:
         CLEANUP.publish(execution, {**report, "attempt": execution.attempt})
         execution.emit(Event.DRILL_CLEANED_UP, **report)
         return report

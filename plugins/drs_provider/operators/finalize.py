@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseOperator
 
@@ -15,7 +15,7 @@ from drs_provider.core.events import Event
 from drs_provider.exceptions import DrsConfigurationError, EvidenceError, ExecutionFailedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.links import DrsReportLink
-from drs_provider.rules.record.execution_record import ExecutionRecord, with_report
+from drs_provider.rules.record.execution_record import ExecutionRecord, WaveRow, with_report
 from drs_provider.runtime.channels.declared import EXECUTION_END
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.channels.party import Run
@@ -132,20 +132,21 @@ class DrsFinalizeOperator(BaseOperator):
             raise ExecutionFailedError(f"{final.record['status']}: {final.problem}")
 
 
-def publish_end(view: RunView, record: Mapping[str, Any]) -> None:
+def publish_end(view: RunView, record: ExecutionRecord) -> None:
     """Publish the record of the attempt that ends; without a key unsigned: a run may be refused for just that."""
     try:
-        EXECUTION_END.publish(Run(view, record["executionId"]), dict(record), attempt=record["attempt"])
+        EXECUTION_END.publish(Run(view, record["executionId"]), record, attempt=record["attempt"])
     except DrsConfigurationError as error:
         log.warning("The record is not signed: %s", error)
         view.push(keys.EXECUTION_RECORD, dict(record))
 
 
-def without_rows_if_large(record: ExecutionRecord) -> dict[str, Any]:
+def without_rows_if_large(record: ExecutionRecord) -> ExecutionRecord:
     """Return the record as an XCom holds it: without server rows if there are very many."""
     if sum(len(wave.get("serverStatuses", [])) for wave in record["waves"]) <= MAX_XCOM_SERVERS:
-        return dict(record)
+        return record
     waves = [
-        {name: value for name, value in wave.items() if name != "serverStatuses"} for wave in record["waves"]
+        cast("WaveRow", {name: value for name, value in wave.items() if name != "serverStatuses"})
+        for wave in record["waves"]
     ]
     return {**record, "waves": waves}

@@ -18,6 +18,8 @@ from drs_provider.exceptions import GateClosedError, WaveFailedError
 from drs_provider.links import DrsJobsLink
 from drs_provider.orchestration.wave.preconditions import check_preconditions
 from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.record.schema import WaveResult
+from drs_provider.rules.wave.watch import JobsToFollow
 from drs_provider.runtime.channels.declared import RECOVERY_JOBS, START_INTENTS, WAVE_RESULT
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.decisions import decision_of
@@ -60,17 +62,17 @@ class DrsStartRecoveryOperator(BaseOperator):
 
     @tells_failure
     @waits_out_outages
-    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+    def execute(self, context: Mapping[str, Any]) -> JobsToFollow:
         """Start the wave, or adopt what runs already."""
         return self._start(Execution.open(context), begins=True)
 
     @tells_failure
     @waits_out_outages
-    def look_again(self, context: Mapping[str, Any], event: Any = None) -> dict[str, Any]:
+    def look_again(self, context: Mapping[str, Any], event: Any = None) -> JobsToFollow:
         """Try again after a wait for busy servers or quota."""
         return self._start(Execution.open(context))
 
-    def _start(self, execution: Execution, *, begins: bool = False) -> dict[str, Any]:
+    def _start(self, execution: Execution, *, begins: bool = False) -> JobsToFollow:
         from drs_provider.orchestration.concurrency.claims import (
             claim_again,  # boto3 stays out of DAG parsing
         )
@@ -114,7 +116,7 @@ class DrsStartRecoveryOperator(BaseOperator):
             self._skip(execution, "skipped by decision at its gate", by_decision=True)
 
     def _skip(self, execution: Execution, reason: str, *, by_decision: bool = False) -> None:
-        result = {
+        result: WaveResult = {
             "waveNumber": self.wave_number,
             "attempt": execution.attempt,
             "status": "SKIPPED",
@@ -146,7 +148,7 @@ class DrsStartRecoveryOperator(BaseOperator):
 
     def _tell(
         self, execution: Execution, wave: FrozenWave, state: TaskState, started: Started
-    ) -> dict[str, Any]:
+    ) -> JobsToFollow:
         first = state.once(f"{keys.FIRST_STARTED}_{execution.attempt}", execution.now())
         jobs = self._publish_jobs(execution, wave, started, first)
         execution.emit(
@@ -163,7 +165,7 @@ class DrsStartRecoveryOperator(BaseOperator):
     @staticmethod
     def _publish_jobs(
         execution: Execution, wave: FrozenWave, started: Started, started_at: float
-    ) -> dict[str, Any]:
+    ) -> JobsToFollow:
         jobs = jobs_to_follow(wave, started.jobs, attempt=execution.attempt, started_at=started_at)
         RECOVERY_JOBS.publish(execution, jobs, wave=wave.number)
         return jobs

@@ -11,11 +11,10 @@ from typing import Any
 
 from drs_provider import keys
 from drs_provider.exceptions import EvidenceError
+from drs_provider.rules.gate import DecisionInputs, GateDecision
 from drs_provider.runtime.channels.channel import fingerprint
 from drs_provider.runtime.channels.declared import GATE_DECISION
 from drs_provider.runtime.execution import Execution
-
-DecisionInputs = dict[str, str | None]
 
 
 def basis_of(execution: Execution, wave_numbers: Iterable[int]) -> DecisionInputs:
@@ -35,7 +34,7 @@ def basis_of(execution: Execution, wave_numbers: Iterable[int]) -> DecisionInput
 
 def decision_of(
     execution: Execution, task_id: str, wave_number: int, based_on_waves: Iterable[int]
-) -> dict[str, Any]:
+) -> GateDecision:
     """Return the decision that a gate told.
 
     :param wave_number: the wave behind the gate, 0 for the drill's hold

@@ -60,16 +60,16 @@ def notify(execution: Execution, event: str, summary: str, **facts: Any) -> None
 
 def tell_refused_to(view: RunView, plan: Plan, execution_id: str) -> None:
     """Leave word of whom to tell if the run ends before it is an execution: it then has no frozen plan to read."""
-    rows = [item.model_dump(mode="json") for item in plan.notifications if FINISHED in item.events]
-    if rows:
-        NOTIFICATIONS.publish(Run(view, execution_id), rows)
+    told = [item for item in plan.notifications if FINISHED in item.events]
+    if told:
+        NOTIFICATIONS.publish(Run(view, execution_id), told)
 
 
 def notify_refused(context: Mapping[str, Any], view: RunView, record: Mapping[str, Any]) -> None:
     """Send the notifications for the end of a run that was refused."""
     execution_id = record["executionId"]
     try:
-        rows = NOTIFICATIONS.read(Run(view, execution_id)).value or []
+        told = NOTIFICATIONS.read(Run(view, execution_id)).value or []
     except EvidenceError as error:
         log.warning("Nobody is told of the end: %s", error)
         emit(execution_id, Event.NOTIFICATION_FAILED, notifier="all", error=str(error))
@@ -85,6 +85,7 @@ def notify_refused(context: Mapping[str, Any], view: RunView, record: Mapping[st
         ),
         "record": record,
     }
+    rows = [item.model_dump(mode="json") for item in told]
     for notifier, failure in send(rows, {**context, "drs": drs}).items():
         emit(execution_id, Event.NOTIFICATION_FAILED, notifier=notifier, error=failure)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from drs_provider import keys, settings
 from drs_provider.exceptions import EvidenceError
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob
 from drs_provider.rules.wave.verdict import WaveRules
-from drs_provider.rules.wave.watch import FollowedJob, WaveWatch
+from drs_provider.rules.wave.watch import FollowedJob, JobsToFollow, WaveWatch
 from drs_provider.runtime.channels.declared import RECOVERY_JOBS
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import start_task_id
@@ -27,7 +26,7 @@ def wave_rules(wave: FrozenWave) -> WaveRules:
 
 def jobs_to_follow(
     wave: FrozenWave, jobs: Iterable[OwnedJob], *, attempt: int, started_at: float
-) -> dict[str, Any]:
+) -> JobsToFollow:
     """Return what `start_recovery` tells of the jobs that it started or adopted.
 
     :param started_at: epoch seconds from which the wave's timeout counts
@@ -39,7 +38,7 @@ def jobs_to_follow(
     return {"attempt": attempt, "jobs": followed, "startedAt": started_at, "deadline": deadline}
 
 
-def told_jobs(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
+def told_jobs(execution: Execution, wave: FrozenWave) -> JobsToFollow | None:
     """Return which jobs of a wave to follow, or None if `start_recovery` told none.
 
     :raises EvidenceError: if they were changed since
@@ -47,25 +46,32 @@ def told_jobs(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
     return RECOVERY_JOBS.read(execution, wave=wave.number, task_id=start_task_id(wave)).value
 
 
-def make_watch(wave: FrozenWave, started: Mapping[str, Any]) -> WaveWatch:
+def required_jobs(execution: Execution, wave: FrozenWave) -> JobsToFollow:
+    """Return what :func:`told_jobs` returns.
+
+    :raises EvidenceError: if `start_recovery` left no jobs: it did not run, whatever its colour says; or if they were
+        changed
+    """
+    if (started := told_jobs(execution, wave)) is None:
+        raise EvidenceError(
+            f"wave {wave.number} ({wave.name}): start_recovery told no jobs, so it did not run; clear the wave's group"
+        )
+    return started
+
+
+def make_watch(wave: FrozenWave, started: JobsToFollow) -> WaveWatch:
     """Return the watch over the jobs that `start_recovery` told."""
     jobs = tuple(FollowedJob.from_dict(job) for job in started["jobs"])
     return WaveWatch(wave=wave, jobs=jobs, rules=wave_rules(wave), deadline=started["deadline"])
 
 
-def open_watch(execution: Execution, wave: FrozenWave, started: Mapping[str, Any] | None = None) -> WaveWatch:
+def open_watch(execution: Execution, wave: FrozenWave, started: JobsToFollow | None = None) -> WaveWatch:
     """Return the watch over a wave, with the memory of `wait_for_recovery`.
 
     :param started: the jobs to watch; default: those that `start_recovery` told
-    :raises EvidenceError: if `start_recovery` left no jobs: it did not run, whatever its colour says; or if they were
-        changed
+    :raises EvidenceError: as :func:`required_jobs`
     """
-    started = started or told_jobs(execution, wave)
-    if started is None:
-        raise EvidenceError(
-            f"wave {wave.number} ({wave.name}): start_recovery told no jobs, so it did not run; clear the wave's group"
-        )
-    watch = make_watch(wave, started)
+    watch = make_watch(wave, started or required_jobs(execution, wave))
     waiting = keys.wave_task_id(wave.number, wave.name, keys.WAIT_FOR_RECOVERY)
     memory = execution.view.pull(waiting, keys.WATCH_MEMORY)
     if memory:

@@ -11,6 +11,7 @@ from drs_provider.core.events import Event
 from drs_provider.core.texts import named
 from drs_provider.exceptions import GateClosedError
 from drs_provider.rules.execution.frozen import FrozenGate, FrozenWave
+from drs_provider.rules.gate import Answers, GateDecision, Request, gate_row
 from drs_provider.runtime.channels.declared import GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
@@ -18,7 +19,6 @@ from drs_provider.runtime.expected_duration import elapsed_text
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.plain_markdown import plain_markdown
 from drs_provider.sensors.human_gate import HumanGateSensor
-from drs_provider.sensors.request import Answers, Request, gate_row
 
 APPROVE = "Approve"
 REJECT = "Reject"
@@ -79,7 +79,7 @@ class DrsPauseGateSensor(HumanGateSensor):
             return gate.armed_by
         return PAUSE if execution.view.pull(keys.PREPARE, keys.pause_key(self.wave_number)) else None
 
-    def passed(self, execution: Execution) -> dict[str, Any]:
+    def passed(self, execution: Execution) -> GateDecision:
         """Pass a gate that nobody armed."""
         return self._decide(execution, UNARMED, None, None)
 
@@ -90,9 +90,7 @@ class DrsPauseGateSensor(HumanGateSensor):
         execution.history.gate_opened(self.wave_number, armed_by, answers.opened_at)
         notify(execution, "gate", f"Gate before wave {self.wave_number} waits: {request.subject}")
 
-    def decided(
-        self, execution: Execution, request: Request, option: str, answers: Answers
-    ) -> dict[str, Any]:
+    def decided(self, execution: Execution, request: Request, option: str, answers: Answers) -> GateDecision:
         """Let the wave start, skip it, or end the execution."""
         decision = self._decide(execution, DECISIONS[option], answers, None)
         if option == REJECT:
@@ -103,7 +101,7 @@ class DrsPauseGateSensor(HumanGateSensor):
             )
         return decision
 
-    def expired(self, execution: Execution, request: Request, answers: Answers) -> dict[str, Any]:
+    def expired(self, execution: Execution, request: Request, answers: Answers) -> GateDecision:
         """Apply the plan's timeout policy; only a drill may go on unapproved."""
         gate = execution.wave(self.wave_number).gate
         minutes = round(gate.timeout_seconds / 60)
@@ -116,10 +114,10 @@ class DrsPauseGateSensor(HumanGateSensor):
 
     def _decide(
         self, execution: Execution, decision: str, answers: Answers | None, timeout_policy: str | None
-    ) -> dict[str, Any]:
+    ) -> GateDecision:
         gate = execution.wave(self.wave_number).gate
         basis = answers.basis if answers else basis_of(execution, self.based_on_waves(execution))
-        payload: dict[str, Any] = {"decision": decision, "attempt": execution.attempt, "basis": basis}
+        payload: GateDecision = {"decision": decision, "attempt": execution.attempt, "basis": basis}
         if answers:
             # Who paused the run may have taken that back meanwhile.
             armed_by = self._armed_by(execution, gate) or PAUSE

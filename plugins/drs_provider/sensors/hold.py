@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drs_provider import keys
 from drs_provider.airflow_api import hitl
 from drs_provider.core.events import Event
+from drs_provider.rules.gate import Answers, GateDecision, Request, gate_row
 from drs_provider.runtime.channels.declared import GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
@@ -15,7 +16,6 @@ from drs_provider.runtime.expected_duration import elapsed_text
 from drs_provider.runtime.notifications import notify
 from drs_provider.sensors.gate import other_gates_wait
 from drs_provider.sensors.human_gate import HumanGateSensor
-from drs_provider.sensors.request import Answers, Request, gate_row
 
 PASSED = "Passed"
 FAILED = "Failed"
@@ -61,7 +61,7 @@ class DrsHoldDrillSensor(HumanGateSensor):
             fields={"notes": hitl.text_field("Notes", description="What was tested, what was seen")},
         )
 
-    def passed(self, execution: Execution) -> dict[str, Any] | None:
+    def passed(self, execution: Execution) -> GateDecision | None:
         """Go on at once: a RECOVERY has no verdict; an unattended drill, or one of nothing, is not verified."""
         if not execution.plan.is_drill:
             return None
@@ -74,13 +74,11 @@ class DrsHoldDrillSensor(HumanGateSensor):
         execution.history.hold_opened(answers.opened_at)
         notify(execution, "gate", request.subject)
 
-    def decided(
-        self, execution: Execution, request: Request, option: str, answers: Answers
-    ) -> dict[str, Any]:
+    def decided(self, execution: Execution, request: Request, option: str, answers: Answers) -> GateDecision:
         """Keep the verdict."""
         return self._judge(execution, option.lower(), answers)
 
-    def expired(self, execution: Execution, request: Request, answers: Answers) -> dict[str, Any]:
+    def expired(self, execution: Execution, request: Request, answers: Answers) -> GateDecision:
         """Go on to the cleanup without a verdict."""
         return self._judge(execution, NOT_VERIFIED, answers, timed_out=True)
 
@@ -92,8 +90,8 @@ class DrsHoldDrillSensor(HumanGateSensor):
         *,
         timed_out: bool = False,
         notes: str | None = None,
-    ) -> dict[str, Any]:
-        answer = answers.accepted[-1] if answers and answers.accepted else {}
+    ) -> GateDecision:
+        answer: Mapping[str, Any] = answers.accepted[-1] if answers and answers.accepted else {}
         verdict = {
             "result": result,
             "timedOut": timed_out,
@@ -108,7 +106,7 @@ class DrsHoldDrillSensor(HumanGateSensor):
             verdict = checked_verdict(execution, verdict)
             result = verdict["result"]
         basis = answers.basis if answers else basis_of(execution, self.based_on_waves(execution))
-        payload: dict[str, Any] = {"verdict": verdict, "attempt": execution.attempt, "basis": basis}
+        payload: GateDecision = {"verdict": verdict, "attempt": execution.attempt, "basis": basis}
         if answers:
             payload["hold"] = gate_row(answers, armed_by="hold", outcome=result)
         GATE_DECISION.publish(execution, payload, wave=0)
@@ -128,8 +126,10 @@ def launched_anything(execution: Execution) -> bool:
     for ref in execution.plan.selected_waves:
         enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
         # A wave that was left out this time may have told a result in an attempt before.
-        if states.get(enrich) != "skipped" and (
-            WAVE_RESULT.read(execution, wave=ref.number, task_id=enrich).value or {}
-        ).get("jobs"):
+        if (
+            states.get(enrich) != "skipped"
+            and (result := WAVE_RESULT.read(execution, wave=ref.number, task_id=enrich).value)
+            and result.get("jobs")
+        ):
             return True
     return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Final, NoReturn
 
 from airflow.sdk import BaseSensorOperator
@@ -11,12 +10,12 @@ from airflow.sdk.configuration import conf
 
 from drs_provider import keys
 from drs_provider.airflow_api import hitl
+from drs_provider.rules.gate import Answer, Answers, Request
 from drs_provider.runtime.channels.declared import GATE_ANSWERS
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.preconditions import require_end_ahead
-from drs_provider.sensors.request import Answers, Request
 
 #: How long a trigger waits at most before it resumes a task, so that the scheduler has seen that the task's process
 #: left: Airflow counts a scheduler whose loop takes 30 seconds as dead.
@@ -117,7 +116,7 @@ class HumanGateSensor(BaseSensorOperator):
         self._store(execution, answers)
         return self.expired(execution, request, answers)
 
-    def _accept(self, execution: Execution, request: Request, answers: Answers, answer: hitl.Answer) -> None:
+    def _accept(self, execution: Execution, request: Request, answers: Answers, answer: Answer) -> None:
         if answers.has(answer):
             return  # taken by a try that was lost before it had acted on it
         if problem := answers.take(request, answer):
@@ -165,13 +164,13 @@ class HumanGateSensor(BaseSensorOperator):
             execution, wave=self.wave_number, attempt=attempt, task_id=execution.view.task_id
         )
         if told.value is not None:
-            return Answers(**told.value)
+            return told.value
         answers = Answers(attempt, execution.now(), basis=basis_of(execution, self.based_on_waves(execution)))
         self._store(execution, answers)
         return answers
 
     def _store(self, execution: Execution, answers: Answers) -> None:
-        GATE_ANSWERS.publish(execution, asdict(answers), wave=self.wave_number, attempt=answers.attempt)
+        GATE_ANSWERS.publish(execution, answers, wave=self.wave_number, attempt=answers.attempt)
 
 
 def settling_seconds(lost: int) -> float:

@@ -12,7 +12,7 @@ from drs_provider.airflow_api.run import RunView
 from drs_provider.core.events import Event
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.verdict import WaveVerdict
-from drs_provider.rules.wave.watch import WaveWatch
+from drs_provider.rules.wave.watch import JobsToFollow, WaveWatch
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.outages import (
@@ -24,7 +24,7 @@ from drs_provider.runtime.outages import (
     waits_out_outages,
 )
 from drs_provider.runtime.preconditions import require_end_ahead
-from drs_provider.runtime.watch import open_watch, told_jobs
+from drs_provider.runtime.watch import open_watch, required_jobs
 
 if TYPE_CHECKING:
     from drs_provider.triggers.recovery import DrsRecoveryTrigger
@@ -81,12 +81,10 @@ class DrsRecoverySensor(BaseSensorOperator):
             self._tell(execution, verdict)
         return verdict.decided
 
-    def _open(
-        self, context: Mapping[str, Any]
-    ) -> tuple[Execution, FrozenWave, dict[str, Any] | None, WaveWatch]:
+    def _open(self, context: Mapping[str, Any]) -> tuple[Execution, FrozenWave, JobsToFollow, WaveWatch]:
         execution = Execution.open(context)
         wave = execution.wave(self.wave_number)
-        started = told_jobs(execution, wave)
+        started = required_jobs(execution, wave)
         return execution, wave, started, open_watch(execution, wave, started)
 
     def _look(self, context: Mapping[str, Any], event: Mapping[str, Any] | None) -> Any:
@@ -98,9 +96,7 @@ class DrsRecoverySensor(BaseSensorOperator):
             return self._tell(execution, verdict)
         if event is not None:
             self._pause_after(event)
-        return self.defer(
-            trigger=self._trigger(execution, wave, started or {}, watch), method_name=RESUME_METHOD
-        )
+        return self.defer(trigger=self._trigger(execution, wave, started, watch), method_name=RESUME_METHOD)
 
     def _pause_after(self, event: Mapping[str, Any]) -> NoReturn:
         """Wait before the next trigger: it may say at once what the last one said, because it sees less than we do."""
@@ -122,7 +118,7 @@ class DrsRecoverySensor(BaseSensorOperator):
             execution.view.push(keys.WATCH_MEMORY, watch.memory())
 
     def _trigger(
-        self, execution: Execution, wave: FrozenWave, started: dict[str, Any], watch: WaveWatch
+        self, execution: Execution, wave: FrozenWave, started: JobsToFollow, watch: WaveWatch
     ) -> DrsRecoveryTrigger:
         from drs_provider.triggers.recovery import DrsRecoveryTrigger
 

@@ -22,7 +22,7 @@ from drs_provider.rules.drs.jobs import JobView, LogEvent, launched_instances, p
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.execution_record import ServerRow, jobs_start
 from drs_provider.rules.record.progress import latest_time, polled_rows, progress
-from drs_provider.rules.wave.watch import WaveWatch
+from drs_provider.rules.wave.watch import JobsToFollow, WaveWatch
 from drs_provider.runtime.channels.declared import PREEMPTION
 from drs_provider.runtime.channels.rows import row_chunks
 from drs_provider.runtime.history import RunHistory
@@ -50,7 +50,7 @@ class DrsRecoveryTrigger(BaseTrigger):
         self,
         *,
         wave: dict[str, Any],
-        started: dict[str, Any],
+        started: JobsToFollow,
         memory: dict[str, Any],
         execution_id: str,
         plan_id: str,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from drs_provider import keys
 from drs_provider.airflow_api.state_store import TaskState
@@ -15,6 +14,7 @@ from drs_provider.orchestration.cleanup.steps import DrillCleanup
 from drs_provider.orchestration.cleanup.target import TargetState
 from drs_provider.orchestration.wave.end import WaveEnd
 from drs_provider.orchestration.wave.instances import Told
+from drs_provider.rules.record.schema import CleanupReport, LeftRow, WaveResult
 from drs_provider.runtime.channels.declared import CLEANUP, GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
 
@@ -31,7 +31,7 @@ class DrillEnd:
     :param problem: why the execution did not end well although its waves may have, or None
     """
 
-    report: dict[str, Any] | None = None
+    report: CleanupReport | None = None
     problem: str | None = None
 
 
@@ -53,9 +53,7 @@ def kept_reason(execution: Execution) -> str | None:
     return None
 
 
-def recorded_instances(
-    execution: Execution, results: Iterable[Mapping[str, Any]] | None = None
-) -> dict[str, Told]:
+def recorded_instances(execution: Execution, results: Iterable[WaveResult] | None = None) -> dict[str, Told]:
     """Return the EC2 instances that wave results name, by target name, job and server.
 
     :param results: default: what `enrich` wrote of each wave; one that was changed is left out, and so is one of a
@@ -75,7 +73,7 @@ def recorded_instances(
     return found
 
 
-def _results(execution: Execution) -> Iterable[dict[str, Any]]:
+def _results(execution: Execution) -> Iterable[WaveResult]:
     for ref in execution.plan.selected_waves:
         enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
         try:
@@ -113,7 +111,7 @@ def drill_end(execution: Execution, ends: Sequence[WaveEnd]) -> DrillEnd:
     return _looked(execution, ends, cause or f"cleanup did not run: {_did_not_run(execution)}")
 
 
-def _kept_no_more(execution: Execution, report: Mapping[str, Any]) -> bool:
+def _kept_no_more(execution: Execution, report: CleanupReport) -> bool:
     """Whether an attempt before kept the instances for a reason that does not hold in this one."""
     earlier = report["action"] == KEPT and report["attempt"] < execution.attempt
     return earlier and kept_reason(execution) is None
@@ -134,7 +132,7 @@ def _looked(execution: Execution, ends: Sequence[WaveEnd], cause: str) -> DrillE
     cleanup = DrillCleanup(execution, TaskState(execution.context), recorded=recorded, terminates=False)
     targets = cleanup.step()
     rows = left_rows(targets)
-    report: dict[str, Any] = {"action": INCOMPLETE, "reason": message(cause), "attempt": execution.attempt}
+    report: CleanupReport = {"action": INCOMPLETE, "reason": message(cause), "attempt": execution.attempt}
     if not rows:
         if not any(target.instance_ids or target.recorded for target in targets):
             # Nothing was launched, so nothing had to be cleaned up.
@@ -147,12 +145,12 @@ def _looked(execution: Execution, ends: Sequence[WaveEnd], cause: str) -> DrillE
     return DrillEnd({**report, "left": rows}, problem)
 
 
-def left_rows(targets: Sequence[TargetState]) -> list[dict[str, Any]]:
+def left_rows(targets: Sequence[TargetState]) -> list[LeftRow]:
     """Return what is left as records carry it, one row for each account and Region."""
     return [target.left_row() for target in targets if not target.done]
 
 
-def left_text(rows: Iterable[Mapping[str, Any]]) -> str:
+def left_text(rows: Iterable[LeftRow]) -> str:
     """Return what is left in words: the first instances of each account and Region, and why."""
     return ". ".join(
         f"account {row['accountId']}, Region {row['region']}: "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.texts import cause, grouped, named
@@ -13,6 +12,7 @@ from drs_provider.orchestration.wave.instances import Told
 from drs_provider.rules.cleanup import CleanupStep
 from drs_provider.rules.drs.recovery_instances import instance_ids
 from drs_provider.rules.drs.unlisted import UnlistedInstance, unlisted_text, untold_text
+from drs_provider.rules.record.schema import LeftRow
 
 
 @dataclass
@@ -99,7 +99,7 @@ class TargetState:
             found = {*self.instance_ids, *self.recorded_ids} - set(self.pre_provisioned)
         return sorted(found)
 
-    def left_row(self) -> dict[str, Any]:
+    def left_row(self) -> LeftRow:
         """Return what is left as records carry it: account, Region, every instance, and why."""
         why = "; ".join(self._causes()) or "their termination is not proven"
         return {

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from drs_provider import keys, settings
 from drs_provider.airflow_api import dag_register
@@ -24,7 +24,7 @@ from drs_provider.orchestration.concurrency.preemption import preempt
 from drs_provider.plan.files.folder import load_catalog
 from drs_provider.plan.files.last_good import LastGoodPlans
 from drs_provider.rules.concurrency.claims import PREPARING, Claim, Conflict, claim_of
-from drs_provider.rules.concurrency.preemption import override_of
+from drs_provider.rules.concurrency.preemption import Override, override_of
 from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
 from drs_provider.runtime.channels.channel import Channel
 from drs_provider.runtime.channels.declared import CLAIM, FROZEN_PLAN, FROZEN_WAVE, OVERRIDES
@@ -93,7 +93,7 @@ def claim_again(execution: Execution, dag_ids: Callable[[], Collection[str]]) ->
         OVERRIDES.publish(execution, told)
 
 
-def overrides(cancelled: Iterable[Conflict], *, by: str, why: str | None) -> list[dict[str, Any]]:
+def overrides(cancelled: Iterable[Conflict], *, by: str, why: str | None) -> list[Override]:
     """Return the record's entries about the drills that were cancelled."""
     return [override_of(item.claim, item.names, by=by, why=why) for item in cancelled]
 

@@ -13,7 +13,7 @@ from drs_provider import keys, settings
 from drs_provider.core.task_states import TASK_ACTIVE
 from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.concurrency.claims import running_claims
-from drs_provider.rules.concurrency.claims import Claim, QuotaWait, Rank, place_of
+from drs_provider.rules.concurrency.claims import Claim, QuotaWait, Rank, Wait, place_of
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.runtime.channels.declared import QUOTA_WAIT
 from drs_provider.runtime.channels.party import OtherRun, Run
@@ -32,8 +32,7 @@ def publish_wait(execution: Execution, wave_number: int, *, servers: int, since:
     :param servers: how many servers wait for quota, and for nothing else
     :param since: epoch seconds from which on the wave waits
     """
-    wait = {"servers": servers, "since": since, "seen_at": execution.now()}
-    QUOTA_WAIT.publish(execution, wait, wave=wave_number)
+    QUOTA_WAIT.publish(execution, Wait(servers, since, execution.now()), wave=wave_number)
 
 
 def waits_ahead(
@@ -71,6 +70,4 @@ def _waits_of(execution: Execution, claim: Claim, place: str) -> Iterator[QuotaW
             log.warning("What wave %s of %s waits for is ignored: %s", number, claim.name, error)
             continue
         if wait is not None and not view.run_is_over(claim.dag_id, claim.run_id):
-            yield QuotaWait(
-                claim, Rank.of(claim, int(number), wait["since"]), wait["servers"], wait["seen_at"]
-            )
+            yield QuotaWait(claim, Rank.of(claim, int(number), wait.since), wait.servers, wait.seen_at)

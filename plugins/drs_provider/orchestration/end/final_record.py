@@ -23,6 +23,7 @@ from drs_provider.orchestration.end.preempted import (
 )
 from drs_provider.orchestration.wave.end import WaveEnd, broken_end, wave_end
 from drs_provider.plan.conf.overrides import shown_conf
+from drs_provider.rules.gate import GateDecision
 from drs_provider.rules.record.execution_record import (
     ExecutionRecord,
     apply_wave_result,
@@ -154,7 +155,7 @@ def _record(
     return record
 
 
-def _hold(execution: Execution, states: Mapping[str, str | None]) -> tuple[dict[str, Any], str | None]:
+def _hold(execution: Execution, states: Mapping[str, str | None]) -> tuple[GateDecision, str | None]:
     """Return the verdict on a drill, and why there is none if the hold failed."""
     if not execution.plan.is_drill:
         return {}, None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from drs_provider.core.account import AwsTarget
@@ -20,45 +20,27 @@ from drs_provider.hooks.ec2.ec2_rows import end_reason, instance_exists
 from drs_provider.orchestration.wave.end import WaveEnd, outcome_of, told_result
 from drs_provider.rules.drs.jobs import JobView, parse_jobs
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.rules.record.outside_changes import instance_of, loss, losses, with_losses, without_ground
+from drs_provider.rules.record.outside_changes import (
+    Seen,
+    instance_of,
+    loss,
+    losses,
+    with_losses,
+    without_ground,
+)
+from drs_provider.rules.record.schema import ServerRow, WaveResult
 from drs_provider.runtime.channels.declared import CLEANUP, INSTANCES_SEEN
 from drs_provider.runtime.execution import Execution
 
 log = logging.getLogger(__name__)
 
-Judged = tuple[FrozenWave, Mapping[str, Any]]
-
-
-@dataclass
-class Seen:
-    """What was seen of the instances of judged waves; all by EC2 instance.
-
-    :param there: those that exist
-    :param lost: those that do not -> what became of them
-    :param unchecked: those that could not be asked for
-    :param problem: the last error
-    :param unproven: why it is not known what was there when the cleanup began: who ended what is gone cannot be told
-    """
-
-    there: set[str] = field(default_factory=set)
-    lost: dict[str, str] = field(default_factory=dict)
-    unchecked: set[str] = field(default_factory=set)
-    problem: Exception | None = None
-    unproven: EvidenceError | None = None
-
-    def covers(self, instance_id: str) -> bool:
-        """Whether the instance was looked for."""
-        return instance_id in self.lost or instance_id in self.unchecked or instance_id in self.there
-
-    def told(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {"there": sorted(self.there), "lost": dict(self.lost), "unchecked": sorted(self.unchecked)}
+Judged = tuple[FrozenWave, WaveResult]
 
 
 def look(execution: Execution, judged: Iterable[Judged], *, known: Seen | None = None) -> Seen:
     """Look whether the instances of servers that recovered still exist; what is known already is not asked again."""
     seen = known or Seen()
-    places: dict[AwsTarget, list[Mapping[str, Any]]] = {}
+    places: dict[AwsTarget, list[ServerRow]] = {}
     since: dict[AwsTarget, float] = {}
     for wave, result in judged:
         rows = [row for row in result.get("serverStatuses", ()) if _open(row, seen)]
@@ -73,13 +55,13 @@ def look(execution: Execution, judged: Iterable[Judged], *, known: Seen | None =
     return seen
 
 
-def _open(row: Mapping[str, Any], seen: Seen) -> bool:
+def _open(row: ServerRow, seen: Seen) -> bool:
     instance_id = instance_of(row)
     return instance_id is not None and not seen.covers(instance_id)
 
 
 def _look_at(
-    execution: Execution, target: AwsTarget, rows: Sequence[Mapping[str, Any]], seen: Seen, *, since: float
+    execution: Execution, target: AwsTarget, rows: Sequence[ServerRow], seen: Seen, *, since: float
 ) -> None:
     by_id = {str(instance_of(row)): row for row in rows}
     try:
@@ -144,26 +126,17 @@ def see_before_cleanup(execution: Execution, *, patient: bool) -> bool:
     :return: False if AWS could not answer, and nothing may be terminated yet
     """
     try:
-        stored = told_before_cleanup(execution)
+        stored = INSTANCES_SEEN.read(execution).value
     except EvidenceError as error:
         log.warning("%s", error)  # left as it is: `finalize` names it with every instance that is gone then
         return True
-    before = stored.told() if stored else None
+    before = stored.to_dict() if stored else None
     seen = look(execution, judged_waves(execution), known=stored)
     if patient and seen.problem is not None and is_transient(seen.problem):
         return False
-    if seen.told() != before:
-        INSTANCES_SEEN.publish(execution, seen.told())
+    if seen.to_dict() != before:
+        INSTANCES_SEEN.publish(execution, seen)
     return True
-
-
-def told_before_cleanup(execution: Execution) -> Seen | None:
-    """Return what the drill's cleanup saw before it terminated anything, in this attempt or one before, or None.
-
-    :raises EvidenceError: if it was changed since
-    """
-    told = INSTANCES_SEEN.read(execution).value
-    return None if told is None else Seen(set(told["there"]), told["lost"], set(told["unchecked"]))
 
 
 def with_outside_changes(
@@ -186,7 +159,7 @@ def _seen_by_cleanup(execution: Execution) -> Seen:
     """
     seen = Seen()
     try:
-        seen = told_before_cleanup(execution) or seen
+        seen = INSTANCES_SEEN.read(execution).value or seen
         report = CLEANUP.read(execution).value or {}
     except EvidenceError as error:
         log.warning("What was there when the cleanup began: %s", error)

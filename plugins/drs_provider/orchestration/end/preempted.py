@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from drs_provider import keys
 from drs_provider.exceptions import EvidenceError
-from drs_provider.rules.concurrency.preemption import Preemption
+from drs_provider.rules.concurrency.preemption import Override, Preemption
 from drs_provider.runtime.channels.declared import OVERRIDES
 from drs_provider.runtime.execution import Execution
 
@@ -38,9 +37,9 @@ def prepare_problem(execution: Execution, states: Mapping[str, str | None]) -> s
     return failure.get("message")
 
 
-def later_overrides(execution: Execution) -> list[dict[str, Any]]:
+def later_overrides(execution: Execution) -> list[Override]:
     """Return what later attempts overrode; the first one's overrides are in the frozen plan."""
-    told: dict[str, dict[str, Any]] = {}
+    told: dict[str, Override] = {}
     starts = [keys.wave_task_id(ref.number, ref.name, keys.START_RECOVERY) for ref in execution.plan.waves]
     for task_id in (keys.PREPARE, *starts):
         try:
@@ -50,5 +49,5 @@ def later_overrides(execution: Execution) -> list[dict[str, Any]]:
     return list(told.values())
 
 
-def _by_what(items: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {str(item["what"]): item for item in items}
+def _by_what(items: Iterable[Override]) -> dict[str, Override]:
+    return {item["what"]: item for item in items}

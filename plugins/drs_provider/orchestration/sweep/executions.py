@@ -55,7 +55,7 @@ class RunOf:
 
     outcome: RunOutcome
     found: FoundRun | None = None
-    told: Any = None
+    told: ExecutionRecord | None = None
     unproven: str = ""
 
 

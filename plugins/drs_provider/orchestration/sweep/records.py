@@ -123,8 +123,8 @@ class RecordSweep:
             )
         elif action is RecordAction.LEAVE:
             self._halted(record, run)
-        elif action is RecordAction.CATCH_UP:
-            self._catch_up(record, run)
+        elif action is RecordAction.CATCH_UP and run.told is not None:
+            self._catch_up(record, run.told)
         else:
             self._close(record, run)
 
@@ -141,12 +141,12 @@ class RecordSweep:
             return
         self._find(record, OPEN_RECORD, "left", reason, remedy)
 
-    def _catch_up(self, record: ExecutionRecord, run: RunOf) -> None:
-        reason = f"its run ended {run.told['status']}, which never reached the table"
+    def _catch_up(self, record: ExecutionRecord, told: ExecutionRecord) -> None:
+        reason = f"its run ended {told['status']}, which never reached the table"
         if self.report.dry_run:
             self._find(record, ORPHAN, "would catch up", reason)
             return
-        self._write(record, run.told, "caught up", reason)
+        self._write(record, told, "caught up", reason)
 
     def _close(self, record: ExecutionRecord, run: RunOf) -> None:
         if run.unproven:

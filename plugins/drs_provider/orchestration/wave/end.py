@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from drs_provider import keys
 from drs_provider.core.states import WaveOutcome, WaveStatus
@@ -17,7 +16,8 @@ from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.orchestration.wave.result import completed_wave, gather, judge, wave_result
 from drs_provider.orchestration.wave.started_jobs import Begun, begun
 from drs_provider.rules.execution.frozen import FrozenWave, FrozenWaveRef
-from drs_provider.rules.record.schema import UNKNOWN_JOB
+from drs_provider.rules.record.schema import UNKNOWN_JOB, GateRow, JobRow, WaveResult
+from drs_provider.rules.wave.watch import JobsToFollow
 from drs_provider.runtime.channels.declared import CLEANUP, GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import start_task_id
@@ -42,7 +42,7 @@ class WaveEnd:
     :param launched: whether its start began jobs, or may have
     """
 
-    result: dict[str, Any]
+    result: WaveResult
     outcome: WaveOutcome
     stopped_by_person: bool = False
     error: str | None = None
@@ -77,15 +77,15 @@ def broken_end(execution: Execution, ref: FrozenWaveRef, problem: EvidenceError)
 
     :param problem: what is wrong; it names the wave
     """
-    told: dict[str, Any] = {}
+    status = WaveStatus.FAILED if ref.selected else WaveStatus.SKIPPED
+    result: WaveResult = {"waveNumber": ref.number, "attempt": execution.attempt, "status": status.value}
+    told = result
     try:
         enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
-        told = WAVE_RESULT.read(execution, wave=ref.number, task_id=enrich).value or {}
+        told = WAVE_RESULT.read(execution, wave=ref.number, task_id=enrich).value or told
     except EvidenceError as error:
         log.warning("What wave %s told does not verify either: %s", ref.number, error)
-    status = WaveStatus.FAILED if ref.selected else WaveStatus.SKIPPED
-    fields = {"waveNumber": ref.number, "attempt": execution.attempt, "status": status.value}
-    result = {**told, **fields, "errorMessage": str(problem)}
+    result = {**told, **result, "errorMessage": str(problem)}
     total, recovered = told.get("serversTotal", 0), told.get("serversRecovered", 0)
     return WaveEnd(
         result, WaveOutcome(ref.number, ref.selected, status, total, recovered), error=str(problem)
@@ -94,7 +94,7 @@ def broken_end(execution: Execution, ref: FrozenWaveRef, problem: EvidenceError)
 
 def told_result(
     execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]
-) -> dict[str, Any] | None:
+) -> WaveResult | None:
     """Return the result that the wave's tasks told when they last ran, not one of an attempt before.
 
     :raises EvidenceError: if it was changed since
@@ -104,16 +104,16 @@ def told_result(
         result = WAVE_RESULT.read(execution, wave=wave.number, task_id=enrich_id).value
         if result is None or result["attempt"] == execution.attempt:
             return result
-        started = told_jobs(execution, wave) or {}
+        started = told_jobs(execution, wave)
         # Older than the jobs it should tell of: `enrich` was marked as success, and did not run.
-        return None if started.get("attempt", 0) > result["attempt"] else result
+        return None if started and started["attempt"] > result["attempt"] else result
     skipped = states.get(start_task_id(wave)) == "skipped"
     if skipped and states.get(keys.gate_task_id(wave.number)) == "success":
         return WAVE_RESULT.read(execution, wave=wave.number, task_id=start_task_id(wave)).value
     return None
 
 
-def outcome_of(wave: FrozenWave, result: Mapping[str, Any]) -> WaveOutcome:
+def outcome_of(wave: FrozenWave, result: WaveResult) -> WaveOutcome:
     """Return what the attempt's end needs to know of a wave that told its result."""
     return WaveOutcome(
         number=wave.number,
@@ -170,11 +170,10 @@ def _end(
     stopped: bool = False,
     quiet: bool = False,
 ) -> WaveEnd:
-    result: dict[str, Any] = {"waveNumber": wave.number, "attempt": execution.attempt}
+    result: WaveResult = {"waveNumber": wave.number, "attempt": execution.attempt, "status": status.value}
     found = begun(execution, wave, states)
     if found.started:
-        result |= _what_runs(execution, wave, status, found.started)
-    result["status"] = status.value
+        result = _what_runs(execution, wave, result, found.started)
     if error:
         texts = [_with_running_jobs(error, found, result), *found.doubts]
         result["errorMessage"] = message("; ".join(texts))
@@ -185,18 +184,16 @@ def _end(
     return WaveEnd(result, outcome, stopped, told, launched=bool(found.jobs or found.doubts))
 
 
-def _with_running_jobs(error: str, found: Begun, result: Mapping[str, Any]) -> str:
+def _with_running_jobs(error: str, found: Begun, result: WaveResult) -> str:
     ended = {job["jobId"] for job in result.get("jobs", []) if job["status"] == "COMPLETED"}
     # A job that DRS does not show yet, or that cannot be read now, runs as far as anybody knows.
     running = [job["jobId"] for job in found.jobs if job["jobId"] not in ended]
     return f"{error}; DRS jobs cannot be cancelled, still running: {named(running)}" if running else error
 
 
-def _what_runs(
-    execution: Execution, wave: FrozenWave, status: WaveStatus, started: Mapping[str, Any]
-) -> dict[str, Any]:
+def _what_runs(execution: Execution, wave: FrozenWave, bare: WaveResult, started: JobsToFollow) -> WaveResult:
     """Return what DRS says now of a wave that started jobs but never came to its end; each of its jobs is named."""
-    result: dict[str, Any] = {"jobs": []}
+    result: WaveResult = {**bare, "jobs": []}
     try:
         watch = open_watch(execution, wave, started)
         evidence = gather(execution, watch)
@@ -204,9 +201,9 @@ def _what_runs(
         log.warning("The jobs of wave %s cannot be read: %s", wave.number, error)
     else:
         verdict = judge(watch, evidence, now=execution.now(), cleaned_up=_cleaned_up(execution))
-        result = wave_result(execution, watch, evidence, verdict, status=status.value, error=None)
+        result = wave_result(execution, watch, evidence, verdict, status=bare["status"], error=None)
     shown = {row["jobId"] for row in result["jobs"]}
-    unknown = [
+    unknown: list[JobRow] = [
         {"jobId": job["jobId"], "status": UNKNOWN_JOB, "attempt": job["attempt"]}
         for job in started["jobs"]
         if job["jobId"] not in shown
@@ -214,7 +211,7 @@ def _what_runs(
     return {**result, "jobs": [*result["jobs"], *unknown]}
 
 
-def _enriched_again(execution: Execution, wave: FrozenWave, result: dict[str, Any]) -> dict[str, Any]:
+def _enriched_again(execution: Execution, wave: FrozenWave, result: WaveResult) -> WaveResult:
     """Complete a result whose instances could not be looked at; a wave that turns out to lack them has failed."""
     cleaned_up = _cleaned_up(execution)
     try:
@@ -224,12 +221,18 @@ def _enriched_again(execution: Execution, wave: FrozenWave, result: dict[str, An
         return result
     if fresh.get("enrichmentIncomplete"):
         return result
-    kept: dict[str, Any] = {"attempt": result["attempt"]}
-    if result["status"] != WaveStatus.COMPLETED:
-        kept |= {name: result[name] for name in ("status", "errorMessage") if name in result}
     # Said, not left out: the stored record has the flag, and fields are merged into it. What was cleaned up cannot be
     # known any more.
-    return {**fresh, **kept, "enrichmentIncomplete": bool(cleaned_up)}
+    again: WaveResult = {
+        **fresh,
+        "attempt": result["attempt"],
+        "enrichmentIncomplete": bool(cleaned_up),
+    }
+    if result["status"] != WaveStatus.COMPLETED:
+        again["status"] = result["status"]
+        if "errorMessage" in result:
+            again["errorMessage"] = result["errorMessage"]
+    return again
 
 
 def _cleaned_up(execution: Execution) -> list[str]:
@@ -242,7 +245,7 @@ def _cleaned_up(execution: Execution) -> list[str]:
     return [*report.get("terminated", ()), *report.get("remaining", ())]
 
 
-def _gate(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> dict[str, Any] | None:
+def _gate(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> GateRow | None:
     gate_id = keys.gate_task_id(wave.number)
     if states.get(gate_id) in TASK_NOT_BEGUN:
         return None

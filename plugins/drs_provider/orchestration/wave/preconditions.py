@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from drs_provider import keys
 from drs_provider.core.states import WaveStatus
 from drs_provider.core.task_states import TASK_OVER
 from drs_provider.exceptions import ExecutionRefusedError
 from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.record.schema import WaveResult
 from drs_provider.runtime.channels.declared import CLEANUP, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import start_task_id
@@ -63,10 +63,10 @@ def _too_early(execution: Execution, wave: FrozenWave, states: Mapping[str, str 
     return None
 
 
-def _told_before_its_jobs(execution: Execution, number: int, result: Mapping[str, Any]) -> bool:
+def _told_before_its_jobs(execution: Execution, number: int, result: WaveResult) -> bool:
     """Whether the wave was started again since it told its result: `enrich` was marked as success, and did not run."""
-    started = told_jobs(execution, execution.wave(number)) or {}
-    return bool(started.get("attempt", 0) > result["attempt"])
+    started = told_jobs(execution, execution.wave(number))
+    return started is not None and started["attempt"] > result["attempt"]
 
 
 def _skipped_by_us(execution: Execution, number: int, name: str) -> bool:

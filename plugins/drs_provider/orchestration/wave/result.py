@@ -23,6 +23,7 @@ from drs_provider.rules.drs.recovery_instances import (
 )
 from drs_provider.rules.drs.unlisted import UnlistedInstance
 from drs_provider.rules.record.execution_record import ServerRow, job_row, server_phases, server_row
+from drs_provider.rules.record.schema import WaveResult, without_empty
 from drs_provider.rules.wave.verdict import ServerVerdict, WaveVerdict, with_left
 from drs_provider.rules.wave.watch import WaveWatch
 from drs_provider.runtime.channels.rows import polled_rows
@@ -145,7 +146,7 @@ def wave_result(
     *,
     status: str,
     error: str | None,
-) -> dict[str, Any]:
+) -> WaveResult:
     """Return the wave's record fields and what gates and messages say of it."""
     attempts = {job.job_id: job.attempt for job in watch.jobs}
     jobs = sorted(evidence.jobs, key=lambda job: (attempts[job.job_id], job.created_at or 0.0))
@@ -174,12 +175,10 @@ def wave_result(
         "failedServers": failed,
         "impairedServers": impaired or None,
     }
-    return {name: value for name, value in result.items() if value is not None}
+    return cast("WaveResult", without_empty(result))
 
 
-def completed_wave(
-    execution: Execution, watch: WaveWatch, *, cleaned_up: Collection[str] = ()
-) -> dict[str, Any]:
+def completed_wave(execution: Execution, watch: WaveWatch, *, cleaned_up: Collection[str] = ()) -> WaveResult:
     """Return the result of a wave whose jobs have ended: COMPLETED or FAILED, with its instance data.
 
     :param cleaned_up: instances that existed until the drill's cleanup

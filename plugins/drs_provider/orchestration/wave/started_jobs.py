@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from drs_provider.core.task_states import TASK_NOT_BEGUN
 from drs_provider.core.texts import cause, named
@@ -15,6 +14,7 @@ from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob, StartIntent
+from drs_provider.rules.wave.watch import JobsToFollow, JobToFollow
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import recent_jobs, start_intents, start_task_id, wave_jobs
 from drs_provider.runtime.watch import jobs_to_follow, told_jobs
@@ -30,13 +30,13 @@ class Begun:
     :param doubts: what else may run, in words
     """
 
-    started: dict[str, Any] | None = None
+    started: JobsToFollow | None = None
     doubts: tuple[str, ...] = ()
 
     @property
-    def jobs(self) -> list[dict[str, Any]]:
+    def jobs(self) -> list[JobToFollow]:
         """The jobs."""
-        return [*(self.started or {}).get("jobs", ())]
+        return self.started["jobs"] if self.started else []
 
 
 def begun(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> Begun:
@@ -58,7 +58,7 @@ def begun(execution: Execution, wave: FrozenWave, states: Mapping[str, str | Non
     told = _told(execution, wave)
     jobs, unread = _jobs(execution, wave)
     owned = wave_jobs(execution, wave, jobs, intents)
-    known = {job["jobId"] for job in (told or {}).get("jobs", ())}
+    known = {job["jobId"] for job in told["jobs"]} if told else set()
     more = [own for own in owned if own.job.job_id not in known and _counts(own, attempt, told=bool(told))]
     started = told
     if more:
@@ -68,7 +68,7 @@ def begun(execution: Execution, wave: FrozenWave, states: Mapping[str, str | Non
     return Begun(started, tuple(doubts))
 
 
-def _told(execution: Execution, wave: FrozenWave) -> dict[str, Any] | None:
+def _told(execution: Execution, wave: FrozenWave) -> JobsToFollow | None:
     try:
         return told_jobs(execution, wave)
     except EvidenceError as error:
@@ -96,13 +96,13 @@ def _counts(own: OwnedJob, attempt: int, *, told: bool) -> bool:
 def _unanswered(
     intents: Iterable[StartIntent],
     owned: Iterable[OwnedJob],
-    told: Mapping[str, Any] | None,
+    told: JobsToFollow | None,
     *,
     attempt: int,
     unread: Exception | None,
 ) -> list[str]:
     held = {server for own in owned if own.attempt == attempt for server in own.job.server_ids}
-    held.update(server for job in (told or {}).get("jobs", ()) for server in job["servers"])
+    held.update(server for job in (told["jobs"] if told else ()) for server in job["servers"])
     seen = f"DRS cannot be asked: {cause(str(unread))}" if unread else "DRS shows no job of it"
     return [
         f"a job may have been started: StartRecovery was sent at {format_time(intent.created_at)} for servers "

@@ -146,13 +146,22 @@ class Rank(NamedTuple):
         return cls(execution.is_drill, execution.priority, since, execution.execution_id, wave_number)
 
 
-@dataclass(frozen=True)
-class QuotaWait:
-    """A wave of a claim that waits for quota.
+class Wait(NamedTuple):
+    """What a start tells of its wait for quota.
 
-    :param servers: how many of its servers wait for quota, and for nothing else
+    :param servers: how many servers of the wave wait for quota, and for nothing else
+    :param since: epoch seconds from which on the wave waits
     :param seen_at: epoch seconds at which it looked last
     """
+
+    servers: int
+    since: float
+    seen_at: float
+
+
+@dataclass(frozen=True)
+class QuotaWait:
+    """A wave of a claim that waits for quota; fields as in :class:`Wait`."""
 
     claim: Claim
     rank: Rank

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Required, TypedDict
 
 from drs_provider.core.times import format_time
 from drs_provider.rules.concurrency.claims import Claim
+
+
+class Override(TypedDict, total=False):
+    """A record's entry about what somebody set aside: what, with whom, who and why."""
+
+    what: Required[str]
+    subject: str
+    loosened: str
+    serverCount: int
+    servers: list[str]
+    by: str
+    why: str | None
+    at: float
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ class Preemption:
         """Return what stops the drill's tasks."""
         return f"{self.text()}. The drill starts nothing more, and cleans up"
 
-    def override(self) -> dict[str, Any]:
+    def override(self) -> Override:
         """Return the entry of the drill's record."""
         return {
             "what": f"preempted: cancelled by {self.by_type} of {self.by_plan} (run {self.by_run_id})",
@@ -93,7 +106,7 @@ class Preemption:
         }
 
 
-def override_of(other: Claim, servers: tuple[str, ...], *, by: str, why: str | None) -> dict[str, Any]:
+def override_of(other: Claim, servers: tuple[str, ...], *, by: str, why: str | None) -> Override:
     """Return the entry of the RECOVERY's record: which drill it cancelled.
 
     :param servers: names of the common servers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from drs_provider.core.states import WaveStatus
@@ -12,11 +13,43 @@ from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.drs.owners import job_owner
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.merging import recovered
+from drs_provider.rules.record.schema import ServerRow, WaveResult
 from drs_provider.rules.wave.server_verdict import ServerVerdict, WaveRules
 from drs_provider.rules.wave.verdict import failure_reasons
 
 NOT_VERIFIED = "not verified"
 PASSED = "passed"
+
+
+@dataclass
+class Seen:
+    """What was seen of the instances of judged waves; all by EC2 instance.
+
+    :param there: those that exist
+    :param lost: those that do not -> what became of them
+    :param unchecked: those that could not be asked for
+    :param problem: the last error
+    :param unproven: why it is not known what was there when the cleanup began: who ended what is gone cannot be told
+    """
+
+    there: set[str] = field(default_factory=set)
+    lost: dict[str, str] = field(default_factory=dict)
+    unchecked: set[str] = field(default_factory=set)
+    problem: Exception | None = None
+    unproven: Exception | None = None
+
+    def covers(self, instance_id: str) -> bool:
+        """Whether the instance was looked for."""
+        return instance_id in self.lost or instance_id in self.unchecked or instance_id in self.there
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, without the errors."""
+        return {"there": sorted(self.there), "lost": dict(self.lost), "unchecked": sorted(self.unchecked)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Seen:
+        """Read :meth:`to_dict`'s data."""
+        return cls(set(data["there"]), data["lost"], set(data["unchecked"]))
 
 
 def instance_of(row: Mapping[str, Any]) -> str | None:
@@ -55,14 +88,14 @@ def _touches(job: JobView, row: Mapping[str, Any], instance: str | None) -> bool
     return row["sourceServerId"] in job.server_ids
 
 
-def with_losses(result: Mapping[str, Any], wave: FrozenWave, lost: Mapping[str, str]) -> dict[str, Any]:
+def with_losses(result: WaveResult, wave: FrozenWave, lost: Mapping[str, str]) -> WaveResult:
     """Return a wave's result with the servers failed whose instances were lost, judged anew by the wave's criteria.
 
     :param lost: EC2 instance -> what became of it
     """
     rows = [_with_loss(row, lost) for row in result.get("serverStatuses", ())]
     if rows == result.get("serverStatuses", []):
-        return dict(result)
+        return result.copy()
     servers = [
         ServerVerdict(
             row["sourceServerId"],
@@ -74,7 +107,7 @@ def with_losses(result: Mapping[str, Any], wave: FrozenWave, lost: Mapping[str, 
         )
         for row in rows
     ]
-    judged: dict[str, Any] = {
+    judged: WaveResult = {
         **result,
         "serverStatuses": rows,
         "serversRecovered": sum(server.recovered for server in servers),
@@ -87,12 +120,12 @@ def with_losses(result: Mapping[str, Any], wave: FrozenWave, lost: Mapping[str, 
     return judged
 
 
-def _with_loss(row: Mapping[str, Any], lost: Mapping[str, str]) -> dict[str, Any]:
+def _with_loss(row: ServerRow, lost: Mapping[str, str]) -> ServerRow:
     told = lost.get(instance_of(row) or "")
-    return {**row, "error": told} if told else dict(row)
+    return {**row, "error": told} if told else row
 
 
-def losses(results: Iterable[Mapping[str, Any]], lost: Mapping[str, str]) -> list[str]:
+def losses(results: Iterable[WaveResult], lost: Mapping[str, str]) -> list[str]:
     """Return for people which servers lost their instances, and how.
 
     :param lost: EC2 instance -> what became of it

@@ -9,15 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Required, TypedDict
 
-#: What a result says beside the wave's record fields, for gates and messages.
-SUMMARY_FIELDS = (
-    "serversTotal",
-    "serversRecovered",
-    "failedServers",
-    "impairedServers",
-    "skippedByDecision",
-    "rowsApart",
-)
+from drs_provider.rules.concurrency.preemption import Override
 
 #: Status of a job that DRS does not show, or that cannot be read; it replaces nothing that is known of the job.
 UNKNOWN_JOB = "UNKNOWN"
@@ -121,33 +113,76 @@ class EarlierWave(TypedDict, total=False):
     errorMessage: str
 
 
-class WaveRow(TypedDict, total=False):
-    """A wave; its own fields are those of the newest attempt that ran it."""
+class WaveFields(TypedDict, total=False):
+    """What tasks tell of a wave, and its record keeps."""
 
     waveNumber: Required[int]
-    waveName: Required[str]
     status: Required[str]
     attempt: Required[int]
+    jobs: list[JobRow]
+    startTime: float
+    endTime: float
+    lastPolledTime: float
+    serverStatuses: list[ServerRow]
+    gate: GateRow
+    skipReason: str
+    enrichmentIncomplete: bool
+    statusChecksUnread: str  # why EC2's status checks could not be read
+    errorMessage: str
+
+
+class WaveSummary(TypedDict, total=False):
+    """What a wave's result says beside the record's fields, for gates and messages."""
+
+    serversTotal: int
+    serversRecovered: int
+    failedServers: list[str]
+    impairedServers: list[str]
+    skippedByDecision: bool
+    rowsApart: list[str]  # hashes of the server rows, where those travel in pieces
+
+
+class WaveResult(WaveFields, WaveSummary, total=False):
+    """How a wave ended in an attempt, as its last task tells it."""
+
+
+class WaveRow(WaveFields, total=False):
+    """A wave; its own fields are those of the newest attempt that ran it."""
+
+    waveName: Required[str]
     protectionGroupIds: list[str]
     dependsOnWaves: list[int]
     pauseBeforeWave: bool
     region: str
     accountContext: dict[str, Any]
     executionMode: str  # DRILL or RECOVERY
-    jobs: list[JobRow]
-    startTime: float
-    endTime: float
-    lastPolledTime: float
     checks: list[dict[str, Any]]
-    serverStatuses: list[ServerRow]
     launchStatusCounts: dict[str, int]  # its servers by launchStatus, also where the rows are not shown
-    gate: GateRow
     selected: bool
-    skipReason: str
-    enrichmentIncomplete: bool
-    statusChecksUnread: str  # why EC2's status checks could not be read
-    errorMessage: str
     earlierAttempts: list[EarlierWave]
+
+
+class LeftRow(TypedDict):
+    """What a drill's cleanup left in an account and Region, and why."""
+
+    accountId: str
+    region: str
+    instances: list[str]
+    why: str
+
+
+class CleanupReport(TypedDict, total=False):
+    """What a drill's cleanup came to, with the attempt that it was of."""
+
+    action: str  # terminated, incomplete, kept or none
+    reason: str
+    attempt: int
+    instances: int
+    terminated: list[str]
+    remaining: list[str]
+    preProvisioned: list[str]
+    jobs: list[str]
+    left: list[LeftRow]
 
 
 class AttemptRow(TypedDict, total=False):
@@ -160,7 +195,7 @@ class AttemptRow(TypedDict, total=False):
     waitingSeconds: float
     verdict: dict[str, Any]
     hold: GateRow
-    cleanup: dict[str, Any]
+    cleanup: CleanupReport
     errorMessage: str
     reportUri: str
     reportSha256: str
@@ -199,11 +234,11 @@ class ExecutionRecord(TypedDict, total=False):
     objectives: dict[str, Any]
     preflight: dict[str, Any]
     conf: dict[str, Any]  # the run configuration as it was given, in the caller's own keys
-    overrides: list[dict[str, Any]]
+    overrides: list[Override]
     notificationFailures: list[dict[str, Any]]
     verdict: dict[str, Any]
     hold: GateRow
-    cleanup: dict[str, Any]
+    cleanup: CleanupReport
     totalWaves: Required[int]
     completedWaves: Required[int]
     failedWaves: Required[int]
@@ -220,4 +255,4 @@ def without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def record_fields(result: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a result belongs into the wave's record."""
-    return {name: value for name, value in result.items() if name not in SUMMARY_FIELDS}
+    return {name: value for name, value in result.items() if name not in WaveSummary.__annotations__}

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from drs_provider.rules.drs.jobs import JobView, LogEvent
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob
 from drs_provider.rules.wave.verdict import WaveRules, WaveVerdict, judge_wave
+
+
+class JobToFollow(TypedDict):
+    """A :class:`FollowedJob` as plain data."""
+
+    jobId: str
+    attempt: int
+    servers: list[str]
+
+
+class JobsToFollow(TypedDict):
+    """What `start_recovery` tells of the jobs that it started or adopted; times are epoch seconds.
+
+    Its ``startedAt`` is the time from which the wave's timeout counts.
+    """
+
+    attempt: int
+    jobs: list[JobToFollow]
+    startedAt: float
+    deadline: float
 
 
 @dataclass(frozen=True)
@@ -25,12 +45,12 @@ class FollowedJob:
     attempt: int
     servers: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JobToFollow:
         """Return plain data."""
         return {"jobId": self.job_id, "attempt": self.attempt, "servers": list(self.servers)}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> FollowedJob:
+    def from_dict(cls, data: JobToFollow) -> FollowedJob:
         """Read :meth:`to_dict`'s data."""
         return cls(data["jobId"], data["attempt"], tuple(data["servers"]))
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from drs_provider import keys
 from drs_provider.core import evidence
-from drs_provider.rules.concurrency.claims import Claim
-from drs_provider.rules.concurrency.preemption import Preemption
+from drs_provider.plan.operations import Notification
+from drs_provider.rules.concurrency.claims import Claim, Wait
+from drs_provider.rules.concurrency.preemption import Override, Preemption
 from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
+from drs_provider.rules.gate import Answers, GateDecision
+from drs_provider.rules.record.outside_changes import Seen
+from drs_provider.rules.record.schema import CleanupReport, ExecutionRecord, WaveResult
 from drs_provider.rules.wave.ownership import StartIntent
+from drs_provider.rules.wave.watch import JobsToFollow
 from drs_provider.runtime.channels.channel import ATTEMPT, PLAN_HASH, WAVE, Channel, Place
-
-Content = dict[str, Any]
 
 GATE = "gate"  # stands for every gate's task
 #: ``action`` of a cleanup that proved that nothing of the drill is left
@@ -50,12 +54,12 @@ PREPARED = Channel[int](
     binds=_OF_EXECUTION,
 )
 #: Whom to tell of the end of a run that is refused; signed, since its notifiers are imported and called
-NOTIFICATIONS = Channel[list[Content]](
+NOTIFICATIONS = Channel[list[Notification]](
     evidence.NOTIFICATIONS,
     keys.NOTIFICATIONS,
     (keys.PREPARE,),
-    lambda rows: {"notifications": rows},
-    lambda content: list(content["notifications"]),
+    lambda told: {"notifications": [item.model_dump(mode="json") for item in told]},
+    lambda content: [Notification.model_validate(item) for item in content["notifications"]],
     binds=_BEFORE_THE_PLAN,
 )
 #: Which servers a run holds, for other runs
@@ -69,7 +73,7 @@ CLAIM = Channel[Claim](
     places=frozenset({Place.PREPARE}),
 )
 #: What a later attempt overrode; the first one's overrides are in the frozen plan
-OVERRIDES = Channel[list[Content]](
+OVERRIDES = Channel[list[Override]](
     evidence.OVERRIDES,
     keys.OVERRIDES,
     (keys.PREPARE, keys.START_RECOVERY),
@@ -88,10 +92,12 @@ PREEMPTION = Channel[Preemption](
     places=frozenset({Place.PREPARE}),
 )
 #: How many servers of a wave wait for quota, and since when, for other runs
-QUOTA_WAIT = Channel[Content](
+QUOTA_WAIT = Channel[Wait](
     evidence.QUOTA_WAIT,
     keys.QUOTA_WAIT,
     (keys.START_RECOVERY,),
+    Wait._asdict,
+    lambda content: Wait(**content),
     binds=frozenset({WAVE}),
 )
 #: What a start asks DRS for, told before it asks; whoever cleans up must know jobs whose tags never came
@@ -104,11 +110,11 @@ START_INTENTS = Channel[list[StartIntent]](
     places=_KEPT | {Place.XCOM},
 )
 #: Which jobs to follow; the verdict rests on them
-RECOVERY_JOBS = Channel[Content](
+RECOVERY_JOBS = Channel[JobsToFollow](
     evidence.RECOVERY_JOBS, keys.RECOVERY_JOBS, (keys.START_RECOVERY,), readable=True
 )
 #: The wave's record fields; later waves, gates and the end rest on them
-WAVE_RESULT = Channel[Content](
+WAVE_RESULT = Channel[WaveResult](
     evidence.WAVE_RESULT,
     keys.WAVE_RESULT,
     (keys.ENRICH, keys.START_RECOVERY),
@@ -116,27 +122,31 @@ WAVE_RESULT = Channel[Content](
     rows="serverStatuses",
 )
 #: The answers of people to a gate, or the hold (wave 0), which began in an attempt
-GATE_ANSWERS = Channel[Content](
+GATE_ANSWERS = Channel[Answers](
     evidence.GATE_ANSWERS,
     f"{keys.GATE_ANSWERS}_{{attempt}}",
     (GATE, keys.HOLD_DRILL),
+    asdict,
+    lambda content: Answers(**content),
     binds=frozenset({WAVE, ATTEMPT, PLAN_HASH}),
     places=_KEPT,
     readable=True,
 )
 #: What a gate, or the hold (wave 0), decided
-GATE_DECISION = Channel[Content](evidence.GATE_DECISION, keys.GATE_DECISION, (GATE, keys.HOLD_DRILL))
+GATE_DECISION = Channel[GateDecision](evidence.GATE_DECISION, keys.GATE_DECISION, (GATE, keys.HOLD_DRILL))
 #: What of a drill was there when its cleanup began: nobody can tell later who terminated what
-INSTANCES_SEEN = Channel[Content](
+INSTANCES_SEEN = Channel[Seen](
     evidence.INSTANCES_SEEN,
     keys.INSTANCES_SEEN,
     (keys.CLEANUP_DRILL,),
+    Seen.to_dict,
+    Seen.from_dict,
     binds=_OF_EXECUTION,
     places=frozenset({Place.PREPARE}),
     readable=True,
 )
 #: What a drill's cleanup came to, with its ``attempt``; the end, and later attempts, rest on it
-CLEANUP = Channel[Content](
+CLEANUP = Channel[CleanupReport](
     evidence.CLEANUP_REPORT,
     keys.CLEANUP,
     (keys.CLEANUP_DRILL,),
@@ -144,7 +154,7 @@ CLEANUP = Channel[Content](
     readable=True,
 )
 #: The record of an attempt that is over; the sweeper writes it into the history if it never got there
-EXECUTION_END = Channel[Content](
+EXECUTION_END = Channel[ExecutionRecord](
     evidence.EXECUTION_END,
     keys.EXECUTION_RECORD,
     (keys.FINALIZE,),

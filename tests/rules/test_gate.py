@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drs_provider.airflow_api.hitl import Answer
-from drs_provider.sensors.request import Request, refusal
+from drs_provider.rules.gate import Answer, Request, refusal
 
 
 def request(**changes):

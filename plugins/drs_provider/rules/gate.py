@@ -5,13 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypedDict, cast
 
-from drs_provider.airflow_api import hitl
-from drs_provider.runtime.decisions import DecisionInputs
+from drs_provider.rules.record.schema import GateResponse, GateRow
+
+#: Marks of what a decision rests on, by what it is; None: it is not there
+DecisionInputs = dict[str, str | None]
 
 #: A trigger may take this long to close a request whose time has passed; an answer that Airflow took until then counts.
 CLOSING_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person answered.
+
+    :param option: the chosen option
+    :param user_id: id of the authenticated user, as Airflow's auth manager knows it: a login, a number, opaque
+    :param login: what that person logs in with, and what Airflow shows and records for who triggers a run
+    :param responded_at: epoch seconds of the answer
+    :param inputs: the form's fields
+    """
+
+    option: str
+    user_id: str
+    login: str
+    responded_at: float
+    inputs: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,28 +77,29 @@ class Answers:
     asked: bool = False
     lost: int = 0
     basis: DecisionInputs = field(default_factory=dict)
-    accepted: list[dict[str, Any]] = field(default_factory=list)
-    refused: list[dict[str, Any]] = field(default_factory=list)
+    accepted: list[GateResponse] = field(default_factory=list)
+    refused: list[GateResponse] = field(default_factory=list)
 
     @property
-    def everybody(self) -> list[dict[str, Any]]:
+    def everybody(self) -> list[GateResponse]:
         """Accepted and refused answers, as records carry them."""
         return [*self.accepted, *self.refused]
 
-    def has(self, answer: hitl.Answer) -> bool:
+    def has(self, answer: Answer) -> bool:
         """Whether an answer is kept already."""
         given = (answer.user_id, answer.responded_at)
         return any((item.get("respondedById"), item.get("respondedAt")) == given for item in self.everybody)
 
-    def take(self, request: Request, answer: hitl.Answer) -> str | None:
+    def take(self, request: Request, answer: Answer) -> str | None:
         """Keep an answer; return why it does not count, or None if it does."""
-        record = {
+        fields = {
             "decision": answer.option,
             "respondedBy": answer.login,
             "respondedById": answer.user_id,
             "respondedAt": answer.responded_at,
             **{name: text for name, text in answer.inputs.items() if text},
         }
+        record = cast("GateResponse", fields)
         late = "the time for an answer had passed" if self.late(request, answer) else None
         if problem := late or refusal(request, self.accepted, answer):
             self.refused.append({**record, "refused": problem})
@@ -88,7 +109,7 @@ class Answers:
 
     def settled(self, request: Request) -> str | None:
         """Return the option that is decided, or None: one answer stops, as many as are asked for confirm."""
-        options = [str(item["decision"]) for item in self.accepted]
+        options = [item["decision"] for item in self.accepted]
         for option in options:
             if option != request.confirming:
                 return option
@@ -98,23 +119,35 @@ class Answers:
         """Return when the time for answers is over, in epoch seconds."""
         return min(self.opened_at + request.timeout_seconds, request.until or math.inf)
 
-    def late(self, request: Request, answer: hitl.Answer) -> bool:
+    def late(self, request: Request, answer: Answer) -> bool:
         """Whether an answer came too late: Airflow takes one for as long as nobody closes the request."""
         return answer.responded_at > self.deadline(request) + CLOSING_SECONDS
 
 
-def gate_row(answers: Answers, *, armed_by: str, outcome: str) -> dict[str, Any]:
+class GateDecision(TypedDict, total=False):
+    """What a gate, or the hold before a drill's cleanup, decided in an attempt, and on what basis."""
+
+    attempt: int
+    basis: DecisionInputs
+    decision: str  # of a gate: approve, reject, skip, or unarmed
+    gate: GateRow
+    verdict: dict[str, Any]  # of the hold
+    hold: GateRow
+
+
+def gate_row(answers: Answers, *, armed_by: str, outcome: str) -> GateRow:
     """Return the record form of a gate that is over."""
-    return {
+    fields = {
         "armedBy": armed_by,
         "outcome": outcome,
         "openedAt": answers.opened_at,
         "closedAt": answers.closed_at,
         "responses": answers.everybody,
     }
+    return cast("GateRow", fields)
 
 
-def refusal(request: Request, earlier: Sequence[Mapping[str, Any]], answer: hitl.Answer) -> str | None:
+def refusal(request: Request, earlier: Sequence[Mapping[str, Any]], answer: Answer) -> str | None:
     """Return why this answer does not count, or None if it does.
 
     :param earlier: the answers that count already
