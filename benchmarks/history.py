@@ -85,7 +85,8 @@ def _figures(client: TimedClient) -> Iterator[Figure]:
     from drs_provider.history.outcome import ExecutionRef
     from drs_provider.history.store import DynamoDbHistory
     from drs_provider.history.table import ensure_table
-    from drs_provider.rules.record.execution_record import close_attempt, initial_record
+    from drs_provider.rules.record.execution_record import initial_record
+    from drs_provider.rules.record.merging import close_attempt
     from tests.history.world import frozen_plan, frozen_wave
 
     ensure_table(client, "execution-history")

@@ -14,7 +14,7 @@ from drs_provider.core.states import ExecutionStatus, WaveStatus
 from drs_provider.history.best_effort import BestEffortHistory, is_loss
 from drs_provider.history.outcome import ExecutionRef, Outcome
 from drs_provider.history.store import DynamoDbHistory
-from drs_provider.rules.record.execution_record import close_attempt
+from drs_provider.rules.record.merging import close_attempt
 from tests.history.world import T0, record_of
 
 RECORD = record_of()

@@ -17,12 +17,8 @@ from drs_provider.history.packing import (
 )
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.values import cut_text, fit, from_item, size_of, to_item
-from drs_provider.rules.record.execution_record import (
-    ExecutionRecord,
-    apply_wave_result,
-    close_attempt,
-    server_rows,
-)
+from drs_provider.rules.record.merging import apply_wave_result, close_attempt, server_rows
+from drs_provider.rules.record.schema import ExecutionRecord
 from tests.history.world import ITEM_LIMIT_BYTES, T0, launched_rows, record_of
 
 

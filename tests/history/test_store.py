@@ -14,13 +14,8 @@ from drs_provider.history.packing import pack_record
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import DEFAULT_TABLE_NAME, ensure_table
 from drs_provider.history.values import to_item
-from drs_provider.rules.record.execution_record import (
-    ExecutionRecord,
-    apply_wave_result,
-    close_attempt,
-    new_attempt,
-    with_report,
-)
+from drs_provider.rules.record.merging import apply_wave_result, close_attempt, new_attempt, with_report
+from drs_provider.rules.record.schema import ExecutionRecord
 from drs_provider.runtime.history import RunHistory
 from tests.history.world import T0, launched_rows, record_of
 

@@ -15,7 +15,8 @@ from drs_provider.rules.execution.frozen import (
     FrozenWave,
     FrozenWaveRef,
 )
-from drs_provider.rules.record.execution_record import ExecutionRecord, ServerRow, initial_record
+from drs_provider.rules.record.execution_record import initial_record
+from drs_provider.rules.record.schema import ExecutionRecord, ServerRow
 
 T0 = 1_800_000_000.0
 #: DynamoDB's.

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from drs_provider.core.states import ExecutionStatus
 from drs_provider.report import figures
 from drs_provider.report.timeline import timeline
-from drs_provider.rules.record.execution_record import apply_wave_result, close_attempt
+from drs_provider.rules.record.merging import apply_wave_result, close_attempt
 from tests.history.world import T0, launched_rows, record_of
 from tests.report.world import failed_recovery, finished_drill, wave_done
 

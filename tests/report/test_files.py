@@ -10,7 +10,7 @@ from airflow.sdk import ObjectStoragePath
 from drs_provider.history.values import from_item, to_item
 from drs_provider.report.build import build_report, report_json
 from drs_provider.report.files import ReportNotWrittenError, write_report
-from drs_provider.rules.record.execution_record import new_attempt, with_report
+from drs_provider.rules.record.merging import new_attempt, with_report
 from tests.history.world import T0
 from tests.report.world import failed_recovery, finished_drill
 

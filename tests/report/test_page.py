@@ -8,7 +8,8 @@ import pytest
 from drs_provider.core.states import ExecutionStatus
 from drs_provider.report.build import build_report
 from drs_provider.report.page import failure_groups, plainly, report_html, words
-from drs_provider.rules.record.execution_record import ExecutionRecord, close_attempt
+from drs_provider.rules.record.merging import close_attempt
+from drs_provider.rules.record.schema import ExecutionRecord
 from tests.history.world import T0, launched_rows, record_of
 from tests.report.world import failed_recovery, finished_drill, wave_done
 

@@ -5,13 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from drs_provider.core.states import ExecutionStatus, ExecutionType
-from drs_provider.rules.record.execution_record import (
-    ExecutionRecord,
-    apply_wave_result,
-    close_attempt,
-    new_attempt,
-    with_report,
-)
+from drs_provider.rules.record.merging import apply_wave_result, close_attempt, new_attempt, with_report
+from drs_provider.rules.record.schema import ExecutionRecord
 from tests.history.world import T0, launched_rows, record_of
 
 

@@ -15,7 +15,8 @@ from drs_provider.core.events import Event
 from drs_provider.exceptions import DrsConfigurationError, EvidenceError, ExecutionFailedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.links import DrsReportLink
-from drs_provider.rules.record.execution_record import ExecutionRecord, WaveRow, with_report
+from drs_provider.rules.record.merging import with_report
+from drs_provider.rules.record.schema import ExecutionRecord, WaveRow
 from drs_provider.runtime.channels.declared import EXECUTION_END
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.channels.party import Run

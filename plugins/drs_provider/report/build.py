@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from drs_provider.report import figures
-from drs_provider.rules.record.execution_record import ExecutionRecord
+from drs_provider.rules.record.schema import ExecutionRecord
 
 REPORT_VERSION = 1
 

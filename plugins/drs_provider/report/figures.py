@@ -6,14 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from drs_provider.core.states import ExecutionStatus, ExecutionType, WaveStatus
-from drs_provider.rules.record.execution_record import (
-    ExecutionRecord,
-    ServerRow,
-    WaveRow,
-    recovered,
-    waiting_seconds,
-)
-from drs_provider.rules.record.schema import without_empty
+from drs_provider.rules.record.merging import recovered, waiting_seconds
+from drs_provider.rules.record.schema import ExecutionRecord, ServerRow, WaveRow, without_empty
 
 NOT_VERIFIED = "not verified"
 

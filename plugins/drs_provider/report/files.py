@@ -14,7 +14,7 @@ from airflow.sdk import ObjectStoragePath
 from drs_provider.core.texts import cause
 from drs_provider.report.build import build_report, previous_report, report_json
 from drs_provider.report.page import report_html
-from drs_provider.rules.record.execution_record import ExecutionRecord
+from drs_provider.rules.record.schema import ExecutionRecord
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from drs_provider.rules.record.execution_record import ExecutionRecord, GateRow, WaveRow
+from drs_provider.rules.record.schema import ExecutionRecord, GateRow, WaveRow
 
 _STEPS_SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 _MOST_TICKS = 7

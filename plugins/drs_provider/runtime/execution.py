@@ -20,7 +20,8 @@ from drs_provider.history.outcome import ExecutionRef
 from drs_provider.rules.concurrency.preemption import Preemption
 from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
 from drs_provider.rules.record.durations import Expectation, expectation
-from drs_provider.rules.record.execution_record import ExecutionRecord, initial_record
+from drs_provider.rules.record.execution_record import initial_record
+from drs_provider.rules.record.schema import ExecutionRecord
 from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.channels.declared import FROZEN_PLAN, FROZEN_WAVE, PREEMPTION
 from drs_provider.runtime.channels.party import Run

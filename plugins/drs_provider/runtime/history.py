@@ -15,8 +15,8 @@ from drs_provider.core.identity import role_session_name
 from drs_provider.core.states import ExecutionStatus, WaveStatus, running_status
 from drs_provider.exceptions import DrsError
 from drs_provider.history.outcome import ExecutionRef
-from drs_provider.rules.record.execution_record import ExecutionRecord, job_row, jobs_start
-from drs_provider.rules.record.schema import record_fields
+from drs_provider.rules.record.execution_record import job_row, jobs_start
+from drs_provider.rules.record.schema import ExecutionRecord, record_fields
 from drs_provider.rules.wave.ownership import OwnedJob
 
 # Operators import this module, and parsing a DAG must not load boto3.

@@ -12,8 +12,8 @@ from drs_provider.core.events import Event
 from drs_provider.core.identity import role_session_name
 from drs_provider.core.texts import cause
 from drs_provider.exceptions import DrsError
-from drs_provider.rules.record.execution_record import ExecutionRecord
 from drs_provider.rules.record.metrics import execution_metrics
+from drs_provider.rules.record.schema import ExecutionRecord
 from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)

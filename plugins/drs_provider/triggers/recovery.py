@@ -20,8 +20,9 @@ from drs_provider.exceptions import DrsError, EvidenceError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.rules.drs.jobs import JobView, LogEvent, launched_instances, parse_jobs, parse_log
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.rules.record.execution_record import ServerRow, jobs_start
+from drs_provider.rules.record.execution_record import jobs_start
 from drs_provider.rules.record.progress import latest_time, polled_rows, progress
+from drs_provider.rules.record.schema import ServerRow
 from drs_provider.rules.wave.watch import JobsToFollow, WaveWatch
 from drs_provider.runtime.channels.declared import PREEMPTION
 from drs_provider.runtime.channels.rows import row_chunks

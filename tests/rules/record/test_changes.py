@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from drs_provider.core.states import TERMINAL_EXECUTION, ExecutionStatus, WaveStatus, allowed_from
 from drs_provider.rules.record import changes
 from drs_provider.rules.record.changes import RefusedError
-from drs_provider.rules.record.execution_record import ExecutionRecord, close_attempt, counters
+from drs_provider.rules.record.merging import close_attempt, counters
+from drs_provider.rules.record.schema import ExecutionRecord
 from tests.history.world import T0, launched_rows, record_of
 
 E, W = ExecutionStatus, WaveStatus

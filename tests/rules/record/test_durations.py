@@ -8,7 +8,7 @@ import pytest
 
 from drs_provider.core.states import ExecutionStatus, ExecutionType
 from drs_provider.rules.record.durations import HISTORY, MOST_EXECUTIONS, PROFILE, Expectation, expectation
-from drs_provider.rules.record.execution_record import close_attempt
+from drs_provider.rules.record.merging import close_attempt
 from drs_provider.rules.wave.estimates import expected_seconds
 from tests.history.world import T0, frozen_wave, record_of
 

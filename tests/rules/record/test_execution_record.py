@@ -10,23 +10,20 @@ from drs_provider.core.states import ExecutionStatus, ExecutionType, WaveStatus
 from drs_provider.rules.drs.jobs import JobView, LaunchActionRun, LogEvent
 from drs_provider.rules.execution.frozen import FrozenServer, FrozenWaveRef
 from drs_provider.rules.record.changes import merge_final
-from drs_provider.rules.record.execution_record import (
-    ServerRow,
+from drs_provider.rules.record.execution_record import initial_record, job_row, jobs_start
+from drs_provider.rules.record.merging import (
     apply_wave_result,
     close_attempt,
     counters,
-    initial_record,
-    job_row,
-    jobs_start,
     merge_wave,
     new_attempt,
     recovered,
-    server_phases,
-    server_row,
     server_rows,
     waiting_seconds,
     with_report,
 )
+from drs_provider.rules.record.schema import ServerRow
+from drs_provider.rules.record.servers import server_phases, server_row
 from drs_provider.rules.wave.server_verdict import post_launch_status
 from tests.history.world import T0, frozen_plan, frozen_wave, launched_rows, record_of
 

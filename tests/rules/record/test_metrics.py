@@ -6,7 +6,7 @@ from typing import Any
 
 from drs_provider.core.states import ExecutionStatus
 from drs_provider.report import figures
-from drs_provider.rules.record.execution_record import apply_wave_result, close_attempt
+from drs_provider.rules.record.merging import apply_wave_result, close_attempt
 from drs_provider.rules.record.metrics import Metric, execution_metrics
 from tests.history.world import T0, launched_rows, record_of
 

@@ -24,13 +24,9 @@ from drs_provider.orchestration.end.preempted import (
 from drs_provider.orchestration.wave.end import WaveEnd, broken_end, wave_end
 from drs_provider.plan.conf.overrides import shown_conf
 from drs_provider.rules.gate import GateDecision
-from drs_provider.rules.record.execution_record import (
-    ExecutionRecord,
-    apply_wave_result,
-    close_attempt,
-)
+from drs_provider.rules.record.merging import apply_wave_result, close_attempt
 from drs_provider.rules.record.outside_changes import without_ground
-from drs_provider.rules.record.schema import record_fields
+from drs_provider.rules.record.schema import ExecutionRecord, record_fields
 from drs_provider.rules.record.servers import impaired_servers
 from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution, execution_id_of

@@ -10,7 +10,7 @@ from typing import Any, Final
 from drs_provider.core.states import ExecutionStatus, ExecutionType
 from drs_provider.core.times import format_duration
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.rules.record.execution_record import waiting_seconds
+from drs_provider.rules.record.merging import waiting_seconds
 from drs_provider.rules.wave.estimates import expected_seconds
 
 PROFILE: Final = "profile"

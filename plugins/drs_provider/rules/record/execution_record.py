@@ -1,8 +1,4 @@
-"""The execution record: built from a frozen plan, and everything its users need, from one place.
-
-Its shape is in :mod:`~drs_provider.rules.record.schema`, server rows in
-:mod:`~drs_provider.rules.record.servers`, merging of results in :mod:`~drs_provider.rules.record.merging`.
-"""
+"""The execution record as it begins, built from a frozen plan, and the rows of jobs and gates in it."""
 
 from __future__ import annotations
 
@@ -14,61 +10,16 @@ from drs_provider.plan.conf.overrides import shown_conf
 from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.execution.frozen import FrozenGate, FrozenPlan, FrozenWave, FrozenWaveRef
 from drs_provider.rules.record.merging import (
-    apply_wave_result,
-    close_attempt,
-    counters,
-    merge_wave,
-    new_attempt,
-    recovered,
-    server_rows,
-    waiting_seconds,
-    with_counters,
     with_launch_counts,
-    with_report,
 )
 from drs_provider.rules.record.schema import (
-    AttemptRow,
-    EarlierWave,
     ExecutionRecord,
-    GateResponse,
     GateRow,
     JobRow,
-    Phase,
-    ServerRow,
-    Transition,
     WaveRow,
     without_empty,
 )
-from drs_provider.rules.record.servers import server_phases, server_row
-
-__all__ = [
-    "AttemptRow",
-    "EarlierWave",
-    "ExecutionRecord",
-    "GateResponse",
-    "GateRow",
-    "JobRow",
-    "Phase",
-    "ServerRow",
-    "Transition",
-    "WaveRow",
-    "apply_wave_result",
-    "close_attempt",
-    "counters",
-    "gate_row",
-    "initial_record",
-    "job_row",
-    "jobs_start",
-    "merge_wave",
-    "new_attempt",
-    "recovered",
-    "server_phases",
-    "server_row",
-    "server_rows",
-    "waiting_seconds",
-    "with_counters",
-    "with_report",
-]
+from drs_provider.rules.record.servers import server_row
 
 
 def initial_record(

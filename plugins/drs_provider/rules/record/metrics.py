@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from drs_provider.core.states import WaveStatus
-from drs_provider.rules.record.execution_record import ExecutionRecord, ServerRow, WaveRow, recovered
+from drs_provider.rules.record.merging import recovered
+from drs_provider.rules.record.schema import ExecutionRecord, ServerRow, WaveRow
 
 EXECUTIONS: Final = "Executions"
 EXECUTION_DURATION: Final = "ExecutionDuration"

@@ -10,7 +10,8 @@ from drs_provider.core.states import ExecutionType, LaunchStatus
 from drs_provider.rules.drs.jobs import JobView, LogEvent
 from drs_provider.rules.drs.phases import phases_by_server
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.rules.record.execution_record import ServerRow, server_phases, server_row
+from drs_provider.rules.record.schema import ServerRow
+from drs_provider.rules.record.servers import server_phases, server_row
 from drs_provider.rules.wave.estimates import launch_seconds, server_progress, wave_progress
 from drs_provider.rules.wave.verdict import WaveVerdict
 
