@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -12,11 +13,18 @@ import pytest
 
 from embedded import simulated_aws
 from embedded.drill import Drill, Outcome, approve_everything
+from embedded.environment import DAGS
 from embedded.needs import CONNECTION
 from embedded.stack import Stack
 from tests.harness.policies import install
 
 SPEED = 240.0
+#: DAG files are parsed when they change, and then seen at once; what else changes their DAGs is told by
+#: :func:`tests.e2e.waiting.parse`.
+PARSED_ONCE = {
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
+    "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
+}
 _NUMBERS = count(1)
 
 
@@ -49,13 +57,15 @@ def policies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, policies: Path) -> Iterator[Stack]:
-    root = tmp_path_factory.mktemp("stacks") / "e2e"
-    with Stack(root, speed=SPEED, settings={"PYTHONPATH": str(policies)}) as running:
+    root = tmp_path_factory.mktemp("stacks")
+    shutil.copytree(DAGS, root / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    settings = PARSED_ONCE | {"PYTHONPATH": str(policies)}
+    with Stack(root / "e2e", speed=SPEED, dags=root / "dags", settings=settings) as running:
         yield running
 
 
-@pytest.fixture
-def run_plan(stack: Stack, tmp_path: Path) -> RunPlan:
+@pytest.fixture(scope="session")
+def run_plan(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> RunPlan:
     """Runs a plan to its end as ``make drill`` does; ``reply`` answers its gates, ``options`` are of ``drs drill``."""
 
     def run(
@@ -64,7 +74,7 @@ def run_plan(stack: Stack, tmp_path: Path) -> RunPlan:
         reply: Callable[[str], Sequence[str] | None] = approve_everything,
     ) -> Followed:
         said: list[str] = []
-        shown = tmp_path / "shown"
+        shown = tmp_path_factory.mktemp("drill") / "shown"
         with shown.open("wb") as output:
             drill = Drill(stack, plan, say=said.append, output=output, reply=reply)
             outcome = drill.run(options, run_id=f"drill-{next(_NUMBERS)}", timeout_seconds=300)

@@ -11,7 +11,7 @@ from drs_provider.cli.airflow_api.executions import Execution
 from embedded import simulated_aws
 from embedded.needs import ADMIN
 from embedded.stack import Stack, import_errors
-from tests.e2e.waiting import ended, until, until_asked
+from tests.e2e.waiting import ended, parse, until, until_asked
 from tests.harness.policies import set_rules
 
 pytestmark = pytest.mark.e2e
@@ -49,11 +49,13 @@ def test_trap_34_a_paused_execution_finishes_whatever_a_policy_refuses(stack: St
         until_asked(stack, WIKI, RUN_ID, "gate_1")
 
         set_rules(policies, **{OTHER: "dag"})
+        parse(stack)
         until(stack, lambda: refused(stack, OTHER), "the other plan is refused by name")
         answer(stack, "gate_1", "Approve")
         until_asked(stack, WIKI, RUN_ID, keys.HOLD_DRILL)
 
         set_rules(policies, **{OTHER: "dag", WIKI: "whole"})
+        parse(stack)
         until(stack, lambda: refused(stack, WIKI) and withdrawn(stack), "the plan itself is refused by name")
         answer(stack, keys.HOLD_DRILL, "Passed")
         with stack.api() as api:
@@ -62,6 +64,7 @@ def test_trap_34_a_paused_execution_finishes_whatever_a_policy_refuses(stack: St
         assert (drill.run["state"], record["status"]) == ("success", "COMPLETED")
     finally:
         set_rules(policies)
+        parse(stack)
     assert set(simulated_aws.instance_states(stack.simulator_url, record).values()) == {"terminated"}
 
     until(stack, lambda: not refused(stack, WIKI) and not withdrawn(stack), "the plans are back")

@@ -11,7 +11,7 @@ import pytest
 from drs_provider.cli.exit_codes import ExitCode
 from embedded.drill import approve_everything
 from embedded.stack import Stack, import_errors
-from tests.e2e.conftest import RunPlan
+from tests.e2e.conftest import Followed, RunPlan
 
 pytestmark = pytest.mark.e2e
 
@@ -22,8 +22,13 @@ SERVERS = {
 }
 
 
-def test_three_waves_are_recovered_recorded_and_cleaned_up(stack: Stack, run_plan: RunPlan) -> None:
-    drill = run_plan("erp_three_tier")
+@pytest.fixture(scope="module")
+def drill(run_plan: RunPlan) -> Followed:
+    """A drill that goes well."""
+    return run_plan("erp_three_tier", "--ticket", "CHG0012345")
+
+
+def test_three_waves_are_recovered_recorded_and_cleaned_up(stack: Stack, drill: Followed) -> None:
     record = drill.record
     rows = [row for wave in record["waves"] for row in wave["serverStatuses"]]
 
@@ -53,8 +58,7 @@ def test_three_waves_are_recovered_recorded_and_cleaned_up(stack: Stack, run_pla
     assert len(states) == 8
 
 
-def test_people_are_recorded_with_what_they_did(run_plan: RunPlan) -> None:
-    drill = run_plan("erp_three_tier", "--ticket", "CHG0012345")
+def test_people_are_recorded_with_what_they_did(drill: Followed) -> None:
     record = drill.record
     gates = {wave["waveNumber"]: (wave.get("gate") or {}).get("responses") or [] for wave in record["waves"]}
 
@@ -66,8 +70,8 @@ def test_people_are_recorded_with_what_they_did(run_plan: RunPlan) -> None:
     assert record["verdict"]["by"] == "dr-operator"
 
 
-def test_each_attempt_leaves_a_report(stack: Stack, run_plan: RunPlan) -> None:
-    record = run_plan("wiki").record
+def test_each_attempt_leaves_a_report(stack: Stack, drill: Followed) -> None:
+    record = drill.record
 
     assert [attempt["attempt"] for attempt in record["attempts"]] == [1]
     report = Path(urlparse(record["attempts"][0]["reportUri"]).path)

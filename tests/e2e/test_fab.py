@@ -13,6 +13,7 @@ from drs_provider import keys
 from drs_provider.cli.airflow_api.executions import Execution
 from embedded.needs import ADMIN, OPERATOR
 from embedded.stack import Stack
+from tests.e2e.conftest import PARSED_ONCE
 from tests.e2e.waiting import ended, until, until_asked
 
 pytestmark = pytest.mark.e2e
@@ -28,7 +29,7 @@ RECOVERY = {"execution_type": "RECOVERY", "confirm_plan": "erp_three_tier", "sou
 
 @pytest.fixture(scope="module")
 def fab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    settings = {"AIRFLOW__CORE__AUTH_MANAGER": FAB}
+    settings = PARSED_ONCE | {"AIRFLOW__CORE__AUTH_MANAGER": FAB}
     with Stack(tmp_path_factory.mktemp("stacks") / "fab", settings=settings) as running:
         for login, role in ROLES.items():
             create(running, login, role)

@@ -14,7 +14,8 @@ from embedded import simulated_aws
 from embedded.environment import DAGS
 from embedded.needs import ADMIN
 from embedded.stack import Stack, import_errors
-from tests.e2e.waiting import ended, until, until_asked
+from tests.e2e.conftest import PARSED_ONCE, SPEED
+from tests.e2e.waiting import ended, parse, until, until_asked
 
 pytestmark = pytest.mark.e2e
 
@@ -96,13 +97,14 @@ def test_trap_34_trap_40_a_held_drill_whose_plan_broke_is_seen_without_a_shared_
     wiki = (DAGS / "plans" / "wiki.yaml").read_text(encoding="utf-8")
     (plans / "wiki.yaml").write_text(wiki, encoding="utf-8")
     (plans / "intranet.yaml").write_text(wiki.replace("name: wiki", "name: intranet"), encoding="utf-8")
-    with FoldersApart(root / "apart", speed=240.0, dags=root / "dags") as stack:
+    with FoldersApart(root / "apart", speed=SPEED, dags=root / "dags", settings=PARSED_ONCE) as stack:
         for dag_id in (WIKI, "drs_intranet"):
             stack.wait_for_dag(dag_id)
         drill, other = Runs(stack), Runs(stack, "drs_intranet")
         drill.start("first-drill", {})
         until_asked(stack, WIKI, "first-drill", keys.HOLD_DRILL)
         (plans / "wiki.yaml").write_text(f"{wiki}wawes: []\n", encoding="utf-8")
+        parse(stack)
         with stack.api() as api:
             until(stack, lambda: bool(import_errors(api)), "the broken plan file is noticed")
 

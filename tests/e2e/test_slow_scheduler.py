@@ -24,6 +24,7 @@ from drs_provider.cli.airflow_api.client import ApiError
 from drs_provider.cli.airflow_api.executions import Execution
 from embedded.environment import DAGS
 from embedded.stack import Stack
+from tests.e2e.conftest import PARSED_ONCE
 from tests.e2e.waiting import ended, until
 
 pytestmark = pytest.mark.e2e
@@ -87,7 +88,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     (dags / "plans" / f"{PLAN}.yaml").write_text(yaml.safe_dump(plan()))
     world = folder / "scenario.yaml"
     world.write_text(yaml.safe_dump(scenario()))
-    settings = {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": str(LOOP_SECONDS)}
+    settings = PARSED_ONCE | {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": str(LOOP_SECONDS)}
     with Stack(folder / "stack", scenario=world, dags=dags, settings=settings) as running:
         yield running
 

@@ -18,6 +18,12 @@ def until(stack: Stack, condition: Callable[[], bool], what: str, *, seconds: fl
         time.sleep(0.3)
 
 
+def parse(stack: Stack) -> None:
+    """Have the stack's own DAG files parsed anew, as after an edit of each."""
+    for file in stack.dags.glob("*.py"):
+        file.touch()
+
+
 def ended(stack: Stack, execution: Execution, *, seconds: float = 180) -> Execution:
     """Wait until a run has ended, and return it."""
     until(stack, lambda: execution.refresh().ended, f"{execution.name} ends", seconds=seconds)
