@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,12 +36,34 @@ class HarnessError(Exception):
 
 
 @dataclass
-class _Progress:
+class Progress:
     """What is noted of an attempt while it runs."""
 
     stopped: bool = False
+    cleanup_begun: bool = False
     cleanup_not_before: float = 0.0
     finalize_since: float = float("inf")
+
+    def saw_cleanup(self, state: str | None, looked_at: float) -> None:
+        """Note that the cleanup had not begun yet; where its scheduler died, its state is empty once more."""
+        self.cleanup_begun |= state is not None
+        if not self.cleanup_begun:
+            self.cleanup_not_before = looked_at
+
+
+@dataclass
+class QueuedTasks:
+    """Since when each task is queued, by its id."""
+
+    since: dict[str, float] = field(default_factory=dict)
+
+    def lost(self, queued: Iterable[str], now: float) -> bool:
+        """Whether one of those that are queued now was lost by LocalExecutor; each is told once."""
+        self.since = {task: self.since.get(task, now) for task in queued}
+        lost = any(now - since > QUEUED_SECONDS for since in self.since.values())
+        if lost:
+            self.since.clear()
+        return lost
 
 
 class Follower:
@@ -59,7 +81,7 @@ class Follower:
         self._seen = Seen(withdrawn=self._is_withdrawn)
         self._strikes = Strikes(spec, tools, self._seen)
         self._asked: dict[tuple[str, str], float] = {}
-        self._queued: dict[str, float] = {}
+        self._queued = QueuedTasks()
         self._answered: set[tuple[str, str]] = set()
         self._end_times: dict[int, set[float]] = defaultdict(set)
         self._execution_id = ""
@@ -113,7 +135,7 @@ class Follower:
         return facts
 
     def _attempt(self, number: int) -> tuple[Attempt | None, str]:
-        progress = _Progress()
+        progress = Progress()
         deadline = time.monotonic() + self._bound
         while True:
             looked_at = time.time()
@@ -128,7 +150,7 @@ class Follower:
             self._read_table()
             time.sleep(LOOK_SECONDS)
 
-    def _ended(self, number: int, state: str, progress: _Progress) -> Attempt:
+    def _ended(self, number: int, state: str, progress: Progress) -> Attempt:
         now = time.time()
         return Attempt(
             number=number,
@@ -164,12 +186,12 @@ class Follower:
         dag = self._api.dag() or {}
         return any(tag["name"] == "withdrawn" for tag in dag.get("tags", ()))
 
-    def _note(self, tasks: list[dict[str, Any]], progress: _Progress, looked_at: float) -> None:
+    def _note(self, tasks: list[dict[str, Any]], progress: Progress, looked_at: float) -> None:
         self._seen.ids = {each["task_id"]: each["id"] for each in tasks}
         self._seen.states = {each["task_id"]: each["state"] for each in tasks}
         for each in tasks:
-            if each["task_id"] == keys.CLEANUP_DRILL and each["state"] is None:
-                progress.cleanup_not_before = looked_at
+            if each["task_id"] == keys.CLEANUP_DRILL:
+                progress.saw_cleanup(each["state"], looked_at)
             if each["task_id"] == keys.FINALIZE and each["start_date"]:
                 progress.finalize_since = _epoch(each["start_date"])
         self.doing = _where(tasks)
@@ -193,8 +215,10 @@ class Follower:
 
     # -- people ---------------------------------------------------------------------------------------
 
-    def _act(self, tasks: list[dict[str, Any]], progress: _Progress) -> None:
-        self._free_lost_tasks([each["id"] for each in tasks if each["state"] == "queued"])
+    def _act(self, tasks: list[dict[str, Any]], progress: Progress) -> None:
+        queued = [each["id"] for each in tasks if each["state"] == "queued"]
+        if self._queued.lost(queued, time.monotonic()):
+            self._tools.components.start_scheduler_anew()  # as ARCHITECTURE tells its users
         if any(keys.waits_for_people(each["task_id"], each["state"]) for each in tasks):
             self._answer(progress)
         stops_at = self._spec.people.stops_at_wave
@@ -203,15 +227,7 @@ class Follower:
             if self._seen.states.get(wait) in TASK_AT_WORK:
                 self._stop(progress)
 
-    def _free_lost_tasks(self, queued: Sequence[str]) -> None:
-        """Start the scheduler anew for a task that LocalExecutor lost, as ARCHITECTURE tells its users."""
-        now = time.monotonic()
-        self._queued = {task: self._queued.get(task, now) for task in queued}
-        if any(now - since > QUEUED_SECONDS for since in self._queued.values()):
-            self._tools.components.start_scheduler_anew()
-            self._queued.clear()
-
-    def _stop(self, progress: _Progress) -> None:
+    def _stop(self, progress: Progress) -> None:
         self._stop_sent = True
         self._api.mark_failed()
         after = {each["task_id"]: each["state"] for each in self._api.tasks()}
@@ -222,7 +238,7 @@ class Follower:
             if state not in TASK_OVER and task_id not in (keys.CLEANUP_DRILL, keys.FINALIZE)
         )
 
-    def _answer(self, progress: _Progress) -> None:
+    def _answer(self, progress: Progress) -> None:
         for question in self._api.questions():
             instance = question["task_instance"]
             asked = (instance["task_id"], instance["id"])
