@@ -204,6 +204,18 @@ def test_finalize_is_idempotent_and_returns_what_is_stored(
         history.finalize(ref, record)
 
 
+def test_the_end_of_another_attempt_is_not_taken_for_its_own(
+    history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
+) -> None:
+    """A `finalize` that was delayed, while the execution was cleared and ended once more, in the same way."""
+    late = finish(record, E.FAILED)
+    second = record_of(attempt=2)
+    history.start(second)
+    history.finalize(ExecutionRef.of(second), finish(second, E.FAILED, T0 + 9000))
+    assert RunHistory(ref, BestEffortHistory(history)).finalize(late) == late
+    assert stored(history, ref)["attempt"] == 2
+
+
 def test_finalize_keeps_the_report_and_attempts_that_only_the_writer_knows(
     history: DynamoDbHistory, record: ExecutionRecord, ref: ExecutionRef
 ) -> None:

@@ -175,13 +175,14 @@ class RunHistory:
         self._wave(result["waveNumber"], WaveStatus(result["status"]), fields)
 
     def finalize(self, record: ExecutionRecord) -> ExecutionRecord:
-        """Write the end of the attempt; return what is stored, or the record itself if nothing is."""
+        """Write the end of the attempt; return it as it is stored, or the record itself if another end is, or none."""
         stored = self._history.attempt(
             f"{self._what}: the end of attempt {self._ref.attempt}, {record['status']}",
             lambda history: history.finalize(self._ref, record),
         )
         self._lost_end = record if stored is None else None
-        return stored if stored is not None and stored["status"] == record["status"] else record
+        ended = stored is not None and all(stored[name] == record[name] for name in ("attempt", "status"))
+        return stored if stored is not None and ended else record
 
     def report_written(self, uri: str, sha256: str) -> None:
         """Note where the attempt's report is, after the end of the attempt if that was lost a moment ago."""
