@@ -21,6 +21,9 @@ from drs_provider.history.table import (
 from drs_provider.history.values import from_item, to_value
 from drs_provider.rules.record.schema import ExecutionRecord
 
+# Items of rows have 100 KB and more: a page comes well within the seconds that a client gives it.
+_ITEMS_PER_PAGE = 4
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -54,7 +57,7 @@ class HistoryReader:
 
         :param plan_id: not needed: an execution has one plan
         """
-        return unpack_record(self._query(HASH_KEY, execution_id, ConsistentRead=True), plan_id)
+        return unpack_record(self._items(execution_id), plan_id)
 
     def by_status(self, status: ExecutionStatus, *, limit: int | None = None) -> list[ExecutionRecord]:
         """Return the executions with a status, newest first; see :meth:`by_plan`."""
@@ -85,6 +88,10 @@ class HistoryReader:
                 found.append(cast("ExecutionRecord", record))
         return found
 
+    def _items(self, execution_id: str) -> Iterator[dict[str, Any]]:
+        pages = {"PageSize": _ITEMS_PER_PAGE}
+        return self._query(HASH_KEY, execution_id, ConsistentRead=True, PaginationConfig=pages)
+
     def _query(self, field: str, value: str, **arguments: Any) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
@@ -108,7 +115,7 @@ class HistoryReader:
 
     def _read_items(self, ref: ExecutionRef) -> tuple[Stored, list[dict[str, Any]]]:
         """Return what is stored of an execution with all rows, and the items that hold them."""
-        items = list(self._query(HASH_KEY, ref.execution_id, ConsistentRead=True))
+        items = list(self._items(ref.execution_id))
         return _stored(items, ref), [item for item in items if is_rows_key(item[RANGE_KEY])]
 
 
