@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, cast
 
 import pytest
@@ -28,7 +29,8 @@ def an_hour_ago(data: Any) -> Any:
     """Return a record as it was written an hour earlier."""
     if isinstance(data, dict):
         return {
-            name: value - HOUR
+            # DRS's times are the simulator's, whose clock runs ahead.
+            name: min(value, time.time()) - HOUR
             if isinstance(value, int | float) and name.endswith(("Time", "At"))
             else an_hour_ago(value)
             for name, value in data.items()
