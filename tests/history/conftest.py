@@ -9,8 +9,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from drs_provider.history.outcome import ExecutionRef
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import ensure_table
+from drs_provider.rules.record.schema import ExecutionRecord
+from tests.history.world import record_of
 
 _numbers = itertools.count()
 
@@ -57,3 +60,15 @@ def history(client: Any) -> DynamoDbHistory:
     name = f"history-{next(_numbers)}"
     ensure_table(client, name)
     return DynamoDbHistory(client, name)
+
+
+@pytest.fixture
+def record(history: DynamoDbHistory) -> ExecutionRecord:
+    record = record_of()
+    assert history.start(record)
+    return record
+
+
+@pytest.fixture
+def ref(record: ExecutionRecord) -> ExecutionRef:
+    return ExecutionRef.of(record)
