@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -157,3 +157,11 @@ def lay_out(folder: Path) -> None:
     for name in ("dags", "state"):
         shutil.rmtree(folder / name, ignore_errors=True)
     shutil.copytree(DAGS, folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def parsing(
+    home: Path, folder: Path, code: str, **settings: str
+) -> AbstractContextManager[Callable[..., Any]]:
+    """Give :meth:`Installation.loaded` over the DAG folder and the last good plans of :func:`lay_out`."""
+    settings["AIRFLOW__DRS__STATE_PATH"] = str(folder / "state")
+    return Installation(home, dags_folder=folder / "dags", settings=settings).loaded(code)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.packaging.support import Installation, lay_out
+from tests.packaging.support import lay_out, parsing
 
 pytestmark = pytest.mark.contract
 
@@ -49,10 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def airflow(airflow_home: Path, folder: Path) -> Iterator[Parses]:
-    settings = {"AIRFLOW__DRS__STATE_PATH": str(folder / "state")}
-    with Installation(airflow_home, dags_folder=folder / "dags", settings=settings).loaded(
-        LOADED
-    ) as evaluate:
+    with parsing(airflow_home, folder, LOADED) as evaluate:
         yield evaluate
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.harness.policies import install, set_rules
-from tests.packaging.support import Installation, lay_out
+from tests.packaging.support import lay_out, parsing
 
 pytestmark = pytest.mark.contract
 
@@ -68,10 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def airflow(airflow_home: Path, folder: Path) -> Iterator[Parses]:
     policies = install(folder / "config")
     settings = {"PYTHONPATH": str(policies), "RULES": str(policies / "rules.json")}
-    settings["AIRFLOW__DRS__STATE_PATH"] = str(folder / "state")
-    with Installation(airflow_home, dags_folder=folder / "dags", settings=settings).loaded(
-        LOADED
-    ) as evaluate:
+    with parsing(airflow_home, folder, LOADED, **settings) as evaluate:
         yield evaluate
 
 
