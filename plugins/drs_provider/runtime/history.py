@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from drs_provider.history.store import DynamoDbHistory
 
 #: Fields that the store keys and transitions by; they are not written as fields.
-_ADDRESS = ("waveNumber", "attempt", "status", "launchStatusCounts")
+_ADDRESS = ("waveNumber", "attempt", "status")
 
 #: Polls of a wave are written at most so often: all items of an execution share a partition of the table.
 POLL_SECONDS = 15.0
@@ -181,8 +181,9 @@ class RunHistory:
             lambda history: history.finalize(self._ref, record),
         )
         self._lost_end = record if stored is None else None
-        ended = stored is not None and all(stored[name] == record[name] for name in ("attempt", "status"))
-        return stored if stored is not None and ended else record
+        if stored is None or _end_of(stored) != _end_of(record):
+            return record
+        return stored
 
     def report_written(self, uri: str, sha256: str) -> None:
         """Note where the attempt's report is, after the end of the attempt if that was lost a moment ago."""
@@ -214,7 +215,9 @@ class RunHistory:
         )
 
 
+def _end_of(record: ExecutionRecord) -> tuple[int, str]:
+    return record["attempt"], record["status"]
+
+
 def _told(status: ExecutionStatus | WaveStatus | None, fields: Mapping[str, Any] | None) -> str:
-    return "; ".join(
-        [*([f"status {status}"] if status else []), *([", ".join(sorted(fields))] if fields else [])]
-    )
+    return "; ".join(filter(None, (status and f"status {status}", ", ".join(sorted(fields or ())))))

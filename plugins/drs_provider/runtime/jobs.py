@@ -35,7 +35,7 @@ def start_intents(execution: FrozenExecution, wave: FrozenWave) -> list[StartInt
 def recent_jobs(execution: FrozenExecution, target: AwsTarget) -> tuple[JobView, ...]:
     """Return the jobs in a target since the execution's start, and those of others that may have run beside it.
 
-    :raises Exception: what DRS raises
+    :raises ClientError: or another error of botocore, if DRS does not answer
     """
     since = execution.plan.started_at - LONGEST_JOB_SECONDS
     return parse_jobs(execution.drs(target).jobs_since(since))

@@ -144,14 +144,13 @@ def set_wave(
     result = dict(fields)
     if status is not None:
         result["status"] = status.value
-    changed = dict(record)
     if polled_at is not None:
         result["lastPolledTime"] = polled_at
-    changed["waves"] = [
+    waves = [
         merge_wave(other, result, attempt=attempt) if other["waveNumber"] == number else other
         for other in record["waves"]
     ]
-    return with_counters(cast("ExecutionRecord", changed))
+    return with_counters({**record, "waves": waves})
 
 
 def end(stored: ExecutionRecord | None, record: ExecutionRecord) -> ExecutionRecord:
