@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.repository import REPOSITORY, SIMULATOR
-from tests.packaging.support import PIP, Installation, built
+from tests.packaging.support import COMMANDS, PIP, Commands, Installation, built
 
 
 @pytest.fixture(scope="session")
@@ -17,10 +18,17 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def mounted(airflow_home: Path) -> Installation:
     """`dags/` and `plugins/` as Airflow's folders, nothing installed."""
     return Installation(airflow_home)
+
+
+@pytest.fixture(scope="module")
+def in_mounted(mounted: Installation) -> Iterator[Commands]:
+    """Airflow's commands where the folders are mounted."""
+    with mounted.loaded(COMMANDS) as evaluate:
+        yield Commands(evaluate)
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +51,14 @@ def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def installed(airflow_home: Path, site: Path, tmp_path: Path) -> Installation:
+@pytest.fixture(scope="session")
+def installed(airflow_home: Path, site: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """The wheel installed, the DAG file mounted, the plugins folder empty."""
-    empty = tmp_path / "plugins"
-    empty.mkdir()
-    return Installation(airflow_home, plugins_folder=empty, site=site)
+    return Installation(airflow_home, plugins_folder=tmp_path_factory.mktemp("plugins"), site=site)
+
+
+@pytest.fixture(scope="session")
+def in_installed(installed: Installation) -> Iterator[Commands]:
+    """Airflow's commands where the wheel is installed."""
+    with installed.loaded(COMMANDS) as evaluate:
+        yield Commands(evaluate)

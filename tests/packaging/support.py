@@ -7,40 +7,21 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tests.contract.repository import DAGS, PLUGINS
+from tests.harness.forks import TIMEOUT_SECONDS, Evaluate, forking, run_program
 
-TIMEOUT_SECONDS = 120
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
-_RESULT = "the result: "
-#: A process that forks for each line of its input, and says at the end of a fork what came of it.
-_FORKS = f"""
-import json, os, sys, traceback
-for line in sys.stdin:
-    asked = json.loads(line)
-    if child := os.fork():
-        _, status = os.waitpid(child, 0)
-        if status:
-            print("{_RESULT}null", flush=True)
-        continue
-    try:
-        os.environ.update(asked["settings"])
-        exec(asked["code"], names := {{}})
-        print("{_RESULT}" + json.dumps([names["result"]]), flush=True)
-        os._exit(0)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-"""
+#: What a process loads that runs several of Airflow's commands in forks
+COMMANDS = "import airflow.__main__, airflow.cli.cli_parser, airflow.dag_processing.dagbag"
 
 
 def built(project: Path, folder: Path) -> Path:
@@ -99,57 +80,41 @@ class Installation:
         """Run an Airflow command and return what it printed."""
         return self.python("-m", "airflow", *arguments)
 
-    def airflow_json(self, *arguments: str) -> Any:
-        """Run an Airflow command with JSON output; log lines may stand before it."""
-        printed = self.airflow(*arguments, "--output", "json")
-        lines = [line for line in printed.splitlines() if line.startswith(("[{", "[]"))]
-        assert len(lines) == 1, printed
-        return json.loads(lines[0])
-
     def evaluate(self, code: str) -> Any:
         """Run code that leaves its result in ``result``, and return that."""
         return json.loads(
             self.python("-c", f"import json\n{code}\nprint(json.dumps(result))").splitlines()[-1]
         )
 
-    @contextmanager
-    def loaded(self, code: str) -> Iterator[Callable[..., Any]]:
+    def loaded(self, code: str) -> AbstractContextManager[Evaluate]:
         """Give :meth:`evaluate` in forks of one process, as the DAG processor parses each file in a fork of its own.
 
         :param code: what the process loads before; settings may be given for each fork
         """
-        command = [sys.executable, "-u", "-c", f"{code}\n{_FORKS}"]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        with subprocess.Popen(command, env=self.environment(), cwd=self.home, text=True, **pipes) as process:
-
-            def evaluate(code: str, **settings: str) -> Any:
-                assert process.stdin is not None
-                process.stdin.write(json.dumps({"code": code, "settings": settings}) + "\n")
-                process.stdin.flush()
-                return _told(process)
-
-            try:
-                yield evaluate
-            finally:
-                process.kill()
+        return forking(code, self.environment(), self.home)
 
 
-def _told(process: subprocess.Popen[str]) -> Any:
-    """Return the result of a fork; what else it printed tells why there is none."""
-    patience = threading.Timer(TIMEOUT_SECONDS, process.kill)
-    patience.start()
-    printed = []
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith(_RESULT):
-                result = json.loads(line.removeprefix(_RESULT))
-                assert result is not None, "".join(printed)
-                return result[0]
-            printed.append(line)
-    finally:
-        patience.cancel()
-    raise AssertionError(f"the process has ended: {''.join(printed)}")
+@dataclass(frozen=True)
+class Commands:
+    """Airflow's commands in forks of one process that has loaded :data:`COMMANDS`.
+
+    :param evaluate: runs code in a fork, as :meth:`Installation.loaded` gives it
+    """
+
+    evaluate: Evaluate
+
+    def airflow(self, *arguments: str) -> str:
+        """Run an Airflow command and return what it printed."""
+        done = run_program(self.evaluate, "airflow.__main__", "airflow", *arguments)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def airflow_json(self, *arguments: str) -> Any:
+        """Run an Airflow command with JSON output; log lines may stand before it."""
+        printed = self.airflow(*arguments, "--output", "json")
+        lines = [line for line in printed.splitlines() if line.startswith(("[{", "[]"))]
+        assert len(lines) == 1, printed
+        return json.loads(lines[0])
 
 
 def lay_out(folder: Path) -> None:
@@ -159,9 +124,7 @@ def lay_out(folder: Path) -> None:
     shutil.copytree(DAGS, folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def parsing(
-    home: Path, folder: Path, code: str, **settings: str
-) -> AbstractContextManager[Callable[..., Any]]:
+def parsing(home: Path, folder: Path, code: str, **settings: str) -> AbstractContextManager[Evaluate]:
     """Give :meth:`Installation.loaded` over the DAG folder and the last good plans of :func:`lay_out`."""
     settings["AIRFLOW__DRS__STATE_PATH"] = str(folder / "state")
     return Installation(home, dags_folder=folder / "dags", settings=settings).loaded(code)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.harness.forks import Evaluate
 from tests.packaging.support import lay_out, parsing
 
 pytestmark = pytest.mark.contract
@@ -39,8 +39,6 @@ def break_plan(name):
 """
 )
 
-Parses = Callable[..., Any]
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -48,13 +46,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def airflow(airflow_home: Path, folder: Path) -> Iterator[Parses]:
+def airflow(airflow_home: Path, folder: Path) -> Iterator[Evaluate]:
     with parsing(airflow_home, folder, LOADED) as evaluate:
         yield evaluate
 
 
 @pytest.fixture
-def parses(airflow: Parses, folder: Path) -> Parses:
+def parses(airflow: Evaluate, folder: Path) -> Evaluate:
     """Runs code in a process of its own over a copy of the DAG folder, with a place for the last good plans."""
     lay_out(folder)
     return lambda code, **settings: airflow(PARSE + code, **settings)

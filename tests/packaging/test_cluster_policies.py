@@ -5,12 +5,13 @@ Parsed as Airflow's DAG processor parses, with an ``airflow_local_settings`` of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.harness.forks import Evaluate
 from tests.harness.policies import install, set_rules
 from tests.packaging.support import lay_out, parsing
 
@@ -56,7 +57,6 @@ AS_TASK = {
     "_AIRFLOW_PARSING_CONTEXT_DAG_ID": "drs_wiki",
     "_AIRFLOW_PARSING_CONTEXT_TASK_ID": "wave_1_everything.enrich",
 }
-Parses = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def airflow(airflow_home: Path, folder: Path) -> Iterator[Parses]:
+def airflow(airflow_home: Path, folder: Path) -> Iterator[Evaluate]:
     policies = install(folder / "config")
     settings = {"PYTHONPATH": str(policies), "RULES": str(policies / "rules.json")}
     with parsing(airflow_home, folder, LOADED, **settings) as evaluate:
@@ -73,7 +73,7 @@ def airflow(airflow_home: Path, folder: Path) -> Iterator[Parses]:
 
 
 @pytest.fixture
-def parses(airflow: Parses, folder: Path) -> Parses:
+def parses(airflow: Evaluate, folder: Path) -> Evaluate:
     """Runs code in a process of its own over a copy of the DAG folder, under policies."""
     lay_out(folder)
     set_rules(folder / "config")

@@ -11,9 +11,9 @@ pytestmark = pytest.mark.contract
 VALIDATE = ("plans", "validate", "--plans", str(PLANS))
 
 
-def test_airflow_has_the_verbs_if_the_wheel_is_installed(installed):
+def test_airflow_has_the_verbs_if_the_wheel_is_installed(installed, in_installed):
     assert "3 plans are good" in installed.airflow("drs", *VALIDATE)
-    assert "Usage: airflow drs drill" in installed.airflow("drs", "drill", "--help").replace("\n", " ")
+    assert "Usage: airflow drs drill" in in_installed.airflow("drs", "drill", "--help").replace("\n", " ")
 
 
 def test_mounted_the_program_is_called_by_its_module(mounted):

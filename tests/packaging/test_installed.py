@@ -60,23 +60,23 @@ def test_the_wheel_carries_ranges_and_its_licence(contents):
         assert operators <= {">=", "<"}, requirement
 
 
-def test_it_shows_as_a_provider(installed):
-    listed = {item["package_name"]: item for item in installed.airflow_json("providers", "list")}
+def test_it_shows_as_a_provider(in_installed):
+    listed = {item["package_name"]: item for item in in_installed.airflow_json("providers", "list")}
     assert listed[PACKAGE_NAME]["version"] == __version__
 
 
-def test_its_options_show_in_airflows_configuration(installed):
-    printed = installed.airflow("config", "list", "--section", "drs", "--include-descriptions")
+def test_its_options_show_in_airflows_configuration(in_installed):
+    printed = in_installed.airflow("config", "list", "--section", "drs", "--include-descriptions")
     shown = {line.removeprefix("# ").partition(" =")[0] for line in printed.splitlines() if " =" in line}
     assert shown == set(OPTIONS)
 
 
-def test_there_are_no_import_errors(installed):
-    assert installed.airflow_json("dags", "list-import-errors", "--local") == []
+def test_there_are_no_import_errors(in_installed):
+    assert in_installed.airflow_json("dags", "list-import-errors", "--local") == []
 
 
-def test_airflow_plugins_lists_the_plugin_once(installed):
-    listed = [plugin for plugin in installed.airflow_json("plugins") if plugin["name"] == "drs"]
+def test_airflow_plugins_lists_the_plugin_once(in_installed):
+    listed = [plugin for plugin in in_installed.airflow_json("plugins") if plugin["name"] == "drs"]
     (source,) = [plugin["source"] for plugin in listed]
     assert source.startswith(SOURCE)
 

@@ -15,12 +15,12 @@ pytestmark = pytest.mark.contract
 SAMPLES = sorted(f"drs_{file.stem}" for file in PLANS.glob("*.yaml"))
 
 
-def test_there_are_no_import_errors(mounted):
-    assert mounted.airflow_json("dags", "list-import-errors", "--local") == []
+def test_there_are_no_import_errors(in_mounted):
+    assert in_mounted.airflow_json("dags", "list-import-errors", "--local") == []
 
 
-def test_airflow_plugins_lists_the_plugin_once(mounted):
-    listed = [plugin for plugin in mounted.airflow_json("plugins") if plugin["name"] == "drs"]
+def test_airflow_plugins_lists_the_plugin_once(in_mounted):
+    listed = [plugin for plugin in in_mounted.airflow_json("plugins") if plugin["name"] == "drs"]
     assert [plugin["source"] for plugin in listed] == ["$PLUGINS_FOLDER/drs_provider/drs_plugin.py"]
 
 
@@ -33,13 +33,13 @@ def test_only_the_plugin_file_is_loaded_by_its_stem(mounted, loader):
     assert report["package"] == [str(PLUGINS / "drs_provider" / "__init__.py")]
 
 
-def test_only_the_plugin_file_is_loaded_where_ignore_files_are_regular_expressions(mounted):
-    regexp = mounted.with_(settings={"AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX": "regexp"})
-    report = regexp.evaluate(loading.CORE + loading.REPORT)
+def test_only_the_plugin_file_is_loaded_where_ignore_files_are_regular_expressions(in_mounted):
+    regexp = {"AIRFLOW__CORE__DAG_IGNORE_FILE_SYNTAX": "regexp"}
+    report = in_mounted.evaluate(loading.CORE + loading.REPORT, **regexp)
     assert (report["plugins"], report["errors"], report["by_stem"]) == (["drs"], {}, ["drs_plugin"])
 
 
-def test_every_sample_plan_is_a_dag_and_no_class_exists_twice(mounted):
+def test_every_sample_plan_is_a_dag_and_no_class_exists_twice(in_mounted):
     code = """
 import gc, os
 from airflow.dag_processing.dagbag import DagBag
@@ -58,7 +58,7 @@ result = {
     "links": [type(plugin.operator_extra_links[0]) is DrsJobsLink for plugin in plugins if plugin.name == "drs"],
 }
 """
-    report = mounted.evaluate(loading.CORE + code)
+    report = in_mounted.evaluate(loading.CORE + code)
     assert report == {
         "errors": {},
         "dags": sorted([*SAMPLES, "drs_sweeper"]),
@@ -74,8 +74,9 @@ import sys
 heavy = ("boto3", "botocore", "fastapi", "moto", "pydantic.v1")
 result = [name for name in heavy if name in sys.modules]
 """
-    before = mounted.evaluate("from airflow.sdk import BaseOperatorLink" + code)
-    assert mounted.evaluate(loading.SDK + code) == before
+    with mounted.loaded("from airflow.sdk import BaseOperatorLink") as evaluate:
+        before = evaluate(code)
+        assert evaluate(loading.SDK + code) == before
 
 
 def test_without_its_ignore_file_the_folder_starts_and_replaces_nothing(mounted, tmp_path):
