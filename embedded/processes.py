@@ -120,9 +120,7 @@ class Started:
 
     def members(self) -> list[psutil.Process]:
         """Return what lives of the process's session: itself, its children, and children they left behind."""
-        if not self._is_ours():
-            return []
-        return [process for process in psutil.process_iter() if _session_of(process) == self.pid]
+        return members_of([self])[self.pid]
 
     def is_alive(self) -> bool:
         """Tell whether this very process runs."""
@@ -141,6 +139,16 @@ class Started:
             return abs(psutil.Process(self.pid).create_time() - self.created) < 1.0
         except psutil.NoSuchProcess:
             return True
+
+
+def members_of(started: Iterable[Started]) -> dict[int, list[psutil.Process]]:
+    """Return what lives of several processes' sessions, by the process ID of each."""
+    found: dict[int, list[psutil.Process]] = {each.pid: [] for each in started}
+    ours = {each.pid for each in started if each._is_ours()}
+    for process in psutil.process_iter():
+        if (session := _session_of(process)) in ours:
+            found[session].append(process)
+    return found
 
 
 def _session_of(process: psutil.Process) -> int | None:
@@ -270,11 +278,11 @@ def stop_sessions(started: Sequence[Started], grace_seconds: float = STOP_GRACE_
 
     :raises StackError: if a process survives SIGKILL
     """
-    _signal(
-        (process for each in started for process in each.members() if process.pid == each.pid), signal.SIGTERM
-    )
+    members_now = members_of(started)
+    leaders = (process for pid, members in members_now.items() for process in members if process.pid == pid)
+    _signal(leaders, signal.SIGTERM)
     began = time.monotonic()
-    while left := [(each.pid, members) for each in started if (members := each.members())]:
+    while left := [(pid, members) for pid, members in members_of(started).items() if members]:
         waited = time.monotonic() - began
         if waited > grace_seconds + _KILL_SECONDS:
             pids = ", ".join(str(process.pid) for _, members in left for process in members)
