@@ -60,7 +60,7 @@ scale: $(READY)
 	DRS_TEST_SERVERS_PER_WAVE=400 $(PY) -m pytest -q tests/scale/test_estate.py
 
 gates: $(READY)
-	DRS_TEST_GATES=50 $(PY) -m pytest -q -s tests/e2e/test_slow_scheduler.py
+	DRS_TEST_GATES=50 $(PY) -m pytest -q -s tests/e2e/other_stacks/test_slow_scheduler.py
 
 bench: $(READY)
 	@AIRFLOW_HOME="$(CURDIR)/build/bench" PYTHONPATH=plugins:. $(PY) -W ignore -m benchmarks

@@ -39,10 +39,25 @@ settings.load_profile("untimed")
 _PURE = ("core", "plan", "rules")
 _LAST = ("contract", "packaging", "embedded", "e2e")
 # Side by side, the longest tests come first and the shortest last, so that no process is left with a long one.
-_LONGEST = ("faults", "scale", "embedded", "contract", "orchestration", "operators", "sensors", "triggers")
+_LONGEST = (
+    "e2e",
+    "faults",
+    "scale",
+    "embedded",
+    "contract",
+    "orchestration",
+    "operators",
+    "sensors",
+    "triggers",
+)
 _TESTS = Path(__file__).parent
-#: What stays on one process: the tests of real Airflow processes, and those that share a database and a wheel.
-_TOGETHER = {"e2e": ("tests/e2e/", "tests/chaos/test_chaos.py"), "packaging": ("tests/packaging/",)}
+#: What stays on one process each, the first that fits: tests of real Airflow processes, on the stack that most of them
+#: share and on others, and those that share a database and a wheel.
+_TOGETHER = {
+    "other stacks": ("tests/e2e/other_stacks/", "tests/chaos/test_chaos.py"),
+    "e2e": ("tests/e2e/",),
+    "packaging": ("tests/packaging/",),
+}
 #: Airflow has its masker of secrets in the core and in the task SDK.
 _MASKERS = ("airflow._shared.secrets_masker", "airflow.sdk._shared.secrets_masker")
 
@@ -56,6 +71,10 @@ def pytest_runtest_teardown() -> None:
 
 def _room(item: pytest.Item) -> str:
     return item.path.relative_to(_TESTS).parts[0]
+
+
+def _group(nodeid: str) -> str:
+    return next((name for name, paths in _TOGETHER.items() if nodeid.startswith(paths)), "")
 
 
 def _turn(item: pytest.Item) -> int:
@@ -75,7 +94,7 @@ class LargestTogether(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((name for name, paths in _TOGETHER.items() if nodeid.startswith(paths)), nodeid)
+        return _group(nodeid) or nodeid
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -86,5 +105,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LargestToget
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the rooms of the tests in their order; within a room the order stays random."""
-    items.sort(key=_turn_side_by_side if hasattr(config, "workerinput") else _turn)
+    """Put the rooms of the tests in their order, and in a room what shares a stack; else the order stays random."""
+    turn = _turn_side_by_side if hasattr(config, "workerinput") else _turn
+    items.sort(key=lambda item: (turn(item), _group(item.nodeid)))

@@ -18,7 +18,8 @@ from embedded.needs import CONNECTION
 from embedded.stack import Stack
 from tests.harness.policies import install
 
-SPEED = 240.0
+#: A launch takes some seconds; the provider's waiting times are at their least already.
+SPEED = 960.0
 #: DAG files are parsed when they change, and then seen at once; what else changes their DAGs is told by
 #: :func:`tests.e2e.waiting.parse`.
 PARSED_ONCE = {

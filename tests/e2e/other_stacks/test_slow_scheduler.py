@@ -5,92 +5,37 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from pathlib import Path
 from statistics import median
-from typing import Any
 
 import pytest
-import yaml
 
 from drs_provider import keys
 from drs_provider.cli.airflow_api.client import ApiError
 from drs_provider.cli.airflow_api.executions import Execution
-from embedded.environment import DAGS
 from embedded.stack import Stack
-from tests.e2e.conftest import PARSED_ONCE
+from tests.e2e.other_stacks.conftest import OtherStack
+from tests.e2e.other_stacks.many_gates import APPROVER, DAG_ID, GATES
 from tests.e2e.waiting import ended, until
 
 pytestmark = pytest.mark.e2e
 
-GATES = int(os.environ.get("DRS_TEST_GATES", "6"))
 LOOP_SECONDS = 5
-PLAN = "many_gates"
-DAG_ID = f"drs_{PLAN}"
-APPROVER = "dr-approver-1"
 #: Seconds after a gate became visible: at once, while its process leaves, and before the scheduler's next loop
 MOMENTS = (0.0, 0.1, 0.3, 0.6, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
 
 
-def server_id(number: int) -> str:
-    return f"s-{number:017x}"
-
-
-def plan() -> dict[str, Any]:
-    """Waves that wait for nothing but their gates."""
-    numbers = range(1, GATES + 1)
-    gate = {"message": "Go on?", "approvers": [APPROVER], "timeout_minutes": 60}
-    return {
-        "name": PLAN,
-        "targets": {
-            "main": {
-                "account_id": "111122223333",
-                "region": "eu-west-1",
-                "connection": "aws_dr",
-                "own_account": True,
-            }
-        },
-        "protection_groups": {f"g{n}": {"target": "main", "servers": [server_id(n)]} for n in numbers},
-        "waves": [{"name": f"w{n}", "groups": [f"g{n}"], "depends_on": [], "gate": gate} for n in numbers],
-        "drill": {"hold": {"timeout_minutes": 60}},
-    }
-
-
-def scenario() -> dict[str, Any]:
-    servers = [{"id": server_id(n), "name": f"server-{n}"} for n in range(1, GATES + 1)]
-    region = {
-        "servers": ["all"],
-        "networks": {
-            "drill": {"vpc": "vpc-0d5111aa", "subnet": "subnet-0d5111a1", "security_group": "sg-0d5111aa"}
-        },
-    }
-    return {
-        "seed": 1,
-        "accounts": {"111122223333": {"regions": {"eu-west-1": region}}},
-        "servers": {"all": servers},
-    }
-
-
-@pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+@pytest.fixture
+def slow(other_stack: OtherStack) -> Iterator[Stack]:
     """A stack whose scheduler looks only every five seconds when it has nothing to do."""
-    folder = tmp_path_factory.mktemp("slow")
-    dags = folder / "dags"
-    (dags / "plans").mkdir(parents=True)
-    for file in Path(DAGS).glob("*.py"):
-        (dags / file.name).write_text(file.read_text())
-    (dags / "plans" / f"{PLAN}.yaml").write_text(yaml.safe_dump(plan()))
-    world = folder / "scenario.yaml"
-    world.write_text(yaml.safe_dump(scenario()))
-    settings = PARSED_ONCE | {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": str(LOOP_SECONDS)}
-    with Stack(folder / "stack", scenario=world, dags=dags, settings=settings) as running:
-        yield running
+    other_stack.start_scheduler_anew(SCHEDULER_IDLE_SLEEP_TIME=str(LOOP_SECONDS))
+    yield other_stack
+    other_stack.start_scheduler_anew()
 
 
 @dataclass
