@@ -15,6 +15,7 @@ from drs_provider.history.best_effort import BestEffortHistory, is_loss
 from drs_provider.history.outcome import ExecutionRef, Outcome
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.rules.record.merging import close_attempt
+from drs_provider.runtime.history import RunHistory
 from tests.history.world import T0, record_of
 
 RECORD = record_of()
@@ -128,7 +129,7 @@ def test_without_a_history_nothing_happens(caplog: pytest.LogCaptureFixture) -> 
     assert not caplog.records
 
 
-def test_connecting_is_tried_again_until_it_succeeds(history: DynamoDbHistory) -> None:
+def reached_at_the_second_try(history: DynamoDbHistory) -> BestEffortHistory:
     outcomes: list[Any] = [PermissionError("role cannot be assumed"), history]
 
     def connect() -> DynamoDbHistory:
@@ -137,7 +138,11 @@ def test_connecting_is_tried_again_until_it_succeeds(history: DynamoDbHistory) -
             raise found
         return found  # type: ignore[no-any-return]
 
-    best = BestEffortHistory(connect, also_lost=(PermissionError,))
+    return BestEffortHistory(connect, also_lost=(PermissionError,))
+
+
+def test_connecting_is_tried_again_until_it_succeeds(history: DynamoDbHistory) -> None:
+    best = reached_at_the_second_try(history)
     assert best.attempt("the start", lambda table: table.start(RECORD)) is None
     # What was lost is caught up by the next write.
     assert best.attempt(
@@ -149,3 +154,10 @@ def test_connecting_is_tried_again_until_it_succeeds(history: DynamoDbHistory) -
     )
     assert refused is not None
     assert refused.outcome is Outcome.UNCHANGED
+
+
+def test_a_report_whose_write_is_lost_once_is_written(history: DynamoDbHistory) -> None:
+    history.start(RECORD)
+    told = RunHistory(REF, reached_at_the_second_try(history))
+    told.report_written("file:///r", "0" * 64)
+    assert (history.read(REF.execution_id) or {})["attempts"][0]["reportUri"] == "file:///r"

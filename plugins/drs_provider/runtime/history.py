@@ -186,13 +186,19 @@ class RunHistory:
         return stored
 
     def report_written(self, uri: str, sha256: str) -> None:
-        """Note where the attempt's report is, after the end of the attempt if that was lost a moment ago."""
+        """Note where the attempt's report is, after the end of the attempt if that was lost a moment ago.
+
+        A second try if the first is lost: no later write would catch it up.
+        """
         if self._lost_end is not None:
             self.finalize(self._lost_end)
-        self._history.attempt(
-            f"{self._what}: report {uri}, SHA-256 {sha256}",
-            lambda history: history.set_report(self._ref, uri=uri, sha256=sha256),
-        )
+        for _ in range(2):
+            written = self._history.attempt(
+                f"{self._what}: report {uri}, SHA-256 {sha256}",
+                lambda history: history.set_report(self._ref, uri=uri, sha256=sha256),
+            )
+            if written is not None:
+                return
 
     @property
     def _what(self) -> str:
