@@ -14,7 +14,7 @@ CLASSES_OF = {
     None: {"TASK_NOT_BEGUN"},
     "awaiting_input": {"TASK_ACTIVE"},
     "deferred": {"TASK_ACTIVE", "TASK_AT_WORK"},
-    "failed": {"TASK_OVER", "TASK_TRY_FAILED"},
+    "failed": {"TASK_OVER"},
     "queued": {"TASK_ACTIVE", "TASK_BEFORE_WORKER", "TASK_NOT_BEGUN"},
     "removed": {"TASK_OVER"},
     "restarting": {"TASK_ACTIVE"},
@@ -23,7 +23,7 @@ CLASSES_OF = {
     "skipped": {"TASK_OVER", "TASK_NOT_BEGUN"},
     "success": {"TASK_OVER"},
     "up_for_reschedule": {"TASK_ACTIVE"},
-    "up_for_retry": {"TASK_ACTIVE", "TASK_TRY_FAILED"},
+    "up_for_retry": {"TASK_ACTIVE"},
     "upstream_failed": {"TASK_OVER", "TASK_NOT_BEGUN"},
 }
 TABLES = {name: table for name, table in vars(task_states).items() if name.startswith("TASK_")}
@@ -37,7 +37,7 @@ def test_each_state_of_a_task_is_in_exactly_its_classes(state: TaskInstanceState
 
 def test_no_class_has_a_state_that_airflow_does_not_know() -> None:
     known = {None, *(state.value for state in TaskInstanceState)}
-    assert len(TABLES) == 6
+    assert len(TABLES) == 5
     assert not frozenset().union(*TABLES.values()) - known
 
 

@@ -30,7 +30,8 @@ from drs_provider.core.evidence import (
     WAVE_RESULT,
     TamperedError,
     binding,
-    open_sealed,
+    read_sealed,
+    require_binding,
     seal,
 )
 
@@ -50,7 +51,9 @@ def sealed(payload=PAYLOAD, purpose=GATE_DECISION):
 
 
 def opened(value, *, key=KEY, purpose=GATE_DECISION, bound=BOUND):
-    return open_sealed(value, keys=[key], purpose=purpose, binding=bound)
+    payload, bound_to = read_sealed(value, keys=[key], purpose=purpose)
+    require_binding(purpose, bound_to, bound)
+    return payload
 
 
 @settings(deadline=None)
@@ -137,10 +140,10 @@ def test_another_key_does_not_open():
 def test_every_key_of_the_list_verifies_and_no_other():
     value = sealed()
     for keys in ([KEY], [KEY[::-1], KEY], [KEY, KEY[::-1]]):
-        assert open_sealed(value, keys=keys, purpose=GATE_DECISION, binding=BOUND) == PAYLOAD
+        assert read_sealed(value, keys=keys, purpose=GATE_DECISION) == (PAYLOAD, BOUND)
     for keys in ([], [KEY[::-1]], [KEY[::-1], KEY.upper()]):
         with pytest.raises(TamperedError, match="key is another one"):
-            open_sealed(value, keys=keys, purpose=GATE_DECISION, binding=BOUND)
+            read_sealed(value, keys=keys, purpose=GATE_DECISION)
 
 
 def test_the_signature_is_hmac_sha256_of_the_whole_body():

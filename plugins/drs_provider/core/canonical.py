@@ -1,4 +1,4 @@
-"""Canonical JSON: one byte form of plain data, for content hashes and signatures."""
+"""Canonical JSON: one byte form of plain data, for content hashes and signatures; and its fields' names."""
 
 from __future__ import annotations
 
@@ -32,3 +32,9 @@ def canonical_json(value: Any) -> bytes:
 def content_hash(value: Any) -> str:
     """Return the SHA-256 (64 hex digits) of the canonical JSON of ``value``."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def camel_case(name: str) -> str:
+    """Return a field's name as records and reports spell it: ``plan_name`` as ``planName``."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)

@@ -116,21 +116,10 @@ def seal(payload: Any, *, key: str | bytes, purpose: str, binding: Mapping[str, 
     return {**body, "mac": _mac(body, _key_bytes(key))}
 
 
-def open_sealed(sealed: Any, *, keys: Sequence[str | bytes], purpose: str, binding: Mapping[str, Any]) -> Any:
-    """Return the payload of a sealed value.
-
-    :param keys: the key that signs now, and those that signed before it was rotated
-    :raises TamperedError: if it was not sealed with one of these keys, for this purpose and binding
-    :raises ValueError: if the purpose is unknown, or a key too short
-    """
-    payload, bound_to = read_sealed(sealed, keys=keys, purpose=purpose)
-    require_binding(purpose, bound_to, binding)
-    return payload
-
-
 def read_sealed(sealed: Any, *, keys: Sequence[str | bytes], purpose: str) -> tuple[Any, Mapping[str, Any]]:
     """Return payload and binding of a sealed value; whether it is of here is for the caller to see.
 
+    :param keys: the key that signs now, and those that signed before it was rotated
     :raises TamperedError: if it was not sealed with one of these keys, for this purpose
     :raises ValueError: if the purpose is unknown, or a key too short
     """

@@ -47,11 +47,6 @@ class ExecutionStatus(StrEnum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
 
-    @property
-    def terminal(self) -> bool:
-        """Whether the attempt is over."""
-        return self in TERMINAL_EXECUTION
-
 
 class WaveStatus(StrEnum):
     """Status of a wave in the execution's current attempt."""
@@ -63,11 +58,6 @@ class WaveStatus(StrEnum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
     SKIPPED = "SKIPPED"
-
-    @property
-    def terminal(self) -> bool:
-        """Whether the wave is over in this attempt."""
-        return self in TERMINAL_WAVE
 
 
 class LaunchStatus(StrEnum):

@@ -32,8 +32,6 @@ TASK_BEFORE_WORKER: Final[frozenset[str | None]] = frozenset({"scheduled", "queu
 #: States of a task that has not begun since it was cleared. Airflow deletes XComs only when a task begins, so what such
 #: a task told is of an earlier attempt. Not ``removed``: Airflow gives that state to a task whatever it has done.
 TASK_NOT_BEGUN: Final[frozenset[str | None]] = TASK_BEFORE_WORKER | {None, "skipped", "upstream_failed"}
-#: States that a task has after a try of it failed.
-TASK_TRY_FAILED: Final[frozenset[str | None]] = frozenset({"failed", "up_for_retry"})
 
 #: States of a run that does nothing more unless somebody clears it.
 RUN_OVER: Final[frozenset[str | None]] = frozenset({"success", "failed"})

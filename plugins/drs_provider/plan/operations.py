@@ -88,6 +88,17 @@ class Schedule(PlanModel):
     )
     exclude: tuple[Exclusion, ...] = Field(default=(), description="Windows without scheduled drills.")
 
+    def exclusion_at(self, at: float) -> Exclusion | None:
+        """Return the first window that holds a moment, or None.
+
+        A window holds its first and its last calendar day as people in the schedule's time zone live them, whatever
+        length daylight saving gives a day.
+
+        :param at: epoch seconds
+        """
+        day = datetime.fromtimestamp(at, zoneinfo.ZoneInfo(self.timezone)).date()
+        return next((window for window in self.exclude if window.covers(day)), None)
+
 
 class Hold(PlanModel):
     """The pause before a drill's cleanup, in which people test and give a verdict."""

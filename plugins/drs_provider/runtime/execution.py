@@ -18,8 +18,8 @@ from drs_provider.core.identity import execution_id
 from drs_provider.exceptions import EvidenceError, PreemptedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.rules.concurrency.preemption import Preemption
-from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
-from drs_provider.rules.record.durations import Expectation, expectation
+from drs_provider.rules.execution.frozen import Expectation, FrozenPlan, FrozenWave
+from drs_provider.rules.record.durations import expectation
 from drs_provider.rules.record.execution_record import initial_record
 from drs_provider.rules.record.schema import ExecutionRecord
 from drs_provider.runtime.aws import AwsAccess
@@ -177,18 +177,13 @@ class FrozenExecution:
         if found := self.preemption():
             raise PreemptedError(found.message())
 
-    @property
-    def aws(self) -> AwsAccess:
-        """AWS calls of this execution."""
-        return AwsAccess(self.plan.execution_id)
-
     def drs(self, target: AwsTarget) -> DrsApi:
         """Return the DRS calls in a target."""
-        return self.aws.drs(target)
+        return AwsAccess(self.execution_id).drs(target)
 
     def ec2(self, target: AwsTarget) -> Ec2Api:
         """Return the EC2 calls in a target."""
-        return self.aws.ec2(target)
+        return AwsAccess(self.execution_id).ec2(target)
 
     @cached_property
     def history(self) -> RunHistory:
@@ -199,10 +194,7 @@ class FrozenExecution:
     @cached_property
     def expected(self) -> Expectation:
         """How long the execution is expected to take, as it was frozen."""
-        frozen = self.plan.expected
-        if frozen is None:
-            return expectation(self.plan.execution_type, self.intact_waves()[0], None)
-        return Expectation(frozen.seconds, frozen.source, frozen.executions)
+        return self.plan.expected or expectation(self.plan.execution_type, self.intact_waves()[0], None)
 
     def new_record(self) -> ExecutionRecord:
         """Return the record of this attempt as it begins; of a wave that does not verify it has the header's facts."""

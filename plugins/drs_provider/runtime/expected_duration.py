@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from drs_provider.core.events import Event
-from drs_provider.rules.execution.frozen import FrozenExpectation, FrozenPlan, FrozenWave
+from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
 from drs_provider.rules.record.durations import expectation
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.history import best_effort_history
@@ -33,10 +33,7 @@ def with_expectation(header: FrozenPlan, waves: Sequence[FrozenWave]) -> FrozenP
         source=expected.source,
         executions=expected.executions,
     )
-    frozen = FrozenExpectation(
-        seconds=expected.seconds, source=expected.source, executions=expected.executions
-    )
-    return header.model_copy(update={"expected": frozen})
+    return header.model_copy(update={"expected": expected})
 
 
 def elapsed_text(execution: Execution) -> str:

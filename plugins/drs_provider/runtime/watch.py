@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from drs_provider import keys, settings
 from drs_provider.exceptions import EvidenceError
 from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.record.schema import WaveResult
 from drs_provider.rules.wave.ownership import OwnedJob
-from drs_provider.rules.wave.verdict import WaveRules
+from drs_provider.rules.wave.server_verdict import WaveRules
 from drs_provider.rules.wave.watch import FollowedJob, JobsToFollow, WaveWatch
 from drs_provider.runtime.channels.declared import RECOVERY_JOBS
 from drs_provider.runtime.execution import Execution
@@ -44,6 +45,12 @@ def told_jobs(execution: Execution, wave: FrozenWave) -> JobsToFollow | None:
     :raises EvidenceError: if they were changed since
     """
     return RECOVERY_JOBS.read(execution, wave=wave.number, task_id=start_task_id(wave)).value
+
+
+def told_before_its_jobs(execution: Execution, wave: FrozenWave, result: WaveResult) -> bool:
+    """Whether the wave was started again since it told its result: `enrich` was marked as success, and did not run."""
+    started = told_jobs(execution, wave)
+    return started is not None and started["attempt"] > result["attempt"]
 
 
 def required_jobs(execution: Execution, wave: FrozenWave) -> JobsToFollow:

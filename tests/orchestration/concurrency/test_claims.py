@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from drs_provider import keys
-from drs_provider.core.evidence import FROZEN_PLAN, FROZEN_WAVE, PREEMPTION, binding, open_sealed, seal
+from drs_provider.core.evidence import FROZEN_PLAN, FROZEN_WAVE, PREEMPTION, binding, read_sealed, seal
 from drs_provider.exceptions import DrsFailError, ExecutionRefusedError, RunUnknownError
 from drs_provider.orchestration.concurrency.claims import (
     claim_at,
@@ -96,9 +96,11 @@ class Runs:
 
     def notice(self, dag_id, run_id):
         sealed = self.pull_from(dag_id, run_id, keys.PREPARE, keys.PREEMPTION)
-        return sealed and open_sealed(
-            sealed, keys=[KEY], purpose=PREEMPTION, binding=binding(f"{dag_id}/{run_id}")
-        )
+        if sealed is None:
+            return None
+        content, bound_to = read_sealed(sealed, keys=[KEY], purpose=PREEMPTION)
+        assert bound_to == binding(f"{dag_id}/{run_id}")
+        return content
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def holding(play: Stage) -> tuple[PlanRun, Claim]:
     run = play.plan_run(plan()).approve_everything()
     run.go_until("hold_drill")
     stored = run.xcom(keys.PREPARE, keys.CLAIM)
-    return run, Claim.from_dict(stored.get("payload", stored))
+    return run, Claim(**stored.get("payload", stored))
 
 
 def test_trap_17_a_claim_has_an_owner_and_an_end(play: Stage) -> None:

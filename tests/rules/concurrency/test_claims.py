@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from drs_provider.rules.concurrency.claims import MARGIN_SECONDS, PREPARING, Claim, Conflict, claim_of
+from drs_provider.rules.concurrency.claims import MARGIN_SECONDS, PREPARING, Conflict, claim_of
 from drs_provider.rules.execution.frozen import FrozenHold
 from tests.history.world import T0, frozen_plan, frozen_wave
 
@@ -53,10 +53,6 @@ def test_a_claim_outlasts_everything_that_the_plan_may_wait_for():
 
 def test_a_claim_tells_which_waves_it_has_where():
     assert claim().waves == {"111122223333/eu-west-1": {"1": "database", "2": "application"}}
-
-
-def test_it_survives_an_xcom():
-    assert Claim.from_dict(claim().to_dict()) == claim()
 
 
 def conflict(**changes):

@@ -21,10 +21,6 @@ def notice(**changes):
     return Preemption.of(own, claim("drill", attempt=2), reason="flood", at=T0, **changes)
 
 
-def test_it_survives_an_xcom():
-    assert Preemption.from_dict(notice().to_dict()) == notice()
-
-
 def test_it_says_who_and_why():
     assert "pre-empted by RECOVERY of" in notice().text()
     assert "run real, started by dr-lead" in notice().text()

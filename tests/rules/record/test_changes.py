@@ -20,7 +20,7 @@ Change = Callable[[ExecutionRecord], ExecutionRecord]
 
 moves = st.lists(
     st.one_of(
-        st.tuples(st.just(0), st.sampled_from([status for status in E if not status.terminal])),
+        st.tuples(st.just(0), st.sampled_from([status for status in E if status not in TERMINAL_EXECUTION])),
         st.tuples(st.integers(1, 3), st.sampled_from(list(W))),
     ),
     max_size=12,
@@ -75,7 +75,7 @@ def every_change(attempt: int) -> st.SearchStrategy[Change]:
         st.just(lambda stored: changes.start(stored, record)),
         st.builds(
             lambda status, given: lambda stored: changes.set_status(stored, status, given),
-            st.sampled_from([None, *(status for status in E if not status.terminal)]),
+            st.sampled_from([None, *(status for status in E if status not in TERMINAL_EXECUTION)]),
             st.fixed_dictionaries({}, optional={"hold": st.just({"openedAt": T0}), "endTime": time}),
         ),
         st.builds(

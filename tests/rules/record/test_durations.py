@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from drs_provider.core.states import ExecutionStatus, ExecutionType
-from drs_provider.rules.record.durations import HISTORY, MOST_EXECUTIONS, PROFILE, Expectation, expectation
+from drs_provider.rules.execution.frozen import Expectation
+from drs_provider.rules.record.durations import HISTORY, MOST_EXECUTIONS, PROFILE, expectation
 from drs_provider.rules.record.merging import close_attempt
 from drs_provider.rules.wave.estimates import expected_seconds
 from tests.history.world import T0, frozen_wave, record_of
@@ -26,19 +27,23 @@ def earlier(
     return dict(close_attempt(record, status, ended_at=T0 + minutes * 60 + 9000))
 
 
+def made(seconds: float, source: str, executions: int = 0) -> Expectation:
+    return Expectation(seconds=seconds, source=source, executions=executions)
+
+
 def expected(*records: dict[str, Any]) -> Expectation:
     return expectation(DRILL, WAVES, records)
 
 
 @pytest.mark.parametrize("records", [None, []])
 def test_without_a_history_the_profile_counts(records: Any) -> None:
-    assert expectation(DRILL, WAVES, records) == Expectation(expected_seconds(DRILL, WAVES), PROFILE)
+    assert expectation(DRILL, WAVES, records) == made(expected_seconds(DRILL, WAVES), PROFILE)
 
 
 def test_the_median_of_the_newest_counts_hold_and_cleanup_excluded() -> None:
-    assert expected(earlier(20), earlier(60), earlier(25)) == Expectation(25 * 60, HISTORY, 3)
+    assert expected(earlier(20), earlier(60), earlier(25)) == made(25 * 60, HISTORY, 3)
     newest = [earlier(10)] * MOST_EXECUTIONS
-    assert expected(*newest, *[earlier(900)] * 50) == Expectation(600, HISTORY, MOST_EXECUTIONS)
+    assert expected(*newest, *[earlier(900)] * 50) == made(600, HISTORY, MOST_EXECUTIONS)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +51,7 @@ def test_the_median_of_the_newest_counts_hold_and_cleanup_excluded() -> None:
 )
 def test_only_completed_executions_count(status: ExecutionStatus) -> None:
     assert expected(earlier(5, status=status)).source == PROFILE
-    assert expected(earlier(5, status=status), earlier(30)) == Expectation(1800, HISTORY, 1)
+    assert expected(earlier(5, status=status), earlier(30)) == made(1800, HISTORY, 1)
 
 
 def test_executions_of_another_kind_do_not_count() -> None:
@@ -65,7 +70,7 @@ def test_trap_32_a_record_of_another_system_says_nothing_and_raises_nothing(miss
     del record[missing]
     nameless = earlier(5)
     del nameless["waves"][0]["waveName"]
-    assert expected(record, nameless, earlier(30)) == Expectation(1800, HISTORY, 1)
+    assert expected(record, nameless, earlier(30)) == made(1800, HISTORY, 1)
 
 
 def test_waiting_for_people_is_not_expected() -> None:
@@ -75,6 +80,6 @@ def test_waiting_for_people_is_not_expected() -> None:
 
 
 def test_it_is_told_to_people() -> None:
-    assert Expectation(1184, PROFILE).text() == "about 20 min (documented profile)"
-    assert Expectation(90, HISTORY, 1).text() == "about 2 min (median of 1 earlier execution)"
-    assert Expectation(1500, HISTORY, 3).text() == "about 25 min (median of 3 earlier executions)"
+    assert made(1184, PROFILE).text() == "about 20 min (documented profile)"
+    assert made(90, HISTORY, 1).text() == "about 2 min (median of 1 earlier execution)"
+    assert made(1500, HISTORY, 3).text() == "about 25 min (median of 3 earlier executions)"

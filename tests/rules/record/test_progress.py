@@ -7,15 +7,16 @@ from typing import Any
 from drs_provider.core.states import ExecutionType
 from drs_provider.rules.drs.jobs import JobView, LogEvent
 from drs_provider.rules.record.progress import latest_time, polled_rows, progress
-from drs_provider.rules.wave.verdict import WaveRules, judge_wave
-from tests.rules.rule_builders import NOW, job, wave
+from drs_provider.rules.wave.server_verdict import WaveRules
+from drs_provider.rules.wave.verdict import judge_wave
+from tests.rules.rule_builders import NOW, job, owned, wave
 
 JOB = "drsjob-1"
 WAVE = wave(servers=("s-1", "s-2"))
 
 
 def rows(view: JobView, log: list[LogEvent], previous: list[Any] | None = None, at: float = NOW) -> list[Any]:
-    verdict = judge_wave(servers=WAVE.servers, jobs=[view], rules=WaveRules(), now=at)
+    verdict = judge_wave(servers=WAVE.servers, jobs=[owned(view)], rules=WaveRules(), now=at)
     return polled_rows(
         WAVE,
         verdict,

@@ -9,13 +9,8 @@ from hypothesis import strategies as st
 
 from drs_provider.core.quotas import DrsQuotas
 from drs_provider.rules.drs.jobs import JobView
-from drs_provider.rules.wave.reconcile import (
-    QuotaUsage,
-    StartDecision,
-    busy_servers,
-    own_jobs,
-    quota_usage,
-)
+from drs_provider.rules.wave.ownership import own_jobs
+from drs_provider.rules.wave.reconcile import QuotaUsage, StartDecision, busy_servers, quota_usage
 from tests.rules.rule_builders import EXECUTION, NOW, OTHER_EXECUTION, decide, instance, job, rows, tags
 
 SERVERS = tuple(f"s-{number}" for number in range(8))

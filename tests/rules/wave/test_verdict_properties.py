@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drs_provider.rules.drs.jobs import JobServerView, LaunchActionRun, LogEvent
-from drs_provider.rules.wave.verdict import WaveRules, WaveVerdict, judge_wave
+from drs_provider.rules.wave.server_verdict import WaveRules
+from drs_provider.rules.wave.verdict import WaveVerdict, judge_wave
 from tests.rules.rule_builders import NOW, instance, job, owned, server
 
 SERVERS = tuple(f"s-{number}" for number in range(5))

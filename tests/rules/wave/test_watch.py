@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from drs_provider.rules.wave.verdict import WaveRules
+from drs_provider.rules.wave.server_verdict import WaveRules
 from drs_provider.rules.wave.watch import FollowedJob, WaveWatch
 from tests.rules.rule_builders import NOW, job, wave
 

@@ -23,7 +23,6 @@ from drs_provider.rules.record.outside_changes import Seen
 from drs_provider.rules.wave.ownership import StartIntent
 from drs_provider.runtime.channels import declared
 from drs_provider.runtime.channels.channel import ATTEMPT, PLAN_HASH, WAVE, Channel, Place
-from drs_provider.runtime.channels.declared import CHANNELS
 from drs_provider.runtime.channels.party import Run
 from tests.harness.airflow_side import StateStore, XComs
 from tests.rules.rule_builders import header, wave
@@ -106,6 +105,8 @@ SAMPLES: dict[str, Any] = {
 }
 CONTENT = {"attempt": 2, "status": "COMPLETED", "jobs": [{"jobId": "drsjob-1"}], "at": 1.5}
 
+CHANNELS = [value for value in vars(declared).values() if isinstance(value, Channel)]
+
 channels = pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.purpose)
 
 
@@ -150,7 +151,6 @@ def refused(airflow: Airflow, channel: Channel[Any], match: str = "", **run: Any
 def test_there_is_a_channel_for_every_purpose() -> None:
     assert {channel.purpose for channel in CHANNELS} == PURPOSES
     assert len({channel.key for channel in CHANNELS}) == len(CHANNELS)
-    assert {value for value in vars(declared).values() if isinstance(value, Channel)} == set(CHANNELS)
     assert declared.FROZEN_WAVE.key_of(3) == keys.frozen_wave_key(3)
 
 

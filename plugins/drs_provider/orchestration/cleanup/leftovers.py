@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,8 +16,6 @@ from drs_provider.orchestration.wave.instances import Told
 from drs_provider.rules.record.schema import CleanupReport, LeftRow, WaveResult
 from drs_provider.runtime.channels.declared import CLEANUP, GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
-
-log = logging.getLogger(__name__)
 
 INCOMPLETE, KEPT = "incomplete", "kept"
 
@@ -43,11 +40,10 @@ def kept_reason(execution: Execution) -> str | None:
         return "the drill keeps its instances, as plan or run configuration say"
     held = execution.view.task_states().get(keys.HOLD_DRILL) == "success"
     if held and execution.plan.hold.on_timeout == "keep":
-        try:
-            decision = GATE_DECISION.read(execution, wave=0, task_id=keys.HOLD_DRILL).value
-        except EvidenceError as error:
-            log.warning("The drill's verdict keeps nothing: %s", error)  # finalize ends the run by it
-            return None
+        # One that does not verify keeps nothing; finalize ends the run by it.
+        decision = GATE_DECISION.believed(
+            execution, "The drill's verdict keeps nothing", wave=0, task_id=keys.HOLD_DRILL
+        )
         if decision and decision["verdict"]["timedOut"]:
             return "nobody judged the drill in time, and the plan keeps its instances then"
     return None
@@ -76,13 +72,9 @@ def recorded_instances(execution: Execution, results: Iterable[WaveResult] | Non
 def _results(execution: Execution) -> Iterable[WaveResult]:
     for ref in execution.plan.selected_waves:
         enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
-        try:
-            result = WAVE_RESULT.read(execution, wave=ref.number, task_id=enrich).value
-        except EvidenceError as error:
-            log.warning("The result of wave %s does not verify: %s", ref.number, error)
-        else:
-            if result is not None:
-                yield result
+        doubt = f"The result of wave {ref.number} does not verify"
+        if result := WAVE_RESULT.believed(execution, doubt, wave=ref.number, task_id=enrich):
+            yield result
 
 
 def drill_end(execution: Execution, ends: Sequence[WaveEnd]) -> DrillEnd:

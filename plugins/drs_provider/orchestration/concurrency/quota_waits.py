@@ -6,20 +6,16 @@ and which waves it has where; the wait itself says only how many servers of a wa
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterator
 
 from drs_provider import keys, settings
 from drs_provider.core.task_states import TASK_ACTIVE
-from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.concurrency.claims import running_claims
 from drs_provider.rules.concurrency.claims import Claim, QuotaWait, Rank, Wait, place_of
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.runtime.channels.declared import QUOTA_WAIT
 from drs_provider.runtime.channels.party import OtherRun, Run
 from drs_provider.runtime.execution import Execution
-
-log = logging.getLogger(__name__)
 
 #: A waiting start looks every ``queue_poll_seconds``; after so many looks that it missed, it counts as stuck.
 MISSED_LOOKS = 4
@@ -64,10 +60,7 @@ def _waits_of(execution: Execution, claim: Claim, place: str) -> Iterator[QuotaW
         task_id = keys.wave_task_id(int(number), name, keys.START_RECOVERY)
         if states.get(task_id) not in TASK_ACTIVE:
             continue
-        try:
-            wait = QUOTA_WAIT.read(run, wave=int(number), task_id=task_id).value
-        except EvidenceError as error:
-            log.warning("What wave %s of %s waits for is ignored: %s", number, claim.name, error)
-            continue
+        doubt = f"What wave {number} of {claim.name} waits for is ignored"
+        wait = QUOTA_WAIT.believed(run, doubt, wave=int(number), task_id=task_id)
         if wait is not None and not view.run_is_over(claim.dag_id, claim.run_id):
             yield QuotaWait(claim, Rank.of(claim, int(number), wait.since), wait.servers, wait.seen_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,23 +16,21 @@ from drs_provider.core.texts import cause, message, named
 from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.cleanup.leftovers import drill_end, left_text
 from drs_provider.orchestration.end.outside_changes import with_outside_changes
-from drs_provider.orchestration.end.preempted import (
-    later_overrides,
-    preemption_of,
-    prepare_problem,
-    without_repetition,
-)
 from drs_provider.orchestration.wave.end import WaveEnd, broken_end, wave_end
 from drs_provider.plan.conf.overrides import shown_conf
+from drs_provider.rules.concurrency.preemption import Override, Preemption
 from drs_provider.rules.gate import GateDecision
 from drs_provider.rules.record.merging import apply_wave_result, close_attempt
 from drs_provider.rules.record.outside_changes import without_ground
 from drs_provider.rules.record.schema import ExecutionRecord, record_fields
 from drs_provider.rules.record.servers import impaired_servers
+from drs_provider.runtime.channels.declared import OVERRIDES
 from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution, execution_id_of
 from drs_provider.runtime.expected_duration import took_text
 from drs_provider.runtime.notifications import failures
+
+log = logging.getLogger(__name__)
 
 #: Why a run is red if none of its waves has an error.
 _WITHOUT_ERRORS = {ExecutionStatus.CANCELLED: "stopped by a person"}
@@ -62,7 +61,7 @@ def final_record(
     ends, lost, broken = _ends(execution, states)
     outcomes = [end.outcome for end in ends]
     hold, hold_problem = _hold(execution, states)
-    notice = preemption_of(execution)
+    notice = _preemption(execution)
     if notice and (hold_problem is None or notice.text() in hold_problem):
         hold_problem = None
     stopped = any(end.stopped_by_person for end in ends) or _hold_stopped(states, hold_problem)
@@ -76,12 +75,12 @@ def final_record(
         problems = [end.error for end in ends if end.error]
         if not problems and status is not ExecutionStatus.PARTIAL:
             problems = [
-                prepare_problem(execution, states) or _WITHOUT_ERRORS.get(status, "no wave completed")
+                _prepare_problem(execution, states) or _WITHOUT_ERRORS.get(status, "no wave completed")
             ]
     record = _record(execution, ends, earlier)
-    record["overrides"] = [*record.get("overrides", []), *later_overrides(execution)]
+    record["overrides"] = [*record.get("overrides", []), *_later_overrides(execution)]
     if notice and status is ExecutionStatus.CANCELLED:
-        problems = without_repetition(notice, problems)
+        problems = _without_repetition(notice, problems)
         record["overrides"].append(notice.override())
     if undelivered := failures(execution.view, _telling_tasks(execution)):
         record["notificationFailures"] = undelivered
@@ -109,6 +108,40 @@ def final_record(
     if left := (drill.report or {}).get("left"):
         summary += f"; instances of the drill are left: {cause(left_text(left))}"
     return FinalRecord(record, error or None, summary)
+
+
+def _preemption(execution: Execution) -> Preemption | None:
+    """Return the notice with which a RECOVERY cancelled the drill; one that does not verify was told by the tasks."""
+    try:
+        return execution.preemption()
+    except EvidenceError as error:
+        log.warning("%s", error)
+        return None
+
+
+def _without_repetition(notice: Preemption, problems: Sequence[str]) -> list[str]:
+    """Return why a drill was cancelled: the notice first and once, then what else its waves tell."""
+    rest = (problem.replace(notice.message(), "").lstrip("; ") for problem in problems)
+    return [notice.text(), *(problem for problem in rest if problem)]
+
+
+def _prepare_problem(execution: Execution, states: Mapping[str, str | None]) -> str | None:
+    """Return why `prepare` refused a later attempt, if it did: then no wave has anything to tell."""
+    if states.get(keys.PREPARE) != "failed":
+        return None
+    failure = execution.view.pull(keys.PREPARE, keys.FAILURE) or {}
+    return failure.get("message")
+
+
+def _later_overrides(execution: Execution) -> list[Override]:
+    """Return what later attempts overrode; the first one's overrides are in the frozen plan."""
+    told: dict[str, Override] = {}
+    starts = [keys.wave_task_id(ref.number, ref.name, keys.START_RECOVERY) for ref in execution.plan.waves]
+    for task_id in (keys.PREPARE, *starts):
+        doubt = f"What {task_id} overrode is left out"
+        for item in OVERRIDES.believed(execution, doubt, task_id=task_id) or ():
+            told[item["what"]] = item
+    return list(told.values())
 
 
 def _impaired_text(record: Mapping[str, Any]) -> str:

@@ -11,7 +11,6 @@ from drs_provider.exceptions import ExecutionRefusedError
 from drs_provider.plan.conf.parsing import RunConf, parse_run_conf
 from drs_provider.plan.model import Plan
 from drs_provider.plan.problems import RunConfError
-from drs_provider.rules.execution.exclusions import active_exclusion
 
 
 def read_conf(plan: Plan, run: RunFacts) -> RunConf:
@@ -56,6 +55,6 @@ def exclusion_reason(plan: Plan, run: RunFacts) -> str | None:
     late = round((time.time() - run.run_after) / 60)
     if late > settings.get_int("late_schedule_minutes"):
         return f"the drill was due {late} minutes ago; it waits for its next turn"
-    if window := active_exclusion(plan.schedule, run.run_after):
+    if window := plan.schedule.exclusion_at(run.run_after):
         return f"excluded until {window.last}: {window.reason}"
     return None

@@ -21,7 +21,7 @@ from drs_provider.rules.wave.watch import JobsToFollow
 from drs_provider.runtime.channels.declared import CLEANUP, GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import start_task_id
-from drs_provider.runtime.watch import open_watch, told_jobs
+from drs_provider.runtime.watch import open_watch, told_before_its_jobs
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +79,9 @@ def broken_end(execution: Execution, ref: FrozenWaveRef, problem: EvidenceError)
     """
     status = WaveStatus.FAILED if ref.selected else WaveStatus.SKIPPED
     result: WaveResult = {"waveNumber": ref.number, "attempt": execution.attempt, "status": status.value}
-    told = result
-    try:
-        enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
-        told = WAVE_RESULT.read(execution, wave=ref.number, task_id=enrich).value or told
-    except EvidenceError as error:
-        log.warning("What wave %s told does not verify either: %s", ref.number, error)
+    enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
+    doubt = f"What wave {ref.number} told does not verify either"
+    told = WAVE_RESULT.believed(execution, doubt, wave=ref.number, task_id=enrich) or result
     result = {**told, **result, "errorMessage": str(problem)}
     total, recovered = told.get("serversTotal", 0), told.get("serversRecovered", 0)
     return WaveEnd(
@@ -104,9 +101,7 @@ def told_result(
         result = WAVE_RESULT.read(execution, wave=wave.number, task_id=enrich_id).value
         if result is None or result["attempt"] == execution.attempt:
             return result
-        started = told_jobs(execution, wave)
-        # Older than the jobs it should tell of: `enrich` was marked as success, and did not run.
-        return None if started and started["attempt"] > result["attempt"] else result
+        return None if told_before_its_jobs(execution, wave, result) else result
     skipped = states.get(start_task_id(wave)) == "skipped"
     if skipped and states.get(keys.gate_task_id(wave.number)) == "success":
         return WAVE_RESULT.read(execution, wave=wave.number, task_id=start_task_id(wave)).value
@@ -237,11 +232,7 @@ def _enriched_again(execution: Execution, wave: FrozenWave, result: WaveResult) 
 
 def _cleaned_up(execution: Execution) -> list[str]:
     """Return the instances that the drill's cleanup found."""
-    try:
-        report = CLEANUP.read(execution).value or {}
-    except EvidenceError as error:
-        log.warning("What the cleanup told does not verify: %s", error)
-        return []
+    report = CLEANUP.believed(execution, "What the cleanup told does not verify") or {}
     return [*report.get("terminated", ()), *report.get("remaining", ())]
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from drs_provider.exceptions import DrsIncompleteAnswerError, EvidenceError
+from drs_provider.exceptions import DrsIncompleteAnswerError
 from drs_provider.hooks.ec2.ec2_api import Ec2Api
 from drs_provider.orchestration.wave.instances import told_by_tags
 from drs_provider.rules.drs.jobs import JobView, launched_instances, parse_log
@@ -15,8 +14,6 @@ from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob
 from drs_provider.runtime.channels.declared import CLEANUP, TERMINATED
 from drs_provider.runtime.execution import Execution
-
-log = logging.getLogger(__name__)
 
 
 def require_servers(wave: FrozenWave, owned: Iterable[OwnedJob]) -> None:
@@ -38,11 +35,7 @@ def require_servers(wave: FrozenWave, owned: Iterable[OwnedJob]) -> None:
 
 def cleaned_up_jobs(execution: Execution, owned: Iterable[OwnedJob]) -> frozenset[str]:
     """Return the jobs of ours whose instances are proven to be gone: a complete cleanup of their attempt told so."""
-    try:
-        report = CLEANUP.read(execution).value or {}
-    except EvidenceError as error:
-        log.warning("What the cleanup told proves nothing: %s", error)
-        return frozenset()
+    report = CLEANUP.believed(execution, "What the cleanup told proves nothing") or {}
     if report.get("action") != TERMINATED:
         return frozenset()
     return frozenset(own.job.job_id for own in owned if own.attempt <= report["attempt"])

@@ -9,11 +9,10 @@ from drs_provider.core.states import WaveStatus
 from drs_provider.core.task_states import TASK_OVER
 from drs_provider.exceptions import ExecutionRefusedError
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.rules.record.schema import WaveResult
 from drs_provider.runtime.channels.declared import CLEANUP, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import start_task_id
-from drs_provider.runtime.watch import told_jobs
+from drs_provider.runtime.watch import told_before_its_jobs
 
 
 def check_preconditions(execution: Execution, wave: FrozenWave) -> None:
@@ -52,7 +51,7 @@ def _too_early(execution: Execution, wave: FrozenWave, states: Mapping[str, str 
             if (
                 result is not None
                 and result["status"] == WaveStatus.COMPLETED
-                and not _told_before_its_jobs(execution, number, result)
+                and not told_before_its_jobs(execution, execution.wave(number), result)
             ):
                 continue
             return (
@@ -61,12 +60,6 @@ def _too_early(execution: Execution, wave: FrozenWave, states: Mapping[str, str 
             )
         return f"wave {number} ({names[number]}), which it depends on, has not come to its end ({state})"
     return None
-
-
-def _told_before_its_jobs(execution: Execution, number: int, result: WaveResult) -> bool:
-    """Whether the wave was started again since it told its result: `enrich` was marked as success, and did not run."""
-    started = told_jobs(execution, execution.wave(number))
-    return started is not None and started["attempt"] > result["attempt"]
 
 
 def _skipped_by_us(execution: Execution, number: int, name: str) -> bool:

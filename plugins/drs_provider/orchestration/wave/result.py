@@ -25,7 +25,8 @@ from drs_provider.rules.drs.unlisted import UnlistedInstance
 from drs_provider.rules.record.execution_record import job_row
 from drs_provider.rules.record.schema import ServerRow, WaveResult, without_empty
 from drs_provider.rules.record.servers import server_phases, server_row
-from drs_provider.rules.wave.verdict import ServerVerdict, WaveVerdict, with_left
+from drs_provider.rules.wave.server_verdict import ServerVerdict
+from drs_provider.rules.wave.verdict import WaveVerdict, with_left
 from drs_provider.rules.wave.watch import WaveWatch
 from drs_provider.runtime.channels.rows import polled_rows
 from drs_provider.runtime.execution import Execution

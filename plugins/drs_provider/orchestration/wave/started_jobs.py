@@ -15,9 +15,10 @@ from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob, StartIntent
 from drs_provider.rules.wave.watch import JobsToFollow, JobToFollow
+from drs_provider.runtime.channels.declared import RECOVERY_JOBS
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import recent_jobs, start_intents, start_task_id, wave_jobs
-from drs_provider.runtime.watch import jobs_to_follow, told_jobs
+from drs_provider.runtime.watch import jobs_to_follow
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,8 @@ def begun(execution: Execution, wave: FrozenWave, states: Mapping[str, str | Non
     asked = bool(doubts) or any(intent.attempt == attempt for intent in intents)
     if not asked and states.get(start_task_id(wave)) in TASK_NOT_BEGUN:
         return Begun()
-    told = _told(execution, wave)
+    doubt = f"The jobs that wave {wave.number} told do not verify; looking for them in DRS"
+    told = RECOVERY_JOBS.believed(execution, doubt, wave=wave.number, task_id=start_task_id(wave))
     jobs, unread = _jobs(execution, wave)
     owned = wave_jobs(execution, wave, jobs, intents)
     known = {job["jobId"] for job in told["jobs"]} if told else set()
@@ -66,16 +68,6 @@ def begun(execution: Execution, wave: FrozenWave, states: Mapping[str, str | Non
         started = {**told, "jobs": [*told["jobs"], *found["jobs"]]} if told else found
     doubts += _unanswered(intents, owned, told, attempt=attempt, unread=unread)
     return Begun(started, tuple(doubts))
-
-
-def _told(execution: Execution, wave: FrozenWave) -> JobsToFollow | None:
-    try:
-        return told_jobs(execution, wave)
-    except EvidenceError as error:
-        log.warning(
-            "The jobs that wave %s told do not verify; looking for them in DRS: %s", wave.number, error
-        )
-        return None
 
 
 def _jobs(execution: Execution, wave: FrozenWave) -> tuple[tuple[JobView, ...], Exception | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from drs_provider.core.states import ExecutionType
 from drs_provider.core.texts import named
@@ -39,19 +39,6 @@ class Claim:
     servers: Mapping[str, str]
     waves: Mapping[str, Mapping[str, str]]
     until: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        waves = {place: dict(names) for place, names in self.waves.items()}
-        return {**vars(self), "servers": dict(self.servers), "waves": waves}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Claim:
-        """Read :meth:`to_dict`'s data.
-
-        :raises TypeError: if a field is missing or unknown
-        """
-        return cls(**data)
 
     @property
     def is_drill(self) -> bool:

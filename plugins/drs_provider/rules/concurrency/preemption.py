@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Required, TypedDict
+from dataclasses import dataclass
+from typing import Required, TypedDict
 
 from drs_provider.core.times import format_time
 from drs_provider.rules.concurrency.claims import Claim
@@ -59,18 +58,6 @@ class Preemption:
             reason=reason or "",
             at=at,
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Preemption:
-        """Read :meth:`to_dict`'s data.
-
-        :raises TypeError: if a field is missing or unknown
-        """
-        return cls(**data)
 
     def ends(self, attempt: int, *, run_began: float | None = None) -> bool:
         """Whether it ends this attempt of the drill.

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.states import ExecutionType
+from drs_provider.core.times import format_duration
 
 
 def _read_target(value: Any) -> Any:
@@ -111,8 +112,8 @@ class FrozenHold(Frozen):
     on_timeout: Literal["cleanup", "keep"] = "cleanup"
 
 
-class FrozenExpectation(Frozen):
-    """How long the execution is expected to take, waiting for people excluded.
+class Expectation(Frozen):
+    """An expected duration, from the start until everything is recovered; waiting for people is not in it.
 
     :param source: ``history`` or ``profile``
     :param executions: how many earlier executions it is the median of
@@ -121,6 +122,14 @@ class FrozenExpectation(Frozen):
     seconds: float = Field(ge=0)
     source: str
     executions: int = Field(default=0, ge=0)
+
+    def text(self) -> str:
+        """Return it for people, such as ``about 24 min (median of 3 earlier drills)``."""
+        about = format_duration(max(1, round(self.seconds / 60)) * 60)
+        if self.source != "history":
+            return f"about {about} (documented profile)"
+        noun = "execution" if self.executions == 1 else "executions"
+        return f"about {about} (median of {self.executions} earlier {noun})"
 
 
 class FrozenPlan(Frozen):
@@ -164,7 +173,7 @@ class FrozenPlan(Frozen):
     waves: tuple[FrozenWaveRef, ...]
     preflight: dict[str, Any] = Field(default_factory=dict)
     overrides: tuple[dict[str, Any], ...] = ()
-    expected: FrozenExpectation | None = None
+    expected: Expectation | None = None
 
     @property
     def is_drill(self) -> bool:

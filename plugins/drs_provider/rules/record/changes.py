@@ -20,6 +20,7 @@ from drs_provider.rules.record.merging import (
     COUNTERS,
     RESULT_FIELDS,
     WRITTEN_ONCE,
+    apply_wave_result,
     attempt_fields,
     attempt_index,
     merge_wave,
@@ -146,11 +147,7 @@ def set_wave(
         result["status"] = status.value
     if polled_at is not None:
         result["lastPolledTime"] = polled_at
-    waves = [
-        merge_wave(other, result, attempt=attempt) if other["waveNumber"] == number else other
-        for other in record["waves"]
-    ]
-    return with_counters({**record, "waves": waves})
+    return apply_wave_result(record, {**result, "waveNumber": number}, attempt=attempt)
 
 
 def end(stored: ExecutionRecord | None, record: ExecutionRecord) -> ExecutionRecord:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
 from drs_provider.core.states import ExecutionStatus, ExecutionType
-from drs_provider.core.times import format_duration
-from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.execution.frozen import Expectation, FrozenWave
 from drs_provider.rules.record.merging import waiting_seconds
 from drs_provider.rules.wave.estimates import expected_seconds
 
@@ -18,27 +16,6 @@ HISTORY: Final = "history"
 
 MOST_EXECUTIONS: Final = 5
 """The newest ones count: servers, disks and launch settings change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """An expected duration, from the start until everything is recovered; waiting for people is not in it.
-
-    :param source: ``history`` or ``profile``
-    :param executions: how many earlier executions it is the median of
-    """
-
-    seconds: float
-    source: str
-    executions: int = 0
-
-    def text(self) -> str:
-        """Return it for people, such as ``about 24 min (median of 3 earlier drills)``."""
-        about = format_duration(max(1, round(self.seconds / 60)) * 60)
-        if self.source != HISTORY:
-            return f"about {about} (documented profile)"
-        noun = "execution" if self.executions == 1 else "executions"
-        return f"about {about} (median of {self.executions} earlier {noun})"
 
 
 def expectation(
@@ -57,8 +34,8 @@ def expectation(
         if (seconds := recovery_seconds(record, execution_type, selected)) is not None
     ][:MOST_EXECUTIONS]
     if found:
-        return Expectation(median(found), HISTORY, len(found))
-    return Expectation(expected_seconds(execution_type, waves), PROFILE)
+        return Expectation(seconds=median(found), source=HISTORY, executions=len(found))
+    return Expectation(seconds=expected_seconds(execution_type, waves), source=PROFILE)
 
 
 def recovery_seconds(

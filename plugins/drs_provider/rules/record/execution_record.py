@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+from drs_provider.core.canonical import camel_case
 from drs_provider.core.states import ExecutionStatus, WaveStatus
 from drs_provider.plan.conf.overrides import shown_conf
 from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.execution.frozen import FrozenGate, FrozenPlan, FrozenWave, FrozenWaveRef
-from drs_provider.rules.record.merging import (
-    with_launch_counts,
-)
+from drs_provider.rules.record.merging import with_launch_counts
 from drs_provider.rules.record.schema import (
     ExecutionRecord,
     GateRow,
@@ -72,7 +71,7 @@ def initial_record(
         "dagId": plan.dag_id,
         "dagRunId": plan.dag_run_id,
         "accountContext": contexts[0] if contexts else None,
-        "objectives": {_camel(name): value for name, value in plan.objectives.items()},
+        "objectives": {camel_case(name): value for name, value in plan.objectives.items()},
         "preflight": dict(plan.preflight) or None,
         "conf": shown_conf(plan.conf),
         "overrides": [dict(item) for item in plan.overrides],
@@ -83,11 +82,6 @@ def initial_record(
         "waves": rows,
     }
     return cast("ExecutionRecord", without_empty(record))
-
-
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(part.capitalize() for part in others)
 
 
 def _wave_row(plan: FrozenPlan, ref: FrozenWaveRef, wave: FrozenWave | None, attempt: int) -> WaveRow:

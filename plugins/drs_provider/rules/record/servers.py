@@ -49,7 +49,6 @@ def server_row(
     instance: Mapping[str, Any] | None = None,
     verdict: Mapping[str, Any] | None = None,
     polled_at: float | None = None,
-    attempts: int | None = None,
     previous: ServerRow | None = None,
 ) -> ServerRow:
     """Build a server's row from what is known of it.
@@ -61,7 +60,6 @@ def server_row(
     :param verdict: record fields that a verdict adds or corrects: ``launchStatus``, ``error``,
         ``postLaunchActionsStatus``
     :param polled_at: when DRS was asked; None outside a poll
-    :param attempts: how often this execution has launched it; default: counted by its jobs
     :param previous: the row as it was; times of the same job are kept (trap 18), its history goes on
     """
     in_job = job.server(server.source_server_id) if job else None
@@ -75,7 +73,6 @@ def server_row(
         "lagAtStart": server.lag_at_start,
         "phases": [phase.copy() for phase in phases] or None,
         "lastPolledTime": polled_at,
-        "attempts": attempts,
     }
     if job and in_job:
         row |= _job_fields(job, in_job, phases, polled_at)
@@ -132,7 +129,7 @@ def carry_over(row: ServerRow, previous: ServerRow | None, *, at: float | None) 
     if "recoveryJobId" in row and row.get("recoveryJobId") == earlier.get("recoveryJobId"):
         merged |= {name: earlier[name] for name in _WRITTEN_ONCE if name in earlier}
         merged |= {name: earlier[name] for name in _KEPT_WHEN_UNKNOWN if name in earlier and name not in row}
-    if "attempts" not in row and (count := _launches(row, earlier)):
+    if count := _launches(row, earlier):
         merged["attempts"] = count
     if at is None and "lastPolledTime" in earlier:
         merged["lastPolledTime"] = earlier["lastPolledTime"]

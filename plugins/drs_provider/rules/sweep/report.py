@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from drs_provider.core.canonical import camel_case
 from drs_provider.core.times import format_time
 
 VERSION = 1
@@ -37,12 +38,12 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding's JSON form."""
-        return {_camel(name): _short(value) for name, value in vars(self).items() if value is not None}
+        return {camel_case(name): _short(value) for name, value in vars(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Finding:
         """Read :meth:`to_dict`'s data."""
-        return cls(**{item.name: data[key] for item in fields(cls) if (key := _camel(item.name)) in data})
+        return cls(**{item.name: data[key] for item in fields(cls) if (key := camel_case(item.name)) in data})
 
 
 @dataclass
@@ -85,7 +86,7 @@ class SweepReport:
         """Return the report's JSON form."""
         return {
             "version": VERSION,
-            **{_camel(name): value for name, value in vars(self).items()},
+            **{camel_case(name): value for name, value in vars(self).items()},
             "ok": self.ok,
             "targets": [dict(target) for target in self.targets],
             "counts": self.counts(),
@@ -98,7 +99,7 @@ class SweepReport:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> SweepReport:
         """Read :meth:`to_dict`'s data."""
-        given = {item.name: deepcopy(data[_camel(item.name)]) for item in fields(cls)}
+        given = {item.name: deepcopy(data[camel_case(item.name)]) for item in fields(cls)}
         return cls(**{**given, "findings": [Finding.from_dict(item) for item in given["findings"]]})
 
 
@@ -132,11 +133,6 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         padded = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
         lines.append("  ".join([*padded, " → ".join(part for part in row[3:] if part)]).rstrip())
     return lines
-
-
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.title() for word in others)
 
 
 def _short(text: Any) -> Any:

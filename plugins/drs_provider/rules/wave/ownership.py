@@ -7,14 +7,15 @@ A job with another execution's tag is never ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
 
 from drs_provider.core.identity import TAG_ATTEMPT, TAG_EXECUTION_ID, TAG_WAVE_NUMBER
 from drs_provider.core.states import ExecutionType
 from drs_provider.rules.drs.jobs import JobServerView, JobView
 
+#: How far our clock may run ahead of DRS's.
 CLOCK_SKEW_SECONDS = 30.0
 
 
@@ -42,22 +43,6 @@ class StartIntent:
         """DRS's ``initiatedBy`` of the job that the intent announces."""
         return (ExecutionType.DRILL if self.is_drill else ExecutionType.RECOVERY).initiated_by
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {**asdict(self), "servers": list(self.servers)}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> StartIntent:
-        """Read :meth:`to_dict`'s data.
-
-        :raises ValueError: if a field is missing or unknown
-        """
-        known = {item.name for item in fields(cls)}
-        missing = known - data.keys() - {"job_id"}
-        if missing or data.keys() - known:
-            raise ValueError(f"start intent: wrong fields {sorted(missing | (data.keys() - known))}")
-        return cls(**{**data, "servers": tuple(data["servers"])})
-
 
 @dataclass(frozen=True)
 class OwnedJob:
@@ -83,13 +68,11 @@ def own_jobs(
     execution_id: str,
     wave_number: int,
     intents: Iterable[StartIntent] = (),
-    clock_skew_seconds: float = CLOCK_SKEW_SECONDS,
 ) -> tuple[OwnedJob, ...]:
     """Return the LAUNCH jobs of this execution's wave, oldest attempt first.
 
     :param jobs: jobs of the wave's account and Region, of whoever
     :param intents: those of the wave, all attempts; others are ignored
-    :param clock_skew_seconds: how far our clock may run ahead of DRS's
     """
     listed = {job.job_id: job for job in jobs}
     ours = [i for i in intents if i.execution_id == execution_id and i.wave_number == wave_number]
@@ -102,7 +85,7 @@ def own_jobs(
         elif job.tags[TAG_EXECUTION_ID] == execution_id and job.tags.get(TAG_WAVE_NUMBER) == str(wave_number):
             owned.append(OwnedJob(job, _attempt_tag(job), "tags"))
     owned.extend(_not_shown(intent) for intent in ours if intent.job_id and intent.job_id not in listed)
-    owned.extend(_by_intent(untagged, ours, owned, clock_skew_seconds))
+    owned.extend(_by_intent(untagged, ours, owned))
     return tuple(sorted(owned, key=OwnedJob.order))
 
 
@@ -146,9 +129,7 @@ def _not_shown(intent: StartIntent) -> OwnedJob:
     return OwnedJob(job, intent.attempt, "intent", visible=False)
 
 
-def _by_intent(
-    untagged: list[JobView], intents: list[StartIntent], tagged: list[OwnedJob], skew: float
-) -> list[OwnedJob]:
+def _by_intent(untagged: list[JobView], intents: list[StartIntent], tagged: list[OwnedJob]) -> list[OwnedJob]:
     """Match untagged jobs to intents; no server gets two jobs in one attempt.
 
     First the jobs that an intent was answered with; then the newest job with the newest intent that was
@@ -170,14 +151,14 @@ def _by_intent(
         else:
             rest.append(job)
     for job in rest:
-        for intent in _candidates(job, newest_first, skew):
+        for intent in _candidates(job, newest_first):
             if not any((intent.attempt, server) in covered for server in job.server_ids):
                 take(job, intent)
                 break
     return owned
 
 
-def _candidates(job: JobView, newest_first: list[StartIntent], skew: float) -> list[StartIntent]:
+def _candidates(job: JobView, newest_first: list[StartIntent]) -> list[StartIntent]:
     """Return the intents that the job may come from, the likeliest first."""
     created = job.created_at
     if created is None or not job.servers:
@@ -187,7 +168,7 @@ def _candidates(job: JobView, newest_first: list[StartIntent], skew: float) -> l
         for intent in newest_first
         if job.server_ids <= set(intent.servers)
         and job.initiated_by == intent.initiated_by
-        and created >= intent.created_at - skew
+        and created >= intent.created_at - CLOCK_SKEW_SECONDS
     ]
     # An intent that is younger than the job fits only through clock skew, so it comes last.
     return sorted(fitting, key=lambda intent: created < intent.created_at)

@@ -15,19 +15,7 @@ from drs_provider.core.quotas import DrsQuotas
 from drs_provider.core.states import LaunchStatus
 from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
-from drs_provider.rules.wave.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
-
-__all__ = [
-    "OwnedJob",
-    "QuotaUsage",
-    "StartDecision",
-    "StartIntent",
-    "busy_servers",
-    "decide_start",
-    "own_jobs",
-    "quota_usage",
-    "unsettled_servers",
-]
+from drs_provider.rules.wave.ownership import OwnedJob
 
 
 @dataclass(frozen=True)
@@ -113,7 +101,7 @@ def decide_start(
     - What the quotas have no room for waits.
 
     :param wave_servers: source server ids in the wave's order; launched in that order
-    :param owned_jobs: from :func:`own_jobs`, of all attempts
+    :param owned_jobs: from ``ownership.own_jobs``, of all attempts
     :param busy: from :func:`busy_servers`
     :param live_instances: DescribeRecoveryInstances of the wave's servers, by server
     :param existing_instance_ids: those that EC2 has, of all instance ids in ``owned_jobs`` and
@@ -122,7 +110,7 @@ def decide_start(
     :param usage: from :func:`quota_usage`
     :param reserved: room that is left to executions that go first
     :param now: epoch seconds
-    :param not_before: from :func:`unsettled_servers`: a call may have started a job that is not visible yet
+    :param not_before: from ``ownership.unsettled_servers``: a call may have started a job that is not visible yet
     :param cleaned_up: jobs whose instances are proven to be gone, all of them
     """
     owned = tuple(sorted(owned_jobs, key=OwnedJob.order))

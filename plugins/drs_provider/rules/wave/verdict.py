@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from drs_provider.core.identity import TAG_ATTEMPT
 from drs_provider.core.texts import named, told_causes
 from drs_provider.core.times import format_duration
 from drs_provider.rules.drs.jobs import JobView, LogEvent
@@ -19,15 +18,12 @@ from drs_provider.rules.drs.unlisted import UnlistedInstance
 from drs_provider.rules.execution.frozen import FrozenServer
 from drs_provider.rules.wave.ownership import OwnedJob
 from drs_provider.rules.wave.server_verdict import (
-    PostLaunchStatus,
     ServerVerdict,
     WaveFacts,
     WaveRules,
     failed,
     judge_server,
 )
-
-__all__ = ["PostLaunchStatus", "ServerVerdict", "WaveRules", "WaveVerdict", "judge_wave", "with_left"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class WaveVerdict:
 def judge_wave(
     *,
     servers: Sequence[FrozenServer],
-    jobs: Iterable[OwnedJob | JobView],
+    jobs: Iterable[OwnedJob],
     rules: WaveRules,
     now: float,
     log_events: Sequence[LogEvent] = (),
@@ -64,7 +60,6 @@ def judge_wave(
     first_seen_completed_at: Mapping[str, float] | None = None,
     expected_jobs: Mapping[str, Collection[str]] | None = None,
     missing_since: Mapping[str, float] | None = None,
-    refused: Mapping[str, str] | None = None,
     deadline_passed: bool = False,
 ) -> WaveVerdict:
     """Return the verdict on a wave from what is known now.
@@ -83,7 +78,6 @@ def judge_wave(
     :param expected_jobs: job id -> servers, of the jobs that were started or adopted; a server in two of
         them belongs to the one named last
     :param missing_since: job id -> when the caller first failed to find an expected job
-    :param refused: server -> why it was not launched at all
     :param deadline_passed: the wave's time is over: what is not recovered now has failed
     """
     facts = WaveFacts(
@@ -97,12 +91,11 @@ def judge_wave(
         ec2_ended or {},
     )
     # A job that DescribeJobs does not show is known by name only, whatever its view says.
-    shown = _oldest_first(job for job in jobs if not isinstance(job, OwnedJob) or job.visible)
+    shown = [own.job for own in sorted(jobs, key=OwnedJob.order) if own.visible]
     sources = _Sources(
         newest={server: job for job in shown for server in job.server_ids},
         jobs={job.job_id: job for job in shown},
         expected={server: job_id for job_id, held in (expected_jobs or {}).items() for server in held},
-        refused=refused or {},
         missing_since=missing_since or {},
     )
     verdicts = [_judge(server, sources, facts) for server in servers]
@@ -123,24 +116,12 @@ class _Sources:
     newest: Mapping[str, JobView]
     jobs: Mapping[str, JobView]
     expected: Mapping[str, str]
-    refused: Mapping[str, str]
     missing_since: Mapping[str, float]
 
     def running_jobs(self, verdicts: Iterable[ServerVerdict]) -> list[str]:
         """Return the jobs that hold a server of the wave and are not COMPLETED."""
         ids = {verdict.job_id for verdict in verdicts if verdict.job_id in self.jobs}
         return sorted(job_id for job_id in ids if job_id and not self.jobs[job_id].completed)
-
-
-def _oldest_first(jobs: Iterable[OwnedJob | JobView]) -> list[JobView]:
-    def order(item: OwnedJob | JobView) -> tuple[int, float, str]:
-        if isinstance(item, OwnedJob):
-            return item.order()
-        text = item.tags.get(TAG_ATTEMPT, "")
-        attempt = int(text) if text.isascii() and text.isdigit() else 0
-        return (attempt, item.created_at or 0.0, item.job_id)
-
-    return [item.job if isinstance(item, OwnedJob) else item for item in sorted(jobs, key=order)]
 
 
 def _judge(server: FrozenServer, sources: _Sources, facts: WaveFacts) -> ServerVerdict:
@@ -155,8 +136,6 @@ def _judge(server: FrozenServer, sources: _Sources, facts: WaveFacts) -> ServerV
         if missing_for < facts.rules.not_found_grace_seconds and not facts.deadline_passed:
             return verdict
         return failed(verdict, f"job {expected} was not found in DRS for {format_duration(missing_for)}")
-    if server_id in sources.refused:
-        return failed(verdict, sources.refused[server_id])
     if any(not item.completed for item in sources.jobs.values()):
         return verdict  # a young job may not list its servers yet
     return failed(verdict, "no job of this execution holds it")

@@ -10,7 +10,8 @@ from drs_provider.rules.drs.jobs import JobView, LogEvent
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob
-from drs_provider.rules.wave.verdict import WaveRules, WaveVerdict, judge_wave
+from drs_provider.rules.wave.server_verdict import WaveRules
+from drs_provider.rules.wave.verdict import WaveVerdict, judge_wave
 
 
 class JobToFollow(TypedDict):

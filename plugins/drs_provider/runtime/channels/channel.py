@@ -6,6 +6,7 @@ purpose and binding (:mod:`drs_provider.core.evidence`). A channel says once how
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -19,6 +20,8 @@ from drs_provider.core.evidence import SIGNATURE, TamperedError
 from drs_provider.exceptions import EvidenceError
 from drs_provider.runtime.channels.party import Party, Reader
 from drs_provider.runtime.channels.rows import ROWS_PER_XCOM, row_chunks
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -150,6 +153,19 @@ class Channel(Generic[T]):
         if ROWS_APART in content:
             content[str(self.rows)] = self._rows(party, writer, content.pop(ROWS_APART))
         return self._told(content, bound_to)
+
+    def believed(
+        self, party: Reader, doubt: str, *, wave: int | None = None, task_id: str | None = None
+    ) -> T | None:
+        """Return what was published; None, with a line in the log, if it does not verify.
+
+        :param doubt: what follows if it does not, for the log
+        """
+        try:
+            return self.read(party, wave=wave, task_id=task_id).value
+        except EvidenceError as error:
+            log.warning("%s: %s", doubt, error)
+            return None
 
     def verified(self, stored: Any, *, execution_id: str) -> Told[T]:
         """Return what :meth:`read` returns of a stored value: for the triggerer, which fetches XComs in its own way.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from drs_provider import keys
 from drs_provider.core import evidence
@@ -67,8 +66,8 @@ CLAIM = Channel[Claim](
     evidence.CLAIM,
     keys.CLAIM,
     (keys.PREPARE, keys.START_RECOVERY),
-    Claim.to_dict,
-    Claim.from_dict,
+    asdict,
+    lambda content: Claim(**content),
     binds=_BEFORE_THE_PLAN,
     places=frozenset({Place.PREPARE}),
 )
@@ -86,8 +85,8 @@ PREEMPTION = Channel[Preemption](
     evidence.PREEMPTION,
     keys.PREEMPTION,
     (keys.PREPARE, keys.START_RECOVERY),
-    Preemption.to_dict,
-    Preemption.from_dict,
+    asdict,
+    lambda content: Preemption(**content),
     binds=_BEFORE_THE_PLAN,
     places=frozenset({Place.PREPARE}),
 )
@@ -105,8 +104,10 @@ START_INTENTS = Channel[list[StartIntent]](
     evidence.START_INTENT,
     keys.START_INTENTS,
     (keys.START_RECOVERY,),
-    lambda intents: {"intents": [intent.to_dict() for intent in intents]},
-    lambda content: [StartIntent.from_dict(item) for item in content["intents"]],
+    lambda intents: {"intents": [asdict(intent) for intent in intents]},
+    lambda content: [
+        StartIntent(**{**item, "servers": tuple(item["servers"])}) for item in content["intents"]
+    ],
     places=_KEPT | {Place.XCOM},
 )
 #: Which jobs to follow; the verdict rests on them
@@ -161,22 +162,4 @@ EXECUTION_END = Channel[ExecutionRecord](
     binds=frozenset({ATTEMPT}),
     readable=True,
     signature_key=keys.EXECUTION_RECORD_SIGNATURE,
-)
-CHANNELS: tuple[Channel[Any], ...] = (
-    FROZEN_PLAN,
-    FROZEN_WAVE,
-    PREPARED,
-    NOTIFICATIONS,
-    CLAIM,
-    OVERRIDES,
-    PREEMPTION,
-    QUOTA_WAIT,
-    START_INTENTS,
-    RECOVERY_JOBS,
-    WAVE_RESULT,
-    GATE_ANSWERS,
-    GATE_DECISION,
-    INSTANCES_SEEN,
-    CLEANUP,
-    EXECUTION_END,
 )
