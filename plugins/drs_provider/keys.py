@@ -14,6 +14,8 @@ FINALIZE = "finalize"
 START_RECOVERY = "start_recovery"
 WAIT_FOR_RECOVERY = "wait_for_recovery"
 ENRICH = "enrich"
+#: A wave's tasks, in their order
+WAVE_TASKS: Final = (START_RECOVERY, WAIT_FOR_RECOVERY, ENRICH)
 
 # XComs of `prepare`
 FROZEN_PLAN = "frozen_plan"
@@ -136,6 +138,6 @@ def role_of(task_id: str) -> TaskRole:
     if gate := _GATE.fullmatch(task_id):
         return TaskRole("gate", int(gate[1]))
     group_id, _, task = task_id.partition(".")
-    if task in (START_RECOVERY, WAIT_FOR_RECOVERY, ENRICH) and (wave := _WAVE_GROUP.fullmatch(group_id)):
+    if task in WAVE_TASKS and (wave := _WAVE_GROUP.fullmatch(group_id)):
         return TaskRole(task, int(wave[1]), wave[2])
     raise ValueError(f"no recovery plan's DAG has a task {task_id!r}")

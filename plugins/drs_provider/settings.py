@@ -48,7 +48,11 @@ def has_own_deployment_id() -> bool:
     return get("deployment_id") != OPTIONS["deployment_id"].default
 
 
-def _number(option: str) -> float:
+def get_seconds(option: str) -> float:
+    """Return an option as positive seconds, or another positive number.
+
+    :raises DrsConfigurationError: if it is no positive number
+    """
     text = get(option)
     try:
         value = float(text)
@@ -59,20 +63,12 @@ def _number(option: str) -> float:
     return value
 
 
-def get_seconds(option: str) -> float:
-    """Return an option as positive seconds.
-
-    :raises DrsConfigurationError: if it is no positive number
-    """
-    return _number(option)
-
-
 def get_int(option: str) -> int:
     """Return an option as a positive whole number.
 
     :raises DrsConfigurationError: if it is no positive number
     """
-    return int(_number(option))
+    return int(get_seconds(option))
 
 
 def get_int_or_default(option: str) -> int:
@@ -104,7 +100,7 @@ def quota_overrides(account_id: str, region: str) -> dict[str, int]:
         raise DrsConfigurationError(f"[drs] quotas is no JSON: {error}") from error
     if not isinstance(data, dict):
         raise DrsConfigurationError("[drs] quotas must be a JSON object: quota name → number")
-    chosen = {name: value for name, value in data.items() if not _is_place(name)}
+    chosen = {name: value for name, value in data.items() if not _PLACE.fullmatch(name)}
     for place in (account_id, f"{account_id}/{region}"):
         values = data.get(place, {})
         if not isinstance(values, dict):
@@ -114,10 +110,6 @@ def quota_overrides(account_id: str, region: str) -> dict[str, int]:
         if isinstance(value, bool) or not isinstance(value, int):
             raise DrsConfigurationError(f"[drs] quotas, {name}: {value!r} is no whole number")
     return chosen
-
-
-def _is_place(name: str) -> bool:
-    return bool(_PLACE.fullmatch(name))
 
 
 def get_bool(option: str) -> bool:

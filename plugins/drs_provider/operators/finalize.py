@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from airflow.sdk import BaseOperator
 
@@ -25,9 +25,6 @@ from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.metrics import send_metrics
 from drs_provider.runtime.notifications import notify, notify_refused
 from drs_provider.runtime.timeline import emit
-
-if TYPE_CHECKING:
-    from drs_provider.orchestration.end.final_record import FinalRecord
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +74,15 @@ class DrsFinalizeOperator(BaseOperator):
         record = self._write_report(
             execution.history.finalize(final.record), execution.history, execution.view
         )
-        self._keep_attempt(state, record)
+        kept = [row for row in record["attempts"] if row["attempt"] <= record["attempt"]]
+        state.set(keys.EARLIER_ATTEMPTS, kept)
         publish_end(execution.view, without_rows_if_large(record))
         send_metrics(record, state, execution.view)
         statuses = {wave["waveName"]: wave["status"] for wave in record["waves"]}
         execution.emit(Event.EXECUTION_FINALIZED, status=record["status"], waves=statuses)
         notify(execution, "finished", final.summary, record=without_rows_if_large(record))
-        self._colour(final)
+        if final.problem:
+            raise ExecutionFailedError(f"{final.record['status']}: {final.problem}")
         return {"status": record["status"], "report": self.link_address}
 
     def _end_refused(
@@ -121,16 +120,6 @@ class DrsFinalizeOperator(BaseOperator):
         self.log.info("Report: %s", report.html_uri)
         history.report_written(report.json_uri, report.sha256)
         return with_report(record, record["attempt"], uri=report.json_uri, sha256=report.sha256)
-
-    @staticmethod
-    def _keep_attempt(state: TaskState, record: ExecutionRecord) -> None:
-        kept = [row for row in record["attempts"] if row["attempt"] <= record["attempt"]]
-        state.set(keys.EARLIER_ATTEMPTS, kept)
-
-    @staticmethod
-    def _colour(final: FinalRecord) -> None:
-        if final.problem:
-            raise ExecutionFailedError(f"{final.record['status']}: {final.problem}")
 
 
 def publish_end(view: RunView, record: ExecutionRecord) -> None:

@@ -17,10 +17,11 @@ from drs_provider.core.events import Event
 from drs_provider.exceptions import GateClosedError, WaveFailedError
 from drs_provider.links import DrsJobsLink
 from drs_provider.orchestration.wave.preconditions import check_preconditions
+from drs_provider.rules.concurrency.claims import Wait
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.schema import WaveResult
 from drs_provider.rules.wave.watch import JobsToFollow
-from drs_provider.runtime.channels.declared import RECOVERY_JOBS, START_INTENTS, WAVE_RESULT
+from drs_provider.runtime.channels.declared import QUOTA_WAIT, RECOVERY_JOBS, START_INTENTS, WAVE_RESULT
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution
@@ -129,8 +130,6 @@ class DrsStartRecoveryOperator(BaseOperator):
         raise AirflowSkipException(f"wave {self.wave_number}: {reason}")
 
     def _wait(self, execution: Execution, wave: FrozenWave, state: TaskState, started: Started) -> None:
-        from drs_provider.orchestration.concurrency.quota_waits import publish_wait
-
         if started.jobs:
             # Part of the wave runs: if the wait ends badly, or the run is stopped, the record must name these jobs.
             self._publish_jobs(execution, wave, started, execution.now())
@@ -141,7 +140,9 @@ class DrsStartRecoveryOperator(BaseOperator):
                 f"wave {wave.number} ({wave.name}) waited {round(waited / 60)} minutes and could not start: "
                 f"{started.waiting_text()}. See to what blocks it, then clear the wave's group."
             )
-        publish_wait(execution, wave.number, servers=len(started.quota_limited), since=since)
+        # Other starts leave room for it until this one looks again, or is over.
+        wait = Wait(len(started.quota_limited), since, execution.now())
+        QUOTA_WAIT.publish(execution, wait, wave=wave.number)
         self.log.info("Waiting: %s", started.waiting_text())
         execution.emit(Event.WAVE_QUEUED, waveNumber=wave.number, waitingServers=len(started.waiting))
         pause(self, settings.get_seconds("queue_poll_seconds"))

@@ -17,7 +17,7 @@ from drs_provider.preflight.resolve import group_findings, resolve_group, unname
 from drs_provider.preflight.scope import Reading, RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
 from drs_provider.preflight.unreadable import guarded
-from drs_provider.rules.execution.freezing import ResolvedServer, selected_names
+from drs_provider.rules.execution.freezing import ResolvedServer
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def run_preflight(
     :param read_history: reads something of the history table; None if there is none
     :param own_deployment_id: whether this Airflow has a deployment id of its own, not the default
     """
-    waves = _selected_waves(plan, conf)
+    waves = conf.selected_waves(plan)
     targets = _targets(plan, waves, AwsApis(drs, ec2, iam))
     findings: list[Finding] = []
     groups: dict[str, tuple[SourceServer, ...]] = {}
@@ -87,11 +87,6 @@ def run_preflight(
         servers={name: [server.resolved for server in found] for name, found in groups.items()},
         snapshots=dict(run.chosen_snapshots),
     )
-
-
-def _selected_waves(plan: Plan, conf: RunConf) -> tuple[Wave, ...]:
-    selected = selected_names(plan, conf)
-    return tuple(wave for wave in plan.waves if wave.name in selected)
 
 
 def _group_names(waves: tuple[Wave, ...]) -> list[str]:

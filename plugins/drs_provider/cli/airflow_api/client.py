@@ -61,13 +61,12 @@ class UnreachableError(CliError):
 class Api:
     """Requests below ``/api/v2`` in the name of one user."""
 
-    def __init__(self, login: Login, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, login: Login) -> None:
         self._login = login
         self._http = httpx.Client(
             timeout=TIMEOUT_SECONDS,
             # Proxies of the environment are not for this machine's own addresses.
             trust_env=not _is_loopback(login.url),
-            transport=transport,
         )
         if login.token:
             self._http.headers["Authorization"] = f"Bearer {login.token}"

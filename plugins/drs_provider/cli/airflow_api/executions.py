@@ -236,6 +236,11 @@ class Execution:
         header = peek(self.facts(keys.PREPARE, keys.FROZEN_PLAN))
         return header if header.keys() >= _HEADER else None
 
+    def left_out(self, number: int) -> bool:
+        """Tell whether the execution was started without a wave."""
+        refs = (self.header or {}).get("waves", ())
+        return any(ref["number"] == number and not ref["selected"] for ref in refs)
+
     @property
     def waves(self) -> dict[int, str]:
         """Names of the plan's waves by number, as the run's tasks tell them."""

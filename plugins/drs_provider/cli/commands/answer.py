@@ -197,21 +197,13 @@ _TEXTS = {"decided": "", "asked_again": "; a second person must approve as well"
 
 
 def _tell(output: Output, execution: Execution, question: Question, told: Mapping[str, Any]) -> ExitCode:
-    if output.for_people:
-        output.say(
-            one_line(
-                f"{told['respondedBy']} answered {question.label}: {told['option']}{_TEXTS[told['state']]}"
-            )
-        )
-        output.say(f"follow: {command('watch', execution.name)}")
-    else:
-        output.data(
-            {
-                "planId": execution.plan,
-                "dagRunId": execution.run_id,
-                "taskId": question.task_id,
-                "waveNumber": question.wave_number or None,
-                **told,
-            }
-        )
+    data = {
+        "planId": execution.plan,
+        "dagRunId": execution.run_id,
+        "taskId": question.task_id,
+        "waveNumber": question.wave_number or None,
+        **told,
+    }
+    said = f"{told['respondedBy']} answered {question.label}: {told['option']}{_TEXTS[told['state']]}"
+    output.result(data, one_line(said), f"follow: {command('watch', execution.name)}")
     return ExitCode.OK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def validate(arguments: argparse.Namespace) -> ExitCode:
             output.say(one_line(problem))
         output.say(f"{len(good)} plans are good: {', '.join(good)}" if good else "no plan is good")
     else:
-        output.data({"plans": good, "problems": [_problem_dict(problem) for problem in problems]})
+        output.data({"plans": good, "problems": [asdict(problem) for problem in problems]})
     return ExitCode.REFUSED_INPUT if problems else ExitCode.OK
 
 
@@ -128,16 +129,6 @@ def _unknown(catalog: Catalog, name: str) -> CliError:
     known = [*catalog.plans, *catalog.broken]
     remedy = did_you_mean(name, known, f"the plans are {quoted_list(sorted(known)) or 'none'}")
     return CliError(f"there is no plan `{one_line(name)}` in {catalog.folder}", remedy, ExitCode.NOT_FOUND)
-
-
-def _problem_dict(problem: PlanProblem) -> dict[str, Any]:
-    return {
-        "file": problem.file,
-        "line": problem.line,
-        "path": problem.path,
-        "message": problem.message,
-        "remedy": problem.remedy,
-    }
 
 
 def _plan(arguments: argparse.Namespace) -> LoadedPlan:

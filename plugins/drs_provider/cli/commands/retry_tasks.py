@@ -48,7 +48,7 @@ def plan_retry(execution: Execution, snapshot: ExecutionSnapshot, chosen: Sequen
     ]
     if not numbers:
         return _without_waves(execution, snapshot, states)
-    left_out = [waves[number] for number in numbers if _left_out(execution, number)]
+    left_out = [waves[number] for number in numbers if execution.left_out(number)]
     if left_out:
         names = ", ".join(wave.name for wave in left_out)
         message = f"{names}: not selected for {execution.name}"
@@ -56,7 +56,7 @@ def plan_retry(execution: Execution, snapshot: ExecutionSnapshot, chosen: Sequen
     _check_quiet(execution, states, numbers)
     explanation: tuple[str, ...] = ()
     if _is_cleaned_up(execution, snapshot, states):
-        numbers = [number for number in waves if not _left_out(execution, number)]
+        numbers = [number for number in waves if not execution.left_out(number)]
         explanation = ("the drill was cleaned up: it begins again with its first wave",)
     first = _first_of(execution, numbers)
     return Retry(
@@ -74,11 +74,6 @@ def _without_waves(execution: Execution, snapshot: ExecutionSnapshot, states: Ma
     else:
         message, remedy = f"every wave of {execution.name} completed or was skipped", "start a new execution"
     raise CliError(f"there is nothing to try again: {message}", remedy, ExitCode.CONFLICT)
-
-
-def _left_out(execution: Execution, number: int) -> bool:
-    refs = (execution.header or {}).get("waves", ())
-    return any(ref["number"] == number and not ref["selected"] for ref in refs)
 
 
 def _check_quiet(execution: Execution, states: Mapping[str, Any], numbers: Sequence[int]) -> None:

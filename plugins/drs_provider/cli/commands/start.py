@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
@@ -135,25 +136,22 @@ def trigger(api: Api, plan: str, conf: Mapping[str, Any], run_id: str | None) ->
 
 
 def _tell_started(execution: Execution, output: Output, is_new: bool) -> None:
-    if not output.for_people:
-        output.data(
-            {
-                "planId": execution.plan,
-                "dagId": execution.dag_id,
-                "dagRunId": execution.run_id,
-                "runState": execution.run["state"],
-                "started": is_new,
-                "initiatedBy": execution.run.get("triggering_user_name"),
-                "link": execution.link,
-            }
-        )
-        return
-    if is_new:
-        output.say(f"started {execution.name}")
-    else:
-        output.say(f"{execution.name} exists already ({execution.run['state']}); nothing was started")
-    output.say(f"follow: {command('watch', execution.name)}")
-    output.say(f"        {execution.link}")
+    data = {
+        "planId": execution.plan,
+        "dagId": execution.dag_id,
+        "dagRunId": execution.run_id,
+        "runState": execution.run["state"],
+        "started": is_new,
+        "initiatedBy": execution.run.get("triggering_user_name"),
+        "link": execution.link,
+    }
+    exists = f"{execution.name} exists already ({execution.run['state']}); nothing was started"
+    output.result(
+        data,
+        f"started {execution.name}" if is_new else exists,
+        f"follow: {command('watch', execution.name)}",
+        f"        {execution.link}",
+    )
 
 
 def preflight(arguments: argparse.Namespace) -> ExitCode:
@@ -167,25 +165,19 @@ def preflight(arguments: argparse.Namespace) -> ExitCode:
         check_startable(api, arguments.plan)
         tell_health(api, output)
         execution, _ = trigger(api, arguments.plan, conf, None)
-        if output.live:
-            with output.console.status(f"preflight of {arguments.plan} …"):
-                snapshot = _follow_silently(execution, output, arguments)
-        else:
-            snapshot = _follow_silently(execution, output, arguments)
+        shown = output.console.status(f"preflight of {arguments.plan} …") if output.live else nullcontext()
+        with shown:
+            snapshot = follow(
+                execution,
+                Silent(output),
+                interval_seconds=arguments.interval,
+                timeout_seconds=arguments.timeout,
+            )
         report = execution.xcom(keys.PREPARE, keys.PREFLIGHT)
     if report is None:
-        raise CliError(f"preflight of {arguments.plan} was refused: {snapshot}", "", ExitCode.REFUSED_INPUT)
+        why = snapshot.message or snapshot.status
+        raise CliError(f"preflight of {arguments.plan} was refused: {why}", "", ExitCode.REFUSED_INPUT)
     return tell_findings(arguments.plan, execution, report, output)
-
-
-def _follow_silently(execution: Execution, output: Output, arguments: argparse.Namespace) -> str:
-    snapshot = follow(
-        execution,
-        Silent(output),
-        interval_seconds=arguments.interval,
-        timeout_seconds=arguments.timeout,
-    )
-    return snapshot.message or str(snapshot.status)
 
 
 def tell_findings(plan: str, execution: Execution, report: Mapping[str, Any], output: Output) -> ExitCode:

@@ -45,17 +45,13 @@ def pause(arguments: argparse.Namespace) -> ExitCode:
         text = f"still waits for an approval (the gate is armed by {armed_by})"
     else:
         text = "no longer pauses"
-    if output.for_people:
-        output.say(f"{execution.name} {text} before {name}")
-    else:
-        output.data(
-            {
-                "planId": execution.plan,
-                "dagRunId": execution.run_id,
-                "waveNumber": number,
-                "paused": not arguments.undo or armed_by is not None,
-            }
-        )
+    data = {
+        "planId": execution.plan,
+        "dagRunId": execution.run_id,
+        "waveNumber": number,
+        "paused": not arguments.undo or armed_by is not None,
+    }
+    output.result(data, f"{execution.name} {text} before {name}")
     return ExitCode.OK
 
 
@@ -79,9 +75,7 @@ def _check_pausable(
         # Airflow deletes what was written to a task when that task begins.
         message = f"{execution.name} is still being prepared"
         raise CliError(message, "try again in a moment, or start with --pause-before", ExitCode.CONFLICT)
-    if any(
-        ref["number"] == number and not ref["selected"] for ref in (execution.header or {}).get("waves", ())
-    ):
+    if execution.left_out(number):
         message = f"{execution.name} cannot pause before {name}: the wave is not selected for it"
         raise CliError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
 
@@ -151,11 +145,8 @@ def retry(arguments: argparse.Namespace) -> ExitCode:
 
 def _leave(output: Output, execution: Execution, said: str, **facts: Any) -> None:
     """Tell what was done, and how to follow what comes of it."""
-    if output.for_people:
-        output.say(said)
-        output.say(f"follow: {command('watch', execution.name)}")
-    else:
-        output.data({"planId": execution.plan, "dagRunId": execution.run_id, **facts})
+    data = {"planId": execution.plan, "dagRunId": execution.run_id, **facts}
+    output.result(data, said, f"follow: {command('watch', execution.name)}")
 
 
 def _clear(execution: Execution, task_ids: Sequence[str]) -> list[str]:

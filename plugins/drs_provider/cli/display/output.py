@@ -14,7 +14,6 @@ from rich.text import Text
 
 from drs_provider.cli.texts import one_line
 
-FORMATS = ("table", "json", "yaml")
 # Wide enough that nothing is folded: programs that search for a line find it.
 _WIDTH_WITHOUT_TERMINAL = 2000
 COLOURS = {
@@ -35,7 +34,7 @@ COLOURS = {
 class Output:
     """Standard output for results, standard error for notes; colours and redrawing only on a terminal.
 
-    :param form: one of :data:`FORMATS`
+    :param form: ``table``, ``json`` or ``yaml``
     """
 
     def __init__(self, form: str = "table") -> None:
@@ -71,6 +70,13 @@ class Output:
         else:
             sys.stdout.write(json.dumps(data, indent=2) + "\n")
         sys.stdout.flush()
+
+    def result(self, data: Mapping[str, Any], *lines: str) -> None:
+        """Print what was done: as lines for people, as data for programs."""
+        if not self.for_people:
+            self.data(data)
+        for line in lines if self.for_people else ():
+            self.say(line)
 
     def data_line(self, data: Any) -> None:
         """Print one of several results: a line of JSON, or a YAML document."""

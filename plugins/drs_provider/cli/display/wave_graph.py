@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 
 from drs_provider.cli.texts import one_line
 from drs_provider.plan.model import Plan, Wave
@@ -19,16 +20,13 @@ def drawn(plan: Plan, form: str) -> str:
 
 def steps(plan: Plan) -> list[list[Wave]]:
     """Return the waves in steps: those of one step may run side by side, after the steps before."""
-    depth: dict[str, int] = {}
-    waiting = list(plan.waves)
-    while waiting:
-        ready = [wave for wave in waiting if all(name in depth for name in plan.dependencies(wave.name))]
-        for wave in ready:
-            depth[wave.name] = 1 + max((depth[name] for name in plan.dependencies(wave.name)), default=-1)
-        waiting = [wave for wave in waiting if wave.name not in depth]
-    return [
-        [wave for wave in plan.waves if depth[wave.name] == step] for step in range(max(depth.values()) + 1)
-    ]
+    order = TopologicalSorter({wave.name: plan.dependencies(wave.name) for wave in plan.waves})
+    order.prepare()
+    found = []
+    while ready := order.get_ready():
+        found.append([wave for wave in plan.waves if wave.name in ready])
+        order.done(*ready)
+    return found
 
 
 def _text(plan: Plan) -> Iterator[str]:

@@ -17,7 +17,6 @@ from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.estimates import wave_seconds
 
 Task = Mapping[str, Any]
-_WAVE_TASKS = (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
 
 
 class WaveReader:
@@ -56,7 +55,7 @@ class WaveReader:
         if not selected:
             return WaveSnapshot(number, name, WaveStatus.SKIPPED, note="not selected for this run")
         gate = tasks.get(keys.gate_task_id(number))
-        own = [tasks.get(keys.wave_task_id(number, name, task)) for task in _WAVE_TASKS]
+        own = [tasks.get(keys.wave_task_id(number, name, task)) for task in keys.WAVE_TASKS]
         status = wave_status(task_state(gate), [task_state(task) for task in own])
         progress = self._read_progress(keys.wave_task_id(number, name, keys.WAIT_FOR_RECOVERY), own[1])
         polling = status == WaveStatus.POLLING
@@ -92,7 +91,7 @@ class WaveReader:
         return known or ({"PENDING": len(frozen.servers)} if frozen and polling else {})
 
     def _wave_note(self, number: int, name: str, tasks: Mapping[str, Task]) -> str:
-        for task in _WAVE_TASKS:
+        for task in keys.WAVE_TASKS:
             task_id = keys.wave_task_id(number, name, task)
             if task_state(tasks.get(task_id)) == "failed":
                 return self.execution.failure(task_id) or f"task {task_id} was stopped"

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from drs_provider import keys, settings
 from drs_provider.core.task_states import TASK_ACTIVE
 from drs_provider.orchestration.concurrency.claims import running_claims
-from drs_provider.rules.concurrency.claims import Claim, QuotaWait, Rank, Wait, place_of
+from drs_provider.rules.concurrency.claims import Claim, QuotaWait, Rank, place_of
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.runtime.channels.declared import QUOTA_WAIT
 from drs_provider.runtime.channels.party import OtherRun, Run
@@ -20,15 +20,6 @@ from drs_provider.runtime.execution import Execution
 #: A waiting start looks every ``queue_poll_seconds``; after so many looks that it missed, it counts as stuck.
 MISSED_LOOKS = 4
 SLOW_LOOK_SECONDS = 60.0
-
-
-def publish_wait(execution: Execution, wave_number: int, *, servers: int, since: float) -> None:
-    """Say what the running start waits for; it holds until the task looks again, or is over.
-
-    :param servers: how many servers wait for quota, and for nothing else
-    :param since: epoch seconds from which on the wave waits
-    """
-    QUOTA_WAIT.publish(execution, Wait(servers, since, execution.now()), wave=wave_number)
 
 
 def waits_ahead(

@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 #: A person closed the gate, or a RECOVERY took the servers: nothing failed.
 _STOPS = (GateClosedError.__name__, PreemptedError.__name__)
 
-WAVE_TASKS = (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
-
 
 @dataclass(frozen=True)
 class WaveEnd:
@@ -123,7 +121,7 @@ def outcome_of(wave: FrozenWave, result: WaveResult) -> WaveOutcome:
 def _without_result(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> WaveEnd:
     end = partial(_end, execution, wave, states)
     gate_id = keys.gate_task_id(wave.number)
-    task_ids = [gate_id, *(keys.wave_task_id(wave.number, wave.name, task) for task in WAVE_TASKS)]
+    task_ids = [gate_id, *(keys.wave_task_id(wave.number, wave.name, task) for task in keys.WAVE_TASKS)]
     if not wave.selected:
         return end(WaveStatus.SKIPPED, None)
     for task_id in task_ids:
