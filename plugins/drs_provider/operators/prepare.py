@@ -30,7 +30,6 @@ from drs_provider.plan.model import Plan
 from drs_provider.rules.concurrency.claims import claim_of
 from drs_provider.rules.execution.freezing import RunIdentity, freeze_header, freeze_waves
 from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
-from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.channels.declared import PREPARED
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import (
@@ -38,6 +37,7 @@ from drs_provider.runtime.execution import (
     EXCLUDED,
     REFUSED,
     STARTED,
+    AwsAccess,
     Execution,
     asked_for_launches,
     execution_id_of,

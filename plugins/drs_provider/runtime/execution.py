@@ -14,7 +14,7 @@ from drs_provider import keys, settings
 from drs_provider.airflow_api.run import RunFacts, RunReader, RunView
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.events import Event
-from drs_provider.core.identity import execution_id
+from drs_provider.core.identity import execution_id, role_session_name
 from drs_provider.exceptions import EvidenceError, PreemptedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.rules.concurrency.preemption import Preemption
@@ -22,15 +22,16 @@ from drs_provider.rules.execution.frozen import Expectation, FrozenPlan, FrozenW
 from drs_provider.rules.record.durations import expectation
 from drs_provider.rules.record.execution_record import initial_record
 from drs_provider.rules.record.schema import ExecutionRecord
-from drs_provider.runtime.aws import AwsAccess
 from drs_provider.runtime.channels.declared import FROZEN_PLAN, FROZEN_WAVE, PREEMPTION
 from drs_provider.runtime.channels.party import Run
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.timeline import emit
 
+# Operators import this module, and parsing a DAG must not load boto3.
 if TYPE_CHECKING:
     from drs_provider.hooks.drs.drs_api import DrsApi
     from drs_provider.hooks.ec2.ec2_api import Ec2Api
+    from drs_provider.hooks.iam_api import IamApi
 
 STARTED = "started"
 DRY_RUN = "dry_run"
@@ -73,6 +74,42 @@ def asked_for_launches(view: RunView) -> bool:
     """Tell whether a wave has asked for launches, in whatever attempt."""
     starts = [task_id for task_id in view.task_states() if task_id.endswith(f".{keys.START_RECOVERY}")]
     return any(view.pull(task_id, keys.START_INTENTS) is not None for task_id in starts)
+
+
+@dataclass(frozen=True)
+class AwsAccess:
+    """AWS calls of an execution, all from the one client factory, under the execution's session name.
+
+    The account of a target is proven before its first call.
+    """
+
+    execution_id: str
+
+    @property
+    def session_name(self) -> str:
+        """Role session name of every call."""
+        return role_session_name(self.execution_id)
+
+    def drs(self, target: AwsTarget) -> DrsApi:
+        """Return the DRS calls in a target."""
+        from drs_provider.hooks.aws.clients import aws_clients
+        from drs_provider.hooks.drs.drs_api import DrsApi
+
+        return DrsApi(aws_clients(target, session_name=self.session_name))
+
+    def ec2(self, target: AwsTarget) -> Ec2Api:
+        """Return the EC2 calls in a target."""
+        from drs_provider.hooks.aws.clients import aws_clients
+        from drs_provider.hooks.ec2.ec2_api import Ec2Api
+
+        return Ec2Api(aws_clients(target, session_name=self.session_name))
+
+    def iam(self, target: AwsTarget) -> IamApi:
+        """Return the IAM calls in a target."""
+        from drs_provider.hooks.aws.clients import aws_clients
+        from drs_provider.hooks.iam_api import IamApi
+
+        return IamApi(aws_clients(target, session_name=self.session_name))
 
 
 @dataclass

@@ -29,7 +29,7 @@ from drs_provider.rules.sweep.instances import (
     instance_kind,
 )
 from drs_provider.rules.sweep.report import Finding, SweepReport
-from drs_provider.runtime.aws import AwsAccess
+from drs_provider.runtime.execution import AwsAccess
 
 log = logging.getLogger(__name__)
 

@@ -37,7 +37,7 @@ from drs_provider.rules.sweep.records import (
     record_action,
 )
 from drs_provider.rules.sweep.report import Finding, SweepReport
-from drs_provider.runtime.aws import AwsAccess
+from drs_provider.runtime.execution import AwsAccess
 from drs_provider.runtime.jobs import LONGEST_JOB_SECONDS
 from drs_provider.runtime.timeline import emit
 
