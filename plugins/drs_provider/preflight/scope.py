@@ -120,6 +120,12 @@ class TargetScope:
         """The target, as the subject of a finding."""
         return target_subject(self.target)
 
+    def finding(
+        self, code: str, server: ServerRef, message: str, remedy: str = "", *, overridden: bool = False
+    ) -> Finding:
+        """Return a finding about one of its servers; the report makes one of those that differ in servers only."""
+        return self.run.finding(code, self.subject, message, remedy, servers=(server,), overridden=overridden)
+
     @property
     def place(self) -> str:
         """Account and Region, for messages."""

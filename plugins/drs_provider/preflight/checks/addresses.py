@@ -164,10 +164,9 @@ def _addresses(interface: Members) -> tuple[str, ...]:
 
 
 def _clash(scope: TargetScope, launch: Launch, code: str, message: str, detail: str) -> Finding:
-    return scope.run.finding(
+    return scope.finding(
         code,
-        scope.subject,
+        launch.server.ref(detail),
         message,
         "Correct the private addresses in the servers' launch templates, or copyPrivateIp in their launch settings.",
-        servers=(launch.server.ref(detail),),
     )

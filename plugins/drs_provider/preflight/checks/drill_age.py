@@ -25,12 +25,11 @@ def drills_overdue(scope: TargetScope) -> Iterator[Finding]:
     for server in scope.servers:
         detail = _overdue(server, scope.run.now - days * SECONDS_PER_DAY)
         if detail:
-            yield scope.run.finding(
+            yield scope.finding(
                 "drill_overdue",
-                scope.subject,
+                server.ref(detail),
                 f"no successful launch in the last {days} days is known",
                 "" if drill else "Watch these servers closely: that they launch has not been shown lately.",
-                servers=(server.ref(detail),),
             )
 
 

@@ -16,12 +16,11 @@ from drs_provider.rules.drs.launch_into import LAUNCH_INTO_TAG, may_be_launched_
 def drill_overwrites(scope: TargetScope) -> Iterator[Finding]:
     """Yield a finding for servers that a drill would launch into an existing instance, overwriting it."""
     for server, instance in _into(scope):
-        yield scope.run.finding(
+        yield scope.finding(
             "launch_into_instance",
-            scope.subject,
+            server.ref(f"instance {instance}"),
             "servers are set to launch into a pre-provisioned instance, which a drill would overwrite",
             "Remove the launch-into instance from the servers' launch settings before a drill.",
-            servers=(server.ref(f"instance {instance}"),),
         )
 
 
@@ -44,11 +43,10 @@ def recovery_overwrites(scope: TargetScope) -> Iterator[Finding]:
         elif unfit := _unfit(row):
             yield _unusable(scope, server, f"{instance}: {unfit}")
         else:
-            yield scope.run.finding(
+            yield scope.finding(
                 "launch_into_overwrites",
-                scope.subject,
+                server.ref(f"instance {instance}"),
                 "servers are launched into pre-provisioned instances, whose disks are replaced",
-                servers=(server.ref(f"instance {instance}"),),
             )
 
 
@@ -78,20 +76,18 @@ def _unfit(row: Mapping[str, Any] | None) -> str:
 
 
 def _in_use(scope: TargetScope, server: SourceServer, detail: str) -> Finding:
-    return scope.run.finding(
+    return scope.finding(
         "launch_into_in_use",
-        scope.subject,
+        server.ref(detail),
         "servers are set to launch into instances that are in use, which would be overwritten",
         "Stop the instance if it may be overwritten, or set another one, or none, in the servers' launch settings.",
-        servers=(server.ref(detail),),
     )
 
 
 def _unusable(scope: TargetScope, server: SourceServer, detail: str) -> Finding:
-    return scope.run.finding(
+    return scope.finding(
         "launch_into_unfit",
-        scope.subject,
+        server.ref(detail),
         "servers are set to launch into instances that DRS will not take",
         f"Correct the servers' launch settings, or give the instance the tag {LAUNCH_INTO_TAG}.",
-        servers=(server.ref(detail),),
     )

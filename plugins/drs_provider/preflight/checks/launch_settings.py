@@ -21,13 +21,12 @@ def launch_templates(scope: TargetScope) -> Iterator[Finding]:
         if launch.template is None:
             yield _without_template(scope, launch)
         elif launch.leaves_subnet_open and not _drill_network_says_it(scope):
-            yield scope.run.finding(
+            yield scope.finding(
                 "subnet_not_named",
-                scope.subject,
+                launch.server.ref(f"template {launch.template.template_id}"),
                 "launch templates name no subnet: EC2 takes one of the default VPC, if there is one; its free "
                 "addresses were not checked",
                 _MEND,
-                servers=(launch.server.ref(f"template {launch.template.template_id}"),),
             )
 
 
@@ -59,12 +58,11 @@ def subnets_exist(scope: TargetScope) -> Iterator[Finding]:
     for launch in launches:
         for subnet in _subnets(launch):
             if subnet not in known:
-                yield scope.run.finding(
+                yield scope.finding(
                     "subnet_unknown",
-                    scope.subject,
+                    launch.server.ref(subnet),
                     f"launch templates point to subnets that EC2 does not know in {scope.place}",
                     _MEND,
-                    servers=(launch.server.ref(subnet),),
                 )
 
 

@@ -38,52 +38,47 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
         if server.direction == "FAILBACK":
             yield _failing_back(scope, server, "replicationDirection FAILBACK")
     for server in scope.named(set(scope.run.conf.replace_live_instances) - replaced):
-        yield scope.run.finding(
+        yield scope.finding(
             "nothing_to_replace",
-            scope.subject,
+            server.ref(),
             "servers of replace_live_instances have no live instance that a launch would replace",
-            servers=(server.ref(),),
         )
 
 
 def _instance_finding(scope: TargetScope, server: SourceServer, view: RecoveryInstanceView) -> Finding:
     doubt = f", DRS does not tell its {', '.join(view.missing)}" if view.missing else ""
     detail = f"instance {view.instance_id or 'without an id'}, {view.ec2_state or 'state unknown'}{doubt}"
-    where = (server.ref(detail),)
+    where = server.ref(detail)
     if view.replaceable:
-        return scope.run.finding(
+        return scope.finding(
             "drill_instance_replaced",
-            scope.subject,
+            where,
             "instances of an earlier drill exist; launching removes and replaces them",
-            servers=where,
         )
     if server.source_server_id in scope.run.conf.replace_live_instances:
-        return scope.run.finding(
+        return scope.finding(
             "live_instance",
-            scope.subject,
+            where,
             "live recovery instances will be destroyed and replaced, as replace_live_instances says",
             "Leave these servers out of replace_live_instances if their instances are in use.",
             overridden=True,
-            servers=where,
         )
-    return scope.run.finding(
+    return scope.finding(
         "live_instance",
-        scope.subject,
+        where,
         "servers have live recovery instances (of no drill), which launching would destroy",
         "If an execution launched them and other waves of it failed, retry that execution instead of starting another: "
         f"{RETRY}. Else fail back or terminate these instances in DRS first, or leave the waves out. To destroy them "
         "knowingly, name the servers in replace_live_instances; preflight: warn does not cover this.",
-        servers=where,
     )
 
 
 def _failing_back(scope: TargetScope, server: SourceServer, detail: str) -> Finding:
-    return scope.run.finding(
+    return scope.finding(
         "failback_in_progress",
-        scope.subject,
+        server.ref(detail),
         "servers are failing back; a launch would interrupt that",
         "Complete or stop the failback in DRS first, or leave the waves out.",
-        servers=(server.ref(detail),),
     )
 
 

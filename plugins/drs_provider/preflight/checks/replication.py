@@ -66,25 +66,23 @@ def _state_findings(scope: TargetScope, server: SourceServer) -> Iterator[Findin
 
 def _unfit(scope: TargetScope, server: SourceServer, message: str, detail: str) -> Finding:
     drill = scope.run.kind.is_drill
-    return scope.run.finding(
+    return scope.finding(
         "replication_unfit",
-        scope.subject,
+        server.ref(detail),
         message,
         "Repair replication in DRS first, leave the waves out, or start with preflight: warn to launch from "
         "the newest point in time that exists."
         if drill
         else "The newest point in time, if there is one, is launched; compare it with the objective afterwards.",
-        servers=(server.ref(detail),),
     )
 
 
 def _warning(scope: TargetScope, server: SourceServer, code: str, message: str, detail: str) -> Finding:
-    return scope.run.finding(
+    return scope.finding(
         code,
-        scope.subject,
+        server.ref(detail),
         message,
         "Look at the server in DRS: what it launches may be older than it seems.",
-        servers=(server.ref(detail),),
     )
 
 
@@ -103,12 +101,11 @@ def replication_lag(scope: TargetScope) -> Iterator[Finding]:
 
 
 def _late(scope: TargetScope, server: SourceServer, code: str, message: str, detail: str) -> Finding:
-    return scope.run.finding(
+    return scope.finding(
         code,
-        scope.subject,
+        server.ref(detail),
         message,
         "Look at replication in DRS (bandwidth, agent, staging area), or adjust objectives.rpo_minutes.",
-        servers=(server.ref(detail),),
     )
 
 
@@ -129,12 +126,11 @@ def point_in_time_exists(scope: TargetScope) -> Iterator[Finding]:
     points = scope.reads.snapshots(server.source_server_id for server in doubtful)
     for server in doubtful:
         if not any(row.get("timestamp") for row in points[server.source_server_id]):
-            yield scope.run.finding(
+            yield scope.finding(
                 "no_point_in_time",
-                scope.subject,
+                server.ref(server.replication_state or "replication state unknown"),
                 "servers have no point in time: there is nothing to launch from",
                 _WAIT if server.replication_state in NEVER_SYNCED else _REPAIR,
-                servers=(server.ref(server.replication_state or "replication state unknown"),),
             )
 
 
@@ -152,14 +148,13 @@ def source_alive(scope: TargetScope) -> Iterator[Finding]:
     for server in scope.servers:
         sign = sign_of_life(server, scope.run.now)
         if sign:
-            yield scope.run.finding(
+            yield scope.finding(
                 "source_alive",
-                scope.subject,
+                server.ref(sign),
                 "replication shows that source servers are alive; recovering them beside their sources makes "
                 "two masters",
                 "Shut the sources down or cut them off, then start with source_state: fenced; or, if they "
                 "are known to be lost, with source_state: lost.",
-                servers=(server.ref(sign),),
             )
 
 

@@ -174,24 +174,22 @@ def _unknown(scope: TargetScope, code: str, items: list[Planned]) -> Finding:
 
 def _not_offered(scope: TargetScope, item: Planned) -> Iterator[Finding]:
     if item.settled:
-        yield scope.run.finding(
+        yield scope.finding(
             "instance_type_unknown",
-            scope.subject,
+            item.server.ref(item.instance_type),
             f"launch templates name instance types that EC2 does not offer in Region {scope.target.region}",
             "Choose another instance type in the servers' launch templates.",
-            servers=(item.server.ref(item.instance_type),),
         )
     else:
         yield _not_counted(scope, item)
 
 
 def _not_counted(scope: TargetScope, item: Planned) -> Finding:
-    return scope.run.finding(
+    return scope.finding(
         "vcpus_not_counted",
-        scope.subject,
+        item.server.ref(item.instance_type or "no instance type"),
         "nothing tells which vCPU quota servers count for, so they were not counted",
         _counting(item),
-        servers=(item.server.ref(item.instance_type or "no instance type"),),
     )
 
 
