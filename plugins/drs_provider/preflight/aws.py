@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from drs_provider.core.account import AwsTarget
@@ -101,8 +101,6 @@ class TargetReads:
     def __init__(self, target: AwsTarget, apis: AwsApis) -> None:
         self.target = target
         self._apis = apis
-        self._snapshots: dict[str, list[Row]] = {}
-        self._launch_configurations: dict[str, Row] = {}
 
     @cached_property
     def drs(self) -> DrsReads:
@@ -143,50 +141,40 @@ class TargetReads:
         """The account's DRS quotas."""
         return self.drs.quotas()
 
-    def snapshots(self, server_ids: Iterable[str]) -> dict[str, list[Row]]:
-        """Return the points in time of each of these servers, newest first."""
-        return _kept(self._snapshots, server_ids, self.drs.recovery_snapshots)
-
-    def launch_configurations(self, server_ids: Iterable[str]) -> dict[str, Row]:
-        """Return the launch configuration of each of these servers."""
-        return _kept(self._launch_configurations, server_ids, self.drs.launch_configuration)
+    @cached_property
+    def snapshots(self) -> Known[list[Row]]:
+        """The points in time of each server, newest first."""
+        return Known(partial(each, call=self.drs.recovery_snapshots))
 
     @cached_property
-    def _launch_templates(self) -> _Known[LaunchTemplate]:
-        return _Known(self.ec2.launch_templates)
-
-    @cached_property
-    def _subnets(self) -> _Known[Subnet]:
-        return _Known(self.ec2.subnets)
-
-    @cached_property
-    def _instances(self) -> _Known[Row]:
-        return _Known(self.ec2.instances)
-
-    @cached_property
-    def _vcpus(self) -> _Known[int | None]:
-        return _Known(self.ec2.default_vcpus)
+    def launch_configurations(self) -> Known[Row]:
+        """The launch configuration of each server."""
+        return Known(partial(each, call=self.drs.launch_configuration))
 
     @cached_property
     def recovery_instances(self) -> RecoveryInstances:
         """The recovery instances of servers."""
         return RecoveryInstances(self.drs)
 
-    def launch_templates(self, ids: Iterable[str]) -> dict[str, LaunchTemplate]:
-        """Return the default versions of these launch templates; those that EC2 does not know are absent."""
-        return self._launch_templates.get(ids)
+    @cached_property
+    def launch_templates(self) -> Known[LaunchTemplate]:
+        """The default versions of launch templates; those that EC2 does not know are absent."""
+        return Known(self.ec2.launch_templates)
 
-    def subnets(self, ids: Iterable[str]) -> dict[str, Subnet]:
-        """Return these subnets; those that EC2 does not know are absent."""
-        return self._subnets.get(ids)
+    @cached_property
+    def subnets(self) -> Known[Subnet]:
+        """Subnets; those that EC2 does not know are absent."""
+        return Known(self.ec2.subnets)
 
-    def instances(self, ids: Iterable[str]) -> dict[str, Row]:
-        """Return these instances; those that EC2 does not know are absent."""
-        return self._instances.get(ids)
+    @cached_property
+    def instances(self) -> Known[Row]:
+        """Instances; those that EC2 does not know are absent."""
+        return Known(self.ec2.instances)
 
-    def default_vcpus(self, instance_types: Iterable[str]) -> dict[str, int | None]:
-        """Return the vCPUs of these instance types; those that the Region does not offer are absent."""
-        return self._vcpus.get(instance_types)
+    @cached_property
+    def default_vcpus(self) -> Known[int | None]:
+        """The vCPUs of instance types; those that the Region does not offer are absent."""
+        return Known(self.ec2.default_vcpus)
 
     @cached_property
     def running_instances(self) -> list[Row]:
@@ -216,7 +204,7 @@ class RecoveryInstances:
         return [view for view in self._views if view.source_server_id in wanted]
 
 
-class _Known(Generic[T]):
+class Known(Generic[T]):
     """Answers by id, each id asked for once; ids that AWS does not know are absent."""
 
     def __init__(self, ask: Callable[[list[str]], Mapping[str, T]]) -> None:
@@ -224,7 +212,7 @@ class _Known(Generic[T]):
         self._found: dict[str, T] = {}
         self._asked: set[str] = set()
 
-    def get(self, ids: Iterable[str]) -> dict[str, T]:
+    def __call__(self, ids: Iterable[str]) -> dict[str, T]:
         """Return what is known of these.
 
         :raises Exception: whatever asking raises
@@ -235,12 +223,6 @@ class _Known(Generic[T]):
             self._found.update(self._ask(new))
             self._asked.update(new)
         return {key: self._found[key] for key in wanted if key in self._found}
-
-
-def _kept(known: dict[str, T], keys: Iterable[str], call: Callable[[str], T]) -> dict[str, T]:
-    wanted = tuple(keys)
-    known.update(each((key for key in wanted if key not in known), call))
-    return {key: known[key] for key in wanted}
 
 
 def each(keys: Iterable[str], call: Callable[[str], T]) -> dict[str, T]:
