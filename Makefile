@@ -50,8 +50,9 @@ up: $(READY)
 down status: $(READY)
 	@exec $(PY) -m embedded $@
 
+# Compiled tests are kept, also where PYTHONDONTWRITEBYTECODE is set: each process compiled all of them anew.
 test: $(READY)
-	$(PY) -m pytest $(PYTEST_ARGS)
+	env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest $(PYTEST_ARGS)
 
 chaos: $(READY)
 	@exec $(PY) -m chaos --runs "$(N)" $(if $(SEED),--seed "$(SEED)")

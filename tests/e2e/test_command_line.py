@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,45 +16,40 @@ from drs_provider.cli.exit_codes import ExitCode
 from embedded.environment import REPOSITORY
 from embedded.stack import Stack
 from tests.e2e.waiting import until_asked
+from tests.harness.forks import Evaluate, forking, run_program
 
 pytestmark = pytest.mark.e2e
 
-PROGRAM = [sys.executable, "-m", "drs_provider.cli"]
+PROGRAM = "drs_provider.cli"
+MODULE = f"{PROGRAM}.__main__"
+#: What the program has loaded before it reads its words, and the libraries of its verbs
+LOADED = f"import {MODULE}, httpx, rich.console, yaml"
 
 
 @dataclass
 class CommandLine:
-    """Runs verbs as users of the stack."""
+    """Runs verbs as users of the stack.
+
+    :param evaluate: runs code in a fork of a process that has loaded the program
+    """
 
     stack: Stack
     home: Path
+    evaluate: Evaluate
 
-    def environment(self, user: str) -> dict[str, str]:
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.home),
-            "AIRFLOW_HOME": str(self.home),
-            "PYTHONPATH": str(REPOSITORY / "plugins"),
-            "AIRFLOW_API_URL": self.stack.api_url,
-            "AIRFLOW_API_USERNAME": user,
-            "AIRFLOW_API_PASSWORD": self.stack.secrets.passwords[user],
-        }
+    def login(self, user: str) -> dict[str, str]:
+        password = self.stack.secrets.passwords[user]
+        return {"AIRFLOW_API_USERNAME": user, "AIRFLOW_API_PASSWORD": password}
 
     def __call__(self, *words: str, user: str = "dr-operator") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*PROGRAM, *words],
-            env=self.environment(user),
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return run_program(self.evaluate, MODULE, PROGRAM, *words, **self.login(user))
 
     def watch(self, run: str) -> subprocess.Popen[str]:
-        words = [*PROGRAM, "watch", run, "--interval", "0.5s"]
+        """Follow a run as people do: in a process of its own."""
+        words = [sys.executable, "-m", PROGRAM, "watch", run, "--interval", "0.5s"]
         return subprocess.Popen(
             words,
-            env=self.environment("dr-viewer"),
+            env=environment(self.stack, self.home) | self.login("dr-viewer"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -64,11 +60,23 @@ class CommandLine:
         until_asked(self.stack, f"drs_{plan}", run_id, task_id)
 
 
-@pytest.fixture
-def drs(stack: Stack, tmp_path: Path) -> CommandLine:
+def environment(stack: Stack, home: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "AIRFLOW_HOME": str(home),
+        "PYTHONPATH": str(REPOSITORY / "plugins"),
+        "AIRFLOW_API_URL": stack.api_url,
+    }
+
+
+@pytest.fixture(scope="module")
+def drs(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     stack.wait_for_dag("drs_erp_three_tier")
     stack.wait_for_dag("drs_wiki")
-    return CommandLine(stack, tmp_path)
+    home = tmp_path_factory.mktemp("command-line")
+    with forking(LOADED, environment(stack, home), home) as evaluate:
+        yield CommandLine(stack, home, evaluate)
 
 
 def test_a_drill_from_preflight_to_report(drs: CommandLine) -> None:

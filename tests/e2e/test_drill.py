@@ -22,12 +22,6 @@ SERVERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def drill(run_plan: RunPlan) -> Followed:
-    """A drill that goes well."""
-    return run_plan("erp_three_tier", "--ticket", "CHG0012345")
-
-
 def test_three_waves_are_recovered_recorded_and_cleaned_up(stack: Stack, drill: Followed) -> None:
     record = drill.record
     rows = [row for wave in record["waves"] for row in wave["serverStatuses"]]

@@ -15,7 +15,7 @@ from embedded import simulated_aws
 from embedded.environment import HISTORY_REGION, HISTORY_TABLE
 from embedded.needs import ADMIN, CONNECTION
 from embedded.stack import Stack
-from tests.e2e.conftest import RunPlan
+from tests.e2e.conftest import Followed
 from tests.e2e.waiting import ended
 
 pytestmark = pytest.mark.e2e
@@ -59,13 +59,12 @@ def sweep(stack: Stack, **conf: Any) -> tuple[str, dict[str, Any]]:
         return str(run.run["state"]), run.facts(keys.SWEEP, keys.SWEEP_REPORT)
 
 
-def test_the_record_of_a_deleted_run_is_closed(stack: Stack, run_plan: RunPlan) -> None:
-    drill = run_plan("wiki")
+def test_the_record_of_a_deleted_run_is_closed(stack: Stack, drill: Followed) -> None:
     account = stack.needs.connections[CONNECTION]
     leave_open(stack, drill.record)
     before, caught_up = sweep(stack, dry_run=True, targets=[account])
     with stack.api(ADMIN) as api:
-        api.request("DELETE", Execution.of(api, "drs_wiki", drill.outcome.run_id).path)
+        api.request("DELETE", Execution.of(api, "drs_erp_three_tier", drill.outcome.run_id).path)
     state, report = sweep(stack, targets=[account])
     record = simulated_aws.stored_record(stack.simulator_url, account, drill.record["executionId"])
 

@@ -13,7 +13,7 @@ from typing import Any
 
 Evaluate = Callable[..., Any]
 
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 300
 _RESULT = "the result: "
 #: A process that forks for each line of its input, and says at the end of a fork what came of it.
 _FORKS = f"""

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,11 @@ import yaml
 from embedded.environment import DAGS, SCENARIOS
 from embedded.needs import ADMIN, OPERATOR
 from embedded.stack import Stack
-from tests.e2e.conftest import PARSED_ONCE, SPEED
+from tests.e2e.conftest import ENDS_SOON, PARSED_ONCE, SPEED
 from tests.e2e.other_stacks import many_gates
 
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
-OTHER_SETTINGS = PARSED_ONCE | {"AIRFLOW__CORE__AUTH_MANAGER": FAB}
+OTHER_SETTINGS = PARSED_ONCE | ENDS_SOON | {"AIRFLOW__CORE__AUTH_MANAGER": FAB}
 LEAD, APPROVER = "dr-lead", "dr-approver-1"
 #: Roles of FAB
 ROLES = {ADMIN: "Admin", LEAD: "User", APPROVER: "User", OPERATOR: "User"}
@@ -41,11 +41,10 @@ class OtherStack(Stack):
         own = {"AIRFLOW__DRS__STATE_PATH": str(self.state_of(component))}
         return super().environment_of(component) | own
 
-    def start_scheduler_anew(self, **settings: str) -> None:
+    def start_scheduler_anew(self, settings: Mapping[str, str]) -> None:
         """Let a scheduler with these settings take the place of the present one."""
         self.kill_component("scheduler", whole_session=True)
-        own = {f"AIRFLOW__SCHEDULER__{name}": value for name, value in settings.items()}
-        self.settings = OTHER_SETTINGS | own
+        self.settings = settings
         self.start_component("scheduler")
 
     def state_of(self, component: str) -> Path:

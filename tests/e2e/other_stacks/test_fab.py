@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from drs_provider import keys
@@ -44,12 +42,13 @@ def test_the_plans_logins_decide_and_nobody_else_with_any_option(other_stack: Ot
 def answer(stack: Stack, login: str, option: str, *, earlier: int = 0) -> None:
     """Answer the first gate once it asks again after so many answers."""
 
-    def told() -> list[dict[str, Any]]:
-        with stack.api(ADMIN) as api:
-            answers = Execution.of(api, DAG_ID, RUN_ID).facts(keys.gate_task_id(1), keys.GATE_ANSWERS)
-        return list(answers.get("responses", ()))
+    with stack.api(ADMIN) as api:
+        run = Execution.of(api, DAG_ID, RUN_ID)
 
-    until(stack, lambda: len(told()) == earlier, "the gate has dealt with the answer before")
+        def told() -> int:
+            return len(run.facts(keys.gate_task_id(1), keys.GATE_ANSWERS).get("responses", ()))
+
+        until(stack, lambda: told() == earlier, "the gate has dealt with the answer before")
     until_asked(stack, DAG_ID, RUN_ID, keys.gate_task_id(1))
     with stack.api(login) as api:
         Execution.of(api, DAG_ID, RUN_ID).answer(keys.gate_task_id(1), option, {})

@@ -25,7 +25,12 @@ from tests.e2e.waiting import ended, until
 
 pytestmark = pytest.mark.e2e
 
-LOOP_SECONDS = 5
+#: Also a worker takes as long as Airflow's default lets it to notice that its task's process has ended.
+SLOW = {
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "5",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "5",
+    "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "3",
+}
 #: Seconds after a gate became visible: at once, while its process leaves, and before the scheduler's next loop
 MOMENTS = (0.0, 0.1, 0.3, 0.6, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
 
@@ -33,9 +38,10 @@ MOMENTS = (0.0, 0.1, 0.3, 0.6, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
 @pytest.fixture
 def slow(other_stack: OtherStack) -> Iterator[Stack]:
     """A stack whose scheduler looks only every five seconds when it has nothing to do."""
-    other_stack.start_scheduler_anew(SCHEDULER_IDLE_SLEEP_TIME=str(LOOP_SECONDS))
+    quick = other_stack.settings
+    other_stack.start_scheduler_anew({**quick, **SLOW})
     yield other_stack
-    other_stack.start_scheduler_anew()
+    other_stack.start_scheduler_anew(quick)
 
 
 @dataclass
