@@ -39,7 +39,7 @@ from drs_provider.triggers import gate as gate_trigger
 from drs_provider.triggers.poller import JobPoller
 from drs_simulator.adapter import gate
 from drs_simulator.testing import Simulator, simulator
-from tests.harness import botocore_once
+from tests.harness import botocore_once, moto_once
 from tests.harness.effects import Effects, WorkerKilled, changes_something
 from tests.harness.kept_answers import KeptAnswers, beginning
 from tests.harness.plan_run import PlanRun
@@ -330,6 +330,7 @@ def stage(scenario: Any, folder: Path, *, history: bool = True, asks_anew: bool 
             made.call(botocore.client.BaseClient._make_api_call),
         )
         botocore_once.install(patch)
+        moto_once.install(patch)
         patch.setattr(preflight, "run_preflight", made.preflight(preflight.run_preflight))
         patch.setattr(files, "_write_once", made.write_file(files._write_once))
         handler = _Timeline(made.timeline)
