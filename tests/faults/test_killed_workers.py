@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.faults.invariants import check_everything, ended_as_if_nothing_had_happened
+from tests.harness.deaths import killed_before_each_effect
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import DATABASES, WIKI, plan, two_waves
 from tests.harness.stage import Stage, stage
@@ -37,8 +38,6 @@ TASKS = (
     "cleanup_drill",
     "finalize",
 )
-#: More than any task does; a task that did more would never be killed at its end.
-MOST_EFFECTS = 60
 
 
 @contextmanager
@@ -52,15 +51,44 @@ def drill(folder: Path, scenario: dict[str, Any], *, history: bool = True) -> It
             raise
 
 
-def kill_everywhere(folder: Path, task_id: str, once: Callable[[Path, int], bool]) -> int:
+@pytest.fixture(scope="module", autouse=True)
+def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Play a drill, so that no fork has to work out anew what a process works out once, such as templates."""
+    with drill(tmp_path_factory.mktemp("warm"), WORLD) as (_, run):
+        assert run.go() == "success"
+
+
+def kill_everywhere(
+    folder: Path,
+    task_id: str,
+    lives: Callable[[Stage, PlanRun], None],
+    scenario: dict[str, Any] = WORLD,
+    *,
+    history: bool = False,
+) -> int:
     """Play a drill for each effect of a task; return how many there are.
 
-    :param once: plays it, and tells whether the worker was killed
+    :param lives: plays it, with or without a death, and checks it
     """
-    for number in range(1, MOST_EFFECTS):
-        if not once(folder / str(number), number):
-            return number - 1
-    raise AssertionError(f"{task_id} does more than {MOST_EFFECTS} things")
+    once = folder / "once"
+    with (
+        drill(once, scenario, history=history) as (play, run),
+        killed_before_each_effect(play, run, task_id, once) as deaths,
+    ):
+        lives(play, run)
+    for number in deaths.remaining:
+        with drill(folder / str(number), scenario, history=history) as (play, run):
+            play.effects.kill_before(task_id, number)
+            lives(play, run)
+            assert play.effects.died
+    effects = len(deaths.play.effects.seen[task_id])
+    assert deaths.died + len(deaths.remaining) == effects
+    return effects
+
+
+def survives(play: Stage, run: PlanRun) -> None:
+    assert run.go() == "success", run.states
+    ended_as_if_nothing_had_happened(play, run, servers=WIKI)
 
 
 @pytest.mark.parametrize(
@@ -69,25 +97,11 @@ def kill_everywhere(folder: Path, task_id: str, once: Callable[[Path, int], bool
 def test_trap_16_a_worker_that_dies_anywhere_loses_nothing(
     task_id: str, history: bool, tmp_path: Path
 ) -> None:
-    def once(folder: Path, number: int) -> bool:
-        with drill(folder, WORLD, history=history) as (play, run):
-            play.effects.kill_before(task_id, number)
-            assert run.go() == "success", run.states
-            ended_as_if_nothing_had_happened(play, run, servers=WIKI)
-            return bool(play.effects.died)
-
-    assert kill_everywhere(tmp_path, task_id, once) >= 3
+    assert kill_everywhere(tmp_path, task_id, survives, history=history) >= 3
 
 
 def test_trap_16_nor_if_the_job_shows_late_and_never_its_tags(tmp_path: Path) -> None:
-    def once(folder: Path, number: int) -> bool:
-        with drill(folder, VEILED, history=False) as (play, run):
-            play.effects.kill_before(START, number)
-            assert run.go() == "success", run.states
-            ended_as_if_nothing_had_happened(play, run, servers=WIKI)
-            return bool(play.effects.died)
-
-    assert kill_everywhere(tmp_path, START, once) >= 3
+    assert kill_everywhere(tmp_path, START, survives, VEILED) >= 3
 
 
 @pytest.mark.parametrize("scenario", [WORLD, VEILED], ids=["visible", "veiled"])
@@ -96,25 +110,22 @@ def test_trap_16_a_start_that_dies_for_good_is_cleaned_up_and_can_be_cleared(
 ) -> None:
     """No retry is left: what was launched is terminated all the same, and a new attempt starts afresh."""
 
-    def once(folder: Path, number: int) -> bool:
-        with drill(folder, scenario, history=False) as (play, run):
-            run.rows[START].tries_left = 0
-            play.effects.kill_before(START, number)
-            colour = run.go()
-            if not play.effects.died:
-                return False
-            assert colour == "failed"
-            assert run.record["status"] in ("FAILED", "CANCELLED")
-            check_everything(play, run)
-            assert_only_the_foreign_one_runs(play)
-            run.clear(WAVE)
-            assert run.go() == "success", run.states
-            assert run.record["status"] == "COMPLETED"
-            check_everything(play, run)
-            assert_only_the_foreign_one_runs(play)
-            return True
+    def lives(play: Stage, run: PlanRun) -> None:
+        run.rows[START].tries_left = 0
+        colour = run.go()
+        if not play.effects.died:
+            return
+        assert colour == "failed"
+        assert run.record["status"] in ("FAILED", "CANCELLED")
+        check_everything(play, run)
+        assert_only_the_foreign_one_runs(play)
+        run.clear(WAVE)
+        assert run.go() == "success", run.states
+        assert run.record["status"] == "COMPLETED"
+        check_everything(play, run)
+        assert_only_the_foreign_one_runs(play)
 
-    assert kill_everywhere(tmp_path, START, once) >= 3
+    assert kill_everywhere(tmp_path, START, lives, scenario) >= 3
 
 
 def assert_only_the_foreign_one_runs(play: Stage) -> None:
@@ -125,22 +136,19 @@ def assert_only_the_foreign_one_runs(play: Stage) -> None:
 
 
 def test_trap_15_a_cleanup_that_dies_for_good_is_told_and_done_when_cleared(tmp_path: Path) -> None:
-    def once(folder: Path, number: int) -> bool:
-        with drill(folder, WORLD, history=False) as (play, run):
-            run.rows["cleanup_drill"].tries_left = 0
-            play.effects.kill_before("cleanup_drill", number)
-            colour = run.go()
-            if not play.effects.died:
-                return False
-            told = play.effects.died[0][2].startswith("end of")  # the worker died behind its last word
-            assert colour == "failed" or told
-            run.clear("cleanup_drill")
-            assert run.go() == "success", run.states
-            check_everything(play, run)
-            assert_only_the_foreign_one_runs(play)
-            return True
+    def lives(play: Stage, run: PlanRun) -> None:
+        run.rows["cleanup_drill"].tries_left = 0
+        colour = run.go()
+        if not play.effects.died:
+            return
+        told = play.effects.died[0][2].startswith("end of")  # the worker died behind its last word
+        assert colour == "failed" or told
+        run.clear("cleanup_drill")
+        assert run.go() == "success", run.states
+        check_everything(play, run)
+        assert_only_the_foreign_one_runs(play)
 
-    assert kill_everywhere(tmp_path, "cleanup_drill", once) >= 3
+    assert kill_everywhere(tmp_path, "cleanup_drill", lives) >= 3
 
 
 @pytest.mark.parametrize("seed", range(6))

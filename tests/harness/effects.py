@@ -6,6 +6,7 @@ points just before each effect, and the one after the last, are all the points a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -24,24 +25,30 @@ def changes_something(operation: str) -> bool:
     return not operation.startswith(READING)
 
 
+def _survives(number: int) -> bool:
+    del number
+    return False
+
+
 @dataclass
 class Effects:
     """The effects of every task of a stage, in order.
 
     :param seen: task id -> what it did, over all its tries
     :param died: where workers were killed: task id, number of the effect, the effect that did not happen
+    :param dies: task id -> whether its worker dies before the effect of a number
     """
 
     seen: dict[str, list[str]] = field(default_factory=dict)
     died: list[tuple[str, int, str]] = field(default_factory=list)
-    _fatal: dict[str, set[int]] = field(default_factory=dict)
+    dies: dict[str, Callable[[int], bool]] = field(default_factory=dict)
     _chance: float = 0.0
     _most: int = 0
     _random: Random = field(default_factory=Random)
 
     def kill_before(self, task_id: str, *numbers: int) -> None:
         """Let the worker die just before the n-th effects (1-based) of a task, counted over all its tries."""
-        self._fatal.setdefault(task_id, set()).update(numbers)
+        self.dies[task_id] = numbers.__contains__
 
     def kill_at_random(self, seed: int, *, chance: float, most: int) -> None:
         """Let workers die at random, with this chance before each effect, at most so often."""
@@ -56,6 +63,6 @@ class Effects:
         seen.append(what)
         number = len(seen)
         struck = len(self.died) < self._most and self._random.random() < self._chance
-        if struck or number in self._fatal.get(task_id, ()):
+        if struck or self.dies.get(task_id, _survives)(number):
             self.died.append((task_id, number, what))
             raise WorkerKilled(f"{task_id}: before effect {number}, {what}")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 5.0
 #: The poll interval is real time in a trigger, and set very short; a timer counts simulated time.
 LEAST_WAIT_SECONDS = 60.0
+_of_others: list[asyncio.AbstractEventLoop] = []
 GATE_TRIGGER = f"{DrsGateTrigger.__module__}.{DrsGateTrigger.__qualname__}"
 
 
@@ -85,6 +86,13 @@ class Triggerer:
     def until_event(self) -> dict[str, Any]:
         """Let time pass until tasks can go on; return what each of them is resumed with."""
         return self._loop.run_until_complete(self._until_event())
+
+    def forked(self) -> None:
+        """Begin anew in a fork; the loop stays untouched, since both processes have its one selector."""
+        assert not self._triggers, "a trigger does not survive a fork"
+        _of_others.append(self._loop)
+        self._loop = asyncio.new_event_loop()
+        self._news = asyncio.Event()
 
     def close(self) -> None:
         """End everything."""
