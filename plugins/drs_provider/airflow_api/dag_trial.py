@@ -15,6 +15,9 @@ from pathlib import Path
 
 from airflow.sdk import DAG
 
+from drs_provider import __version__
+from drs_provider.core.canonical import content_hash
+
 # Columns of Airflow's tables. A text that is longer makes the write of the whole file fail, except on SQLite; what a
 # policy sets, Airflow does not check before.
 _MAX_TAG = 100
@@ -40,6 +43,21 @@ def refusal_of(dag: DAG, *, dag_file: Path | None, serialized: bool) -> str | No
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return None
+
+
+def answer_depends_on(*settings: object) -> str | None:
+    """Return what Airflow's answer depends on, beside the plan that a DAG is built from.
+
+    :param settings: what else goes into every DAG
+    :returns: None if policies of the installation decide: code that may answer otherwise at any time
+    """
+    from airflow import __version__ as airflow_version
+    from airflow.settings import get_policy_plugin_manager
+
+    hooks = get_policy_plugin_manager().hook
+    if hooks.dag_policy.get_hookimpls() or hooks.task_policy.get_hookimpls():
+        return None
+    return content_hash([airflow_version, __version__, *map(str, settings)])
 
 
 def _try(dag: DAG, dag_file: Path | None) -> None:

@@ -16,10 +16,11 @@ from pathlib import Path
 from airflow.sdk import DAG, get_parsing_context
 
 from drs_provider import settings
-from drs_provider.airflow_api.dag_trial import refusal_of
+from drs_provider.airflow_api.dag_trial import answer_depends_on, refusal_of
+from drs_provider.core.canonical import content_hash
 from drs_provider.core.identity import dag_id_of, plan_name_of
 from drs_provider.dag_factory.build import build_dag, build_single_task_dag
-from drs_provider.dag_factory.defaults import option_problems
+from drs_provider.dag_factory.defaults import default_args, option_problems
 from drs_provider.plan.files.folder import Catalog, load_catalog
 from drs_provider.plan.files.last_good import LastGoodPlans
 from drs_provider.plan.model import Plan
@@ -61,31 +62,44 @@ def recovery_plan_dags(folder: Path, dag_file: Path | None = None) -> dict[str, 
     :param dag_file: the file that hands them out
     """
     wanted = get_parsing_context()
-    catalog = load_catalog(folder)
     if wanted.dag_id is not None:
-        return _one_dag(catalog, wanted.dag_id, wanted.task_id, dag_file)
+        return _one_dag(folder, wanted.dag_id, wanted.task_id, dag_file)
+    catalog = load_catalog(folder)
     last_good = LastGoodPlans(settings.state_path())
-    forms = _good(catalog, dag_file)
+    conditions = answer_depends_on(default_args(0, None))
+    forms = _good(catalog, last_good, conditions, dag_file)
     for name in forms.good:
-        last_good.remember(catalog.plans[name].plan)
+        last_good.remember(catalog.plans[name].plan, conditions)
     kept = last_good.withdrawn(forms.good, keep_days=settings.get_int_or_default("withdrawn_plan_days"))
     _add_withdrawn(forms, catalog, (item.plan for item in kept), dag_file)
     for name, why in (forms.refused | forms.hidden).items():
         log.error("Airflow takes no DAG of plan %s: %s", name, why)
+    last_good.keep_refusals(_identity(catalog), tuple(_refusals(forms, catalog, last_good)))
     return {dag.dag_id: dag for dag in (forms.withdrawn | forms.good).values()}
 
 
 def plan_problems(folder: Path, dag_file: Path | None = None) -> tuple[PlanProblem, ...]:
     """Return everything that is wrong with the plans of a folder: files that do not load, plans without a DAG.
 
+    What Airflow takes, the parse of the file that hands out the DAGs has found out; only if it has not seen these plans
+    yet, or can keep nothing, the DAGs are built and tried here too.
+
     :param dag_file: the file that hands out the DAGs
     """
     catalog = load_catalog(folder)
     last_good = LastGoodPlans(settings.state_path())
-    forms = _good(catalog, dag_file)
-    kept = (plan for plan in last_good.kept() if plan.name not in forms.good)
-    _add_withdrawn(forms, catalog, kept, dag_file)
-    return (*catalog.problems, *option_problems(), *_refusals(forms, catalog, last_good))
+    refusals = last_good.refusals(_identity(catalog))
+    if refusals is None:
+        forms = _good(catalog, last_good, answer_depends_on(default_args(0, None)), dag_file)
+        kept = (plan for plan in last_good.kept() if plan.name not in forms.good)
+        _add_withdrawn(forms, catalog, kept, dag_file)
+        refusals = tuple(_refusals(forms, catalog, last_good))
+    return (*catalog.problems, *option_problems(), *refusals)
+
+
+def _identity(catalog: Catalog) -> str:
+    plans = {name: loaded.plan.content_hash for name, loaded in catalog.plans.items()}
+    return content_hash([str(catalog.folder), plans, sorted(catalog.broken)])
 
 
 def _refusals(forms: _Forms, catalog: Catalog, last_good: LastGoodPlans) -> Iterator[PlanProblem]:
@@ -107,10 +121,14 @@ def _refusals(forms: _Forms, catalog: Catalog, last_good: LastGoodPlans) -> Iter
             )
 
 
-def _good(catalog: Catalog, dag_file: Path | None) -> _Forms:
+def _good(
+    catalog: Catalog, last_good: LastGoodPlans, conditions: str | None, dag_file: Path | None
+) -> _Forms:
+    """Build the DAGs of the plans that load, and try those that Airflow has not taken just so before."""
     forms = _Forms()
-    for name in catalog.plans:
-        dag, why = _tried(_whole(catalog, name), dag_file, serialized=True)
+    for name, loaded in catalog.plans.items():
+        taken = conditions is not None and last_good.remembers(loaded.plan, conditions)
+        dag, why = _tried(_whole(catalog, name), dag_file, serialized=True, taken=taken)
         if dag is not None:
             forms.good[name] = dag
         else:
@@ -131,10 +149,11 @@ def _add_withdrawn(forms: _Forms, catalog: Catalog, last_good: Iterable[Plan], d
             forms.hidden[name] = why
 
 
-def _one_dag(catalog: Catalog, dag_id: str, task_id: str | None, dag_file: Path | None) -> dict[str, DAG]:
+def _one_dag(folder: Path, dag_id: str, task_id: str | None, dag_file: Path | None) -> dict[str, DAG]:
     name = plan_name_of(dag_id)
     if name is None:
         return {}
+    catalog = load_catalog(folder, only=name)
     if name in catalog.plans:
         dag, why = _tried(_whole(catalog, name), dag_file, serialized=False)
         if dag is not None and (task_id is None or task_id in dag.task_dict):
@@ -174,12 +193,17 @@ def _withdrawn(catalog: Catalog, name: str, kept: Mapping[str, Plan]) -> Iterato
             yield partial(build_dag, plan, withdrawn=True)
 
 
-def _tried(form: _Form, dag_file: Path | None, *, serialized: bool) -> tuple[DAG | None, str]:
-    """Return the DAG of a form, or why Airflow takes none: one plan's fault must not take the others down."""
+def _tried(
+    form: _Form, dag_file: Path | None, *, serialized: bool, taken: bool = False
+) -> tuple[DAG | None, str]:
+    """Return the DAG of a form, or why Airflow takes none: one plan's fault must not take the others down.
+
+    :param taken: Airflow has taken the same DAG under the same conditions, and need not be asked
+    """
     try:
         dag = form()
     except Exception as error:
         log.exception("No DAG can be built")
         return None, f"{type(error).__name__}: {error}"
-    why = refusal_of(dag, dag_file=dag_file, serialized=serialized)
+    why = None if taken else refusal_of(dag, dag_file=dag_file, serialized=serialized)
     return (dag, "") if why is None else (None, why)

@@ -5,9 +5,10 @@ import os
 import pytest
 import yaml
 
-from drs_provider.plan.files.folder import MAX_PROBLEMS, load_catalog, load_plan
+from drs_provider.plan.files import folder as folder_module
+from drs_provider.plan.files.folder import MAX_PROBLEMS, load_catalog, load_plan, plan_names
 from drs_provider.plan.problems import PlanError
-from tests.plan.plan_files import load_one, plan_data, small_plan, told, write
+from tests.plan.plan_files import MAIN, load_one, plan_data, small_plan, told, write
 
 
 def test_good_plans_load_by_name_whatever_their_file_is_called(tmp_path):
@@ -180,3 +181,57 @@ def test_problems_of_one_file_are_limited(tmp_path):
 
 def test_file_with_only_a_name_is_no_library(tmp_path):
     assert told(load_one(tmp_path, {"name": "x"})) == ["waves: `waves` is missing"]
+
+
+def parsed(monkeypatch) -> list[str]:
+    """The files that are parsed from now on."""
+    files: list[str] = []
+    read = folder_module.read_yaml
+    monkeypatch.setattr(folder_module, "read_yaml", lambda path: (files.append(path.name), read(path))[1])
+    return files
+
+
+def test_one_plan_of_many_is_loaded_with_its_libraries_and_without_the_others(tmp_path, monkeypatch):
+    library = {
+        "targets": {"main": MAIN},
+        "protection_groups": {"db": {"target": "main", "tags": {"App": "x"}}},
+    }
+    write(tmp_path, "library.yaml", library)
+    for number in range(12):
+        waves = [{"name": "all", "groups": ["db"]}]
+        write(tmp_path, f"p{number}.yaml", {"name": f"plan_{number}", "waves": waves})
+    whole = load_catalog(tmp_path).plans["plan_1"]
+    files = parsed(monkeypatch)
+    one = load_catalog(tmp_path, only="plan_1")
+    assert dict(one.plans) == {"plan_1": whole}
+    assert sorted(files) == ["library.yaml", "p1.yaml"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'name: "wi\\x6bi"\nwaves: []\n',
+        "{name: wiki, waves: []}\n",
+        "? name\n: wiki\nwaves: []\n",
+        "name: &n wiki\ntitle: *n\nwaves: []\n",
+    ],
+)
+def test_a_plan_is_found_however_its_name_is_written(tmp_path, text):
+    write(tmp_path, "other.yaml", small_plan(name="other"))
+    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
+    assert list(load_catalog(tmp_path, only="wiki").broken) == ["wiki"]
+    assert plan_names(tmp_path) == {"wiki", "other"}
+
+
+def test_a_second_file_of_the_same_name_is_seen_when_only_one_plan_is_loaded(tmp_path):
+    write(tmp_path, "a.yaml", small_plan())
+    write(tmp_path, "b.yaml", small_plan())
+    assert "is also in" in str(load_catalog(tmp_path, only="wiki").broken["wiki"][0])
+
+
+def test_names_of_files_that_do_not_load_are_known_and_impossible_ones_are_none(tmp_path):
+    write(tmp_path, "a.yaml", {"name": "broken_plan", "wawes": []})
+    write(tmp_path, "b.yaml", {"name": "Bad Name"})
+    write(tmp_path, "c.yaml", "name: [\n")
+    os.mkfifo(tmp_path / "d.yaml")
+    assert plan_names(tmp_path) == {"broken_plan"}

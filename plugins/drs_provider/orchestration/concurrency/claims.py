@@ -21,7 +21,7 @@ from drs_provider.core.identity import dag_id_of
 from drs_provider.core.task_states import TASK_OVER
 from drs_provider.exceptions import EvidenceError, ExecutionRefusedError
 from drs_provider.orchestration.concurrency.preemption import preempt
-from drs_provider.plan.files.folder import load_catalog
+from drs_provider.plan.files.folder import plan_names
 from drs_provider.plan.files.last_good import LastGoodPlans
 from drs_provider.rules.concurrency.claims import PREPARING, Claim, Conflict, claim_of
 from drs_provider.rules.concurrency.preemption import Override, override_of
@@ -207,5 +207,5 @@ def known_dag_ids(own: str, plans_folder: Path | None) -> set[str]:
 
 def plan_dag_ids(folder: Path, state_path: Path) -> set[str]:
     """Return the DAGs of the plans that this machine has files of: in the folder, or withdrawn ones."""
-    names = {*load_catalog(folder).plans, *LastGoodPlans(state_path).names()}
+    names = plan_names(folder) | set(LastGoodPlans(state_path).names())
     return {dag_id_of(name) for name in names}

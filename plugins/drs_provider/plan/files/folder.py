@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from drs_provider.plan.references import Finding, check_references
 
 PLAN_SUFFIXES: Final = (".yaml", ".yml")
 _UNKNOWN: Final = ("unknown protection group", "unknown target")
+#: What begins a line at the left margin is a field of the file, unless somebody took pains to make it another thing.
+_NAME: Final = re.compile(rb"(?m)^name *: *([a-z0-9_]+) *$")
+_WAVES: Final = re.compile(rb"(?m)^waves *:")
 MAX_PROBLEMS: Final = 100
 """Problems told of one file; the rest is counted."""
 
@@ -54,19 +58,23 @@ class Catalog:
     broken: Mapping[str, tuple[PlanProblem, ...]] = field(default_factory=dict)
 
 
-def load_catalog(folder: Path) -> Catalog:
+def load_catalog(folder: Path, *, only: str | None = None) -> Catalog:
     """Read all plan files (``*.yaml``, ``*.yml``, hidden ones left out) of a folder, not of its subfolders.
 
     A bad file is told in the result's ``problems`` and affects no other plan; a bad library affects the
     plans that use what is bad in it.
+
+    :param only: the only plan that is asked for; files that do not matter to it are not parsed
     """
-    reader = _FolderReader(folder)
+    reader = _FolderReader(folder, only)
     plans: dict[str, LoadedPlan] = {}
     problems = list(reader.problems)
     broken: dict[str, list[PlanProblem]] = defaultdict(list)
     for source in reader.plan_sources:
-        loaded, found = reader.build(source)
         name = plan_name(source)
+        if only not in (None, name):
+            continue
+        loaded, found = reader.build(source)
         problems += found
         if loaded is not None:
             plans[loaded.plan.name] = loaded
@@ -85,7 +93,7 @@ def load_plan(folder: Path, name: str) -> Plan:
 
     :raises PlanError: if the plan does not load or does not exist; it carries everything that is wrong
     """
-    reader = _FolderReader(folder)
+    reader = _FolderReader(folder, None)
     problems: list[PlanProblem] = []
     for source in reader.plan_sources:
         if plan_name(source) == name:
@@ -116,11 +124,14 @@ def _place(problem: PlanProblem) -> tuple[str, int, str, str]:
 
 
 class _FolderReader:
-    """The files of a folder, read once; plans are built from them on demand."""
+    """The files of a folder, read once; plans are built from them on demand.
 
-    def __init__(self, folder: Path) -> None:
+    :param only: the only plan that is asked for, or None
+    """
+
+    def __init__(self, folder: Path, only: str | None) -> None:
         files, self.folder_problems = _plan_files(folder)
-        self.sources = [read_yaml(file) for file in files]
+        self.sources = [read_yaml(file) for file in files if only is None or not _is_another_plan(file, only)]
         self.plan_sources = [
             source for source in self.sources if source.data is not None and not is_library(source.data)
         ]
@@ -212,6 +223,35 @@ def _validated(
                 problems.append(source.problem(parts, message, remedy))
         return None, problems, refused_references(error)
     return plan, problems, []
+
+
+def plan_names(folder: Path) -> set[str]:
+    """Return the names of the plans that a folder has files of, whether the plans load or not."""
+    names = set()
+    for file in _plan_files(folder)[0]:
+        written = _NAME.search(_content(file))
+        name = written[1].decode() if written else plan_name(read_yaml(file)) or ""
+        if re.fullmatch(r"[a-z0-9_]+", name):
+            names.add(name)
+    return names
+
+
+def _content(file: Path) -> bytes:
+    """Return what is in a file; nothing if it cannot be read, which whoever parses it tells."""
+    try:
+        return file.read_bytes() if file.is_file() else b""
+    except OSError:
+        return b""
+
+
+def _is_another_plan(file: Path, name: str) -> bool:
+    """Tell whether a file is surely neither the plan of a name nor a library, without parsing it.
+
+    An escape could hide the name.
+    """
+    content = _content(file)
+    hidden = re.search(rb"\b%s\b|\\" % name.encode(), content)
+    return hidden is None and bool(_NAME.search(content) and _WAVES.search(content))
 
 
 def _plan_files(folder: Path) -> tuple[list[Path], list[PlanProblem]]:

@@ -1,8 +1,11 @@
-"""The last good form of every plan, kept by the DAG processor.
+"""The last good form of every plan, and what Airflow said of it, kept by the DAG processor.
 
 An import error or a vanished DAG makes Airflow ignore the DAG's runs, so a broken plan file would stop its
 running executions. The DAG of such a plan therefore stays for ``[drs] withdrawn_plan_days`` in its last good
 form: without schedule, and refusing new executions.
+
+What the parse of one file found out is kept for the parses after it and for the file that shows errors, which would
+else build and try the DAGs of all plans once more.
 """
 
 from __future__ import annotations
@@ -11,14 +14,15 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from drs_provider.plan.model import Plan
+from drs_provider.plan.problems import PlanProblem
 
 log = logging.getLogger(__name__)
 
@@ -34,20 +38,46 @@ class WithdrawnPlan:
 
 
 class LastGoodPlans:
-    """A folder with one JSON file for each plan.
+    """A folder with one JSON file for each plan, and one of what was refused.
 
     A folder that cannot be read or written costs this protection, not the plans: it is logged and passed over.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "plans"
+        self._refused = folder / "refused.json"
 
-    def remember(self, plan: Plan) -> None:
-        """Keep a plan that loads, unless the same content is kept already."""
-        stored = self._read(plan.name)
-        if stored and stored.get("content_hash") == plan.content_hash and "withdrawn_at" not in stored:
-            return
-        self._write(plan.name, {"content_hash": plan.content_hash, "plan": plan.to_dict()})
+    def remember(self, plan: Plan, taken: str | None = None) -> None:
+        """Keep a plan that loads, unless the same content is kept already.
+
+        :param taken: under which conditions Airflow has taken its DAG; None if that says nothing about the next parse
+        """
+        if not self.remembers(plan, taken):
+            content = {"content_hash": plan.content_hash, "taken": taken, "plan": plan.to_dict()}
+            self._write(self.file_of(plan.name), content)
+
+    def remembers(self, plan: Plan, taken: str | None) -> bool:
+        """Tell whether just this content was kept as taken under just these conditions, and not withdrawn since."""
+        stored = self._read(self.file_of(plan.name))
+        return (
+            stored is not None
+            and (stored.get("content_hash"), stored.get("taken")) == (plan.content_hash, taken)
+            and "withdrawn_at" not in stored
+        )
+
+    def keep_refusals(self, of: str, problems: Sequence[PlanProblem]) -> None:
+        """Keep what Airflow refused of the plans of a folder.
+
+        :param of: what identifies these plans
+        """
+        self._write(self._refused, {"of": of, "problems": [asdict(problem) for problem in problems]})
+
+    def refusals(self, of: str) -> tuple[PlanProblem, ...] | None:
+        """Return what was kept for just these plans; None if nothing was."""
+        stored = self._read(self._refused)
+        if stored is None or stored.get("of") != of:
+            return None
+        return tuple(PlanProblem(**problem) for problem in stored["problems"])
 
     def withdrawn(self, loaded: Iterable[str], *, keep_days: int) -> list[WithdrawnPlan]:
         """Return the kept plans that are not among the loaded ones, and forget those past their time."""
@@ -64,16 +94,16 @@ class LastGoodPlans:
 
     def kept(self) -> list[Plan]:
         """Return all kept plans that can be used, and change nothing."""
-        plans = (self._usable(self._read(name), name) for name in sorted(self.names()))
+        plans = (self._usable(self._read(self.file_of(name)), name) for name in sorted(self.names()))
         return [plan for plan in plans if plan is not None]
 
     def _withdraw(self, name: str, keep_days: int) -> WithdrawnPlan | None:
-        stored = self._read(name)
+        stored = self._read(self.file_of(name))
         if stored is None:
             return None
         if not isinstance(stored.get("withdrawn_at"), int | float):
             stored["withdrawn_at"] = time.time()
-            self._write(name, stored)
+            self._write(self.file_of(name), stored)
         if stored["withdrawn_at"] + keep_days * SECONDS_PER_DAY < time.time():
             self._forget(name)
             return None
@@ -111,22 +141,23 @@ class LastGoodPlans:
             log.warning("The last good plans cannot be listed: %s", error)
             return []
 
-    def _read(self, name: str) -> dict[str, Any] | None:
+    @staticmethod
+    def _read(file: Path) -> dict[str, Any] | None:
         try:
-            stored = json.loads(self.file_of(name).read_text(encoding="utf-8"))
+            stored = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            log.warning("The last good form of plan %s cannot be read: %s", name, error)
+            log.warning("%s cannot be read: %s", file, error)
             return None
         return stored if isinstance(stored, dict) else None
 
-    def _write(self, name: str, content: dict[str, Any]) -> None:
-        target = self.file_of(name)
-        temporary = target.with_suffix(f".{os.getpid()}.tmp")
+    @staticmethod
+    def _write(file: Path, content: dict[str, Any]) -> None:
+        temporary = file.with_suffix(f".{os.getpid()}.tmp")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
-            temporary.replace(target)
+            temporary.replace(file)
         except OSError as error:
-            log.warning("The last good form of plan %s cannot be kept in %s: %s", name, self._folder, error)
+            log.warning("%s cannot be kept: %s", file, error)
