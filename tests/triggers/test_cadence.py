@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drs_provider.triggers.cadence import PollSettings, backoff_delay, jittered, steady_delay
+from drs_provider.rules.wave.estimates import LAUNCH_SECONDS
+from drs_provider.triggers.cadence import (
+    Launches,
+    Outlook,
+    PollSettings,
+    backoff_delay,
+    jittered,
+    steady_delay,
+)
 
 SETTINGS = PollSettings(interval_seconds=20, waiting_factor=3, max_backoff_seconds=60)
 
@@ -33,8 +41,57 @@ def job(status, *launch_statuses):
     ],
 )
 def test_launch_states_decide_the_pace(jobs, delay):
-    assert steady_delay(SETTINGS, jobs, launching=False) == delay
-    assert steady_delay(SETTINGS, jobs, launching=True) == 20
+    assert steady_delay(SETTINGS, jobs, None, now=0) == delay
+
+
+LAUNCHING = [job("STARTED", "IN_PROGRESS", "IN_PROGRESS")]
+
+
+@pytest.mark.parametrize(
+    ("now", "delay"),
+    [
+        (1_000, 20),
+        (1_060, 20),
+        (1_075, 10),
+        (1_084, 2.5),
+        (1_085, 2.5),
+        (1_149, 2.5),
+        (1_150, 20),
+        (9_000, 20),
+    ],
+)
+def test_polls_are_close_around_the_expected_end_of_the_launches(now, delay):
+    assert steady_delay(SETTINGS, LAUNCHING, Outlook(1_000, 100), now=now) == delay
+
+
+@pytest.mark.parametrize(
+    ("now", "delay"), [(1_031, 2.5), (1_054, 2.5), (1_055, 20), (1_090, 2.5), (1_151, 20)]
+)
+def test_polls_are_close_while_servers_of_the_job_have_just_ended(now, delay):
+    jobs = [job("STARTED", "IN_PROGRESS", "LAUNCHED")]
+    assert steady_delay(SETTINGS, jobs, Outlook(1_000, 100, ended=1_030), now=now) == delay
+
+
+def test_a_late_end_of_one_is_followed_beyond_the_expected_end():
+    jobs = [job("STARTED", "IN_PROGRESS", "LAUNCHED")]
+    assert steady_delay(SETTINGS, jobs, Outlook(1_000, 100, ended=1_145), now=1_160) == 2.5
+
+
+def test_ended_jobs_are_looked_at_at_the_usual_pace():
+    assert steady_delay(SETTINGS, [job("COMPLETED", "LAUNCHED")], Outlook(1_000, 100), now=1_100) == 20
+
+
+def test_a_short_interval_is_never_exceeded_by_the_close_one():
+    assert steady_delay(PollSettings(interval_seconds=1), LAUNCHING, Outlook(1_000, 100), now=1_100) == 1
+
+
+def test_launches_are_expected_to_take_what_they_took_lately():
+    seen = Launches()
+    assert seen.expected == LAUNCH_SECONDS
+    seen.took([40, 41, 90])
+    assert seen.expected == 41
+    seen.took([50] * 100)
+    assert seen.expected == 50
 
 
 @given(st.integers(1, 5000), st.integers())

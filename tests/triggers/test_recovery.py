@@ -130,6 +130,27 @@ def test_waves_of_one_region_share_their_polls(play: Stage) -> None:
     assert both in asked
 
 
+def test_a_jobs_log_is_read_until_its_launches_begin_then_when_a_state_changes_and_at_its_end(
+    play: Stage,
+) -> None:
+    run = play.plan_run(plan(), step_seconds=30).approve_everything()
+    states: list[str] = []
+    reads: list[int] = []
+
+    def look() -> None:
+        states.append(max(run.xcom(WAIT, keys.PROGRESS)["servers"]))
+        reads.append(len(play.simulator.calls("DescribeJobLogItems")))
+
+    for steps in range(1, 25):
+        run.when(WAIT, "deferred", look, after_steps=steps)
+    assert run.go() == "success"
+    launching = [count for state, count in zip(states, reads, strict=True) if state == "IN_PROGRESS"]
+    assert len(launching) >= 5
+    assert launching[-1] - launching[1] <= 1, reads
+    assert reads[-1] > launching[-1], "at the end"
+    assert states[-1] == "LAUNCHED"
+
+
 def polls(play: Stage) -> list[Any]:
     calls = play.simulator.calls("DescribeJobs")
     return [call for call in calls if call.params.get("filters", {}).get("jobIDs")]

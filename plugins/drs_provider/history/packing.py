@@ -15,7 +15,7 @@ from typing import Any, cast
 from drs_provider.core.states import TERMINAL_EXECUTION, TERMINAL_WAVE
 from drs_provider.history.table import HASH_KEY, RANGE_KEY, is_rows_key, rows_key
 from drs_provider.history.values import cut_texts, fit, size_of
-from drs_provider.rules.record.schema import EarlierWave, ExecutionRecord
+from drs_provider.rules.record.schema import OF_POLL, EarlierWave, ExecutionRecord
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,6 @@ _FIELD_BYTES = 10_000
 _ATTEMPT_FIELD_BYTES = 1_000
 _WAVE_TEXT_BYTES = 1_000
 _ROW_BYTES = 3_500
-# Different at every poll, also where nothing happened.
-_OF_POLL = {"lastPolledTime", "pollAttempts"}
 
 
 def fit_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +121,7 @@ def news_of(item: Mapping[str, Any]) -> dict[str, Any]:
     news = {name: value for name, value in item.items() if name != "polledTime"}
     if not item["final"]:
         news["rows"] = [
-            {name: value for name, value in row.items() if name not in _OF_POLL} for row in item["rows"]
+            {name: value for name, value in row.items() if name not in OF_POLL} for row in item["rows"]
         ]
     return news
 

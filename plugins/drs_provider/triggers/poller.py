@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from random import Random
@@ -23,8 +24,8 @@ from drs_provider.core.account import AwsTarget
 from drs_provider.exceptions import DrsError, DrsFailError, DrsPollError
 from drs_provider.hooks.aws.errors import AWS_ERRORS, is_throttle, is_transient, retry_after_seconds
 from drs_provider.hooks.drs.async_drs_api import async_drs_api
-from drs_provider.triggers.cadence import PollSettings, backoff_delay, jittered, steady_delay
-from drs_provider.triggers.subscription import ApiFactory, PollApi, PollSnapshot, Row, Subscription
+from drs_provider.triggers.cadence import Launches, PollSettings, backoff_delay, jittered, steady_delay
+from drs_provider.triggers.subscription import ApiFactory, PollApi, PollSnapshot, Subscription
 
 __all__ = ["JobPoller", "PollSettings", "PollSnapshot", "Subscription", "watch_jobs"]
 
@@ -52,9 +53,13 @@ class JobPoller:
 
     :param open_api: gives an API over a fresh session each time it is called
     :param name: for the log
+    :param launches: what earlier pollers of the same account and Region saw
     """
 
-    def __init__(self, open_api: ApiFactory, settings: PollSettings, name: str) -> None:
+    def __init__(
+        self, open_api: ApiFactory, settings: PollSettings, name: str, launches: Launches | None = None
+    ) -> None:
+        self.launches = launches or Launches()
         self._open_api = open_api
         self._settings = settings
         self._name = name
@@ -87,7 +92,7 @@ class JobPoller:
         if not subscription.job_ids:
             raise ValueError("a waiter needs at least one job id")
         self._waiters.add(subscription)
-        self._wake.set()
+        self.reconsider()
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"poll {self._name}")
             self._task.add_done_callback(self._ended)
@@ -135,15 +140,15 @@ class JobPoller:
     async def _poll_until(self, api: PollApi, renew_at: float) -> None:
         while time.monotonic() < renew_at:
             try:
-                jobs = await self._poll(api)
+                await self._poll(api)
             except ClientError as error:
                 if not is_throttle(error):
                     raise
                 await asyncio.sleep(self._delay_after(error))  # nothing is wrong with this client
             else:
-                await self._pause(jobs)
+                await self._pause()
 
-    async def _poll(self, api: PollApi) -> list[Row]:
+    async def _poll(self, api: PollApi) -> None:
         self._wake.clear()
         waiters = list(self._waiters)
         wanted = sorted(frozenset().union(*(waiter.job_ids for waiter in waiters)))
@@ -156,19 +161,31 @@ class JobPoller:
         by_id = {job["jobID"]: job for job in jobs if job.get("jobID")}
         for waiter in waiters:
             waiter.deliver(at, by_id)
-        return jobs
 
-    async def _pause(self, jobs: list[Row]) -> None:
-        """Wait for the next poll; a new waiter shortens the wait to the least gap."""
-        launching = any(waiter.launching for waiter in self._waiters)
-        delay = steady_delay(self._settings, jobs, launching=launching)
-        try:
-            async with asyncio.timeout(jittered(self._settings, delay, self._random)):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-        gap = min(self._settings.min_gap_seconds, self._settings.interval_seconds)
-        await asyncio.sleep(max(0.0, self._last_poll + gap - time.monotonic()))
+    def reconsider(self) -> None:
+        """Compute the wait that is going on anew: a waiter has come, or knows more."""
+        self._wake.set()
+
+    async def _pause(self) -> None:
+        """Wait for the next poll."""
+        share = jittered(self._settings, 1.0, self._random)
+        while (left := self._last_poll + share * self._delay() - time.monotonic()) > 0:
+            try:
+                async with asyncio.timeout(left):
+                    await self._wake.wait()
+            except TimeoutError:
+                return
+            self._wake.clear()
+
+    def _delay(self) -> float:
+        """Return the shortest wait of all waiters; a new one waits for the least gap only."""
+        usual, now = self._settings.interval_seconds, time.time()
+        new = min(self._settings.min_gap_seconds, usual)
+        delays = [
+            new if waiter.rows is None else steady_delay(self._settings, waiter.rows, waiter.outlook, now=now)
+            for waiter in self._waiters
+        ]
+        return min(delays, default=usual)
 
     def _delay_after(self, error: Exception) -> float:
         """Count a failed poll and return how long to wait; raise when the waiters must be told.
@@ -213,6 +230,8 @@ class JobPoller:
 
 PollerKey = tuple[tuple[str, str, str], str | None, str | None, str, PollSettings]
 
+#: Kept when a poller ends: the next wave's is a new one.
+_launches: dict[tuple[str, str, str], Launches] = defaultdict(Launches)
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[PollerKey, JobPoller]] = WeakKeyDictionary()
 
 
@@ -244,7 +263,9 @@ async def watch_jobs(
     poller = pollers.get(key)
     if poller is None or not poller.is_usable:
         name = f"account {target.account_id}, Region {target.region}"
-        poller = JobPoller(lambda: async_drs_api(target, session_name=session_name), pace, name)
+        poller = JobPoller(
+            lambda: async_drs_api(target, session_name=session_name), pace, name, _launches[target.key]
+        )
     subscription = poller.subscribe(job_ids)
     pollers[key] = poller
     try:

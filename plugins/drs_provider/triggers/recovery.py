@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
@@ -14,7 +15,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from drs_provider import keys
 from drs_provider.airflow_api.run import publish_xcom, read_xcom
 from drs_provider.core.events import Event
-from drs_provider.core.states import ExecutionType
+from drs_provider.core.states import ExecutionType, LaunchStatus
 from drs_provider.core.texts import message
 from drs_provider.exceptions import DrsError, EvidenceError
 from drs_provider.history.outcome import ExecutionRef
@@ -22,14 +23,14 @@ from drs_provider.rules.drs.jobs import JobView, LogEvent, launched_instances, p
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.execution_record import jobs_start
 from drs_provider.rules.record.progress import latest_time, polled_rows, progress
-from drs_provider.rules.record.schema import ServerRow
+from drs_provider.rules.record.schema import OF_POLL, ServerRow
 from drs_provider.rules.wave.watch import JobsToFollow, WaveWatch
 from drs_provider.runtime.channels.declared import PREEMPTION
 from drs_provider.runtime.channels.rows import row_chunks
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.timeline import emit
 from drs_provider.runtime.watch import make_watch
-from drs_provider.triggers.cadence import PollSettings
+from drs_provider.triggers.cadence import Outlook, PollSettings, launches
 from drs_provider.triggers.poller import PollSnapshot, Subscription, watch_jobs
 
 log = logging.getLogger(__name__)
@@ -119,18 +120,22 @@ class Publisher:
         self._history: RunHistory | None = None
         self._logs: dict[str, tuple[LogEvent, ...]] = {}
         self._closed_logs: set[str] = set()
+        self._read: dict[str, tuple[float, Any]] = {}
         self._told: tuple[Any, Any] | None = None
+        self._ended = 0
+        self._ended_at: float | None = None
+        self._published: dict[str, Any] = {}
+        self._progress_at = self._notice_at = -math.inf
 
     async def decided(self, snapshot: PollSnapshot, subscription: Subscription) -> bool:
         """Take in a poll."""
         jobs = {job.job_id: job for job in parse_jobs(snapshot.jobs.values())}
-        logs = await self._read_logs(jobs, subscription)
+        logs = await self._read_logs(jobs, subscription, snapshot.at)
         jobs = {
             job_id: job.with_instances(launched_instances(logs.get(job_id, ())))
             for job_id, job in jobs.items()
         }
         events: list[LogEvent] = [event for lines in logs.values() for event in lines]
-        subscription.launching |= any(event.event == "LAUNCH_START" for event in events)
         verdict = self._watch.judge(jobs.values(), now=snapshot.at, log_events=events)
         rows = polled_rows(
             self._watch.wave,
@@ -143,19 +148,39 @@ class Publisher:
         )
         self._rows = {row["sourceServerId"]: row for row in rows}
         now = latest_time(jobs, logs, snapshot.at)
+        subscription.expect(
+            self._outlook(jobs.values(), snapshot.at, now - snapshot.at, subscription.launches.expected)
+        )
         shown = progress(self._watch.wave, rows, logs, execution_type=self._type, now=now)
-        self._tell(shown)
-        await self._publish(shown, rows, snapshot.at)
+        changed = self._tell(shown)
+        await self._publish(shown, rows, snapshot.at, changed=changed)
         started_at = jobs_start(jobs.values(), of=len(self._watch.jobs))
         await asyncio.to_thread(self._write_history, rows, snapshot.at, started_at)
         return verdict.decided
 
-    def _tell(self, shown: Mapping[str, Any]) -> None:
-        """Log the progress if servers' states or the phase are others than at the last poll."""
+    def _tell(self, shown: Mapping[str, Any]) -> bool:
+        """Log the progress if servers' states or the phase have changed; return whether they have."""
         state = (shown["servers"], shown["phase"])
-        if state != self._told:
-            self._told = state
-            emit(self._trigger.execution_id, Event.PROGRESS, attempt=self._trigger.attempt, **shown)
+        if state == self._told:
+            return False
+        self._told = state
+        emit(self._trigger.execution_id, Event.PROGRESS, attempt=self._trigger.attempt, **shown)
+        return True
+
+    def _outlook(self, jobs: Iterable[JobView], at: float, behind: float, expected: float) -> Outlook | None:
+        """Return when the launches are due to end; None before the first has begun.
+
+        :param behind: by how much our clock runs behind DRS's, in seconds
+        """
+        begun = [launch.start for launch in launches(self._logs)]
+        ended = sum(
+            server.launch_status not in (LaunchStatus.PENDING, LaunchStatus.IN_PROGRESS)
+            for job in jobs
+            for server in job.servers
+        )
+        if ended > self._ended:
+            self._ended, self._ended_at = ended, at
+        return Outlook(max(begun) - behind, expected, self._ended_at) if begun else None
 
     async def preempted(self) -> bool:
         """Whether a RECOVERY has cancelled this drill, or somebody wants it to look so.
@@ -163,8 +188,10 @@ class Publisher:
         :raises DrsConfigurationError: if there is a notice, and the triggerer has no key to verify it
         """
         ti = self._trigger.task_instance
-        if ti is None or not self._type.is_drill:
+        due = time.monotonic() >= self._notice_at + self._trigger.poll_interval_seconds
+        if ti is None or not self._type.is_drill or not due:
             return False
+        self._notice_at = time.monotonic()
         address = {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": keys.PREPARE}
         try:
             notice = await read_xcom(keys.PREEMPTION, **address)
@@ -181,41 +208,71 @@ class Publisher:
         return found is not None and found.attempt >= self._trigger.attempt
 
     async def _read_logs(
-        self, jobs: Mapping[str, JobView], subscription: Subscription
+        self, jobs: Mapping[str, JobView], subscription: Subscription, at: float
     ) -> dict[str, tuple[LogEvent, ...]]:
-        """Return the log of every job; phases show only there. The log of an ended job is read once more."""
+        """Return the log of every job, read where it may tell more than DescribeJobs does.
+
+        Phases show only there until the launches begin; then servers' states tell how far they are. The log of an ended
+        job is read once more.
+        """
         for job in jobs.values():
-            if job.job_id in self._closed_logs:
+            if job.job_id in self._closed_logs or not self._log_may_tell(job, at):
                 continue
             items = await subscription.job_log(job.job_id)
             if items is not None:
                 # A log that is not there any more takes nothing back.
                 self._logs[job.job_id] = parse_log(items) or self._logs.get(job.job_id, ())
+                self._read[job.job_id] = (at, _states(job))
                 if job.completed:
                     self._closed_logs.add(job.job_id)
+                    over = launches({job.job_id: self._logs[job.job_id]})
+                    subscription.launches.took(one.end - one.start for one in over if one.end is not None)
         return self._logs
 
-    async def _publish(self, shown: Mapping[str, Any], rows: list[ServerRow], polled_at: float) -> None:
-        started_at = self._trigger.started["startedAt"]
-        progress_xcom = {
-            **shown,
-            "elapsedSeconds": round(polled_at - started_at),
-            "lastPolledTime": polled_at,
-        }
-        await self._publish_xcoms({**row_chunks(rows), keys.PROGRESS: progress_xcom})
+    def _log_may_tell(self, job: JobView, at: float) -> bool:
+        if job.completed or not launches({job.job_id: self._logs.get(job.job_id, ())}):
+            return True
+        read_at, states = self._read[job.job_id]
+        return states != _states(job) and at - read_at >= self._trigger.poll_interval_seconds
 
-    async def _publish_xcoms(self, values: Mapping[str, Any]) -> None:
+    async def _publish(
+        self, shown: Mapping[str, Any], rows: list[ServerRow], polled_at: float, *, changed: bool
+    ) -> None:
+        """Publish the rows that changed, and the progress at the usual pace, however close the polls are."""
+        news = {
+            key: chunk
+            for key, chunk in row_chunks(rows).items()
+            if self._published.get(key) != _content(chunk)
+        }
+        if news or changed or polled_at - self._progress_at >= self._trigger.poll_interval_seconds:
+            elapsed = round(polled_at - self._trigger.started["startedAt"])
+            shown = {**shown, "elapsedSeconds": elapsed, "lastPolledTime": polled_at}
+            if await self._publish_xcoms({**news, keys.PROGRESS: shown}):
+                self._published |= {key: _content(chunk) for key, chunk in news.items()}
+                self._progress_at = polled_at
+
+    async def _publish_xcoms(self, values: Mapping[str, Any]) -> bool:
         ti = self._trigger.task_instance
         if ti is None:
-            return
+            return False
         try:
             for key, value in values.items():
                 await publish_xcom(key, value, dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id)
         except AirflowRuntimeError as error:
             # The wave goes on; the next poll shows how far it is.
             log.warning("Progress of wave %s could not be published: %s", self._watch.wave.number, error)
+            return False
+        return True
 
     def _write_history(self, rows: list[ServerRow], polled_at: float, started_at: float | None) -> None:
         if self._history is None:
             self._history = RunHistory.of(self._ref)
         self._history.wave_polled(self._watch.wave.number, rows, polled_at, started_at=started_at)
+
+
+def _states(job: JobView) -> tuple[str | None, ...]:
+    return tuple(server.launch_status for server in job.servers)
+
+
+def _content(chunk: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name not in OF_POLL} for row in chunk]

@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from drs_provider.triggers.cadence import Launches, Outlook
+
 T = TypeVar("T")
 Row = dict[str, Any]
 
@@ -27,8 +29,13 @@ class PollApi(Protocol):
         """Return recovery instances."""
 
 
-class AsideCalls(Protocol):
-    """Makes calls beside the polling, with the poller's client."""
+class Poller(Protocol):
+    """What a waiter needs of its poller."""
+
+    launches: Launches
+
+    def reconsider(self) -> None:
+        """Compute the wait for the next poll anew."""
 
     async def aside(self, what: str, call: Callable[[PollApi], Awaitable[T]]) -> T | None:
         """Return the call's result, or None if it cannot be had now."""
@@ -57,12 +64,12 @@ class Subscription:
     """A waiter's view of a poller: an asynchronous iterator of snapshots.
 
     Only the newest snapshot is kept, so a slow waiter skips some, delays nobody and costs no memory.
-    Who reads in a job's log that a launch has begun says so by :attr:`launching`: polls are frequent from then on.
     """
 
-    def __init__(self, poller: AsideCalls, job_ids: frozenset[str]) -> None:
+    def __init__(self, poller: Poller, job_ids: frozenset[str]) -> None:
         self.job_ids = job_ids
-        self.launching = False
+        self.outlook: Outlook | None = None
+        self.rows: list[Row] | None = None
         self.last_error: str | None = None
         self._poller = poller
         self._newest: PollSnapshot | None = None
@@ -108,9 +115,21 @@ class Subscription:
         ids = list(source_server_ids)
         return await self._poller.aside("recovery instances", lambda api: api.recovery_instances(ids))
 
+    def expect(self, outlook: Outlook | None) -> None:
+        """Say when the launches are due to end, as the jobs' logs show it: the poller looks closely then."""
+        if outlook != self.outlook:
+            self.outlook = outlook
+            self._poller.reconsider()
+
+    @property
+    def launches(self) -> Launches:
+        """How long launches took in this account and Region."""
+        return self._poller.launches
+
     def deliver(self, at: float, jobs: Mapping[str, Row]) -> None:
         """Take the result of a poll that asked for this waiter's jobs."""
         found = {job_id: jobs[job_id] for job_id in self.job_ids if job_id in jobs}
+        self.rows = list(found.values())
         self._newest = PollSnapshot(at, found, self.job_ids - found.keys(), self._errors)
         self.last_error = None
         self._news.set()

@@ -65,6 +65,10 @@ class ServerRow(TypedDict, total=False):
     truncated: bool  # the history table's row was too large and lost its oldest details
 
 
+#: Of a server's row: different at every poll, also where nothing happened.
+OF_POLL = frozenset({"lastPolledTime", "pollAttempts"})
+
+
 class JobRow(TypedDict, total=False):
     """A DRS job of a wave, with DRS's status or UNKNOWN."""
 

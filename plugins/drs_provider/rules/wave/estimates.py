@@ -29,11 +29,14 @@ MEASURED: Mapping[ExecutionType, tuple[tuple[int, float], ...]] = {
 }
 POST_LAUNCH_SECONDS = 600.0
 
+LAUNCH_SECONDS = 283.0
+"""The last phase of the recorded two-server drills: from a server's LAUNCH_START to its LAUNCH_END."""
+
 # Shares of a launch, from the two-server drills: snapshot until the conversion starts, conversion, launch.
 _SHARES: Mapping[PhaseName, float] = {
     PhaseName.SNAPSHOT: 53 / 533,
     PhaseName.CONVERSION: 197 / 533,
-    PhaseName.LAUNCH: 283 / 533,
+    PhaseName.LAUNCH: LAUNCH_SECONDS / 533,
 }
 # A phase that takes longer than expected is shown as nearly done, and as taking a little longer.
 _OVERRUN = 0.05
