@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from airflow.sdk import DAG
+from airflow.triggers.base import BaseTaskEndEvent
 
 from drs_provider import keys
 from drs_provider.dag_factory.build import build_dag
@@ -317,7 +318,13 @@ class PlanRun:
         return self._default_replies(task_id)
 
     def _wake(self, task_id: str, payload: Any) -> None:
-        if self.rows[task_id].state == "deferred":
+        if self.rows[task_id].state != "deferred":
+            return
+        if isinstance(payload, BaseTaskEndEvent):
+            for key, value in (payload.xcoms or {}).items():
+                self.xcoms.set(task_id, key, value)
+            self.set_state(task_id, payload.task_instance_state.value)
+        else:
             self._resume(task_id, payload)
 
     def _resume(self, task_id: str, event: Any) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow._shared.module_loading import import_string
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk.timezone import utcnow
+from airflow.triggers.base import BaseTaskEndEvent
 
 from drs_provider.triggers.gate import DrsGateTrigger
 
@@ -84,7 +85,7 @@ class Triggerer:
         self._news.set()
 
     def until_event(self) -> dict[str, Any]:
-        """Let time pass until tasks can go on; return what each of them is resumed with."""
+        """Let time pass until tasks can go on; return what each of them is resumed with, or ended by."""
         return self._loop.run_until_complete(self._until_event())
 
     def forked(self) -> None:
@@ -155,6 +156,9 @@ class Triggerer:
 
 async def _first_event(trigger: Any) -> Any:
     async for event in trigger.run():
+        if isinstance(event, BaseTaskEndEvent):
+            assert json.loads(json.dumps(event.xcoms)) == event.xcoms
+            return event
         payload = event.payload
         assert json.loads(json.dumps(payload)) == payload
         return payload

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
+from drs_provider import settings
 from drs_provider.airflow_api.run import RunView
 from drs_provider.core.events import Event
 from drs_provider.exceptions import WaveFailedError
@@ -14,7 +15,7 @@ from drs_provider.runtime.channels.declared import WAVE_RESULT
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.notifications import notify
-from drs_provider.runtime.outages import waits_out_outages
+from drs_provider.runtime.outages import pause, waits_out_outages
 from drs_provider.runtime.preconditions import require_end_ahead
 from drs_provider.runtime.watch import open_watch
 
@@ -46,13 +47,18 @@ class DrsEnrichOperator(BaseOperator):
         return self._complete(context)
 
     def _complete(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        from drs_provider.orchestration.wave.result import completed_wave  # boto3 stays out of DAG parsing
+        # boto3 stays out of DAG parsing
+        from drs_provider.orchestration.wave.result import UndecidedWaveError, completed_wave
 
         execution = Execution.open(context)
         watch = open_watch(execution, execution.wave(self.wave_number))
         started = execution.now()
         execution.emit(Event.ENRICHMENT_STARTED, waveNumber=self.wave_number)
-        result = completed_wave(execution, watch)
+        try:
+            result = completed_wave(execution, watch, look_again=True)
+        except UndecidedWaveError as error:
+            self.log.info("Wave %s is not decided yet: %s", self.wave_number, error)
+            pause(self, settings.get_seconds("poll_interval_seconds"))
         seconds = round(execution.now() - started, 3)
         execution.emit(
             Event.ENRICHMENT_ENDED,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from airflow.sdk import BaseSensorOperator, Context
 
 from drs_provider import keys, settings
+from drs_provider.airflow_api.listeners import has_listeners
 from drs_provider.airflow_api.run import RunView
 from drs_provider.core.events import Event
 from drs_provider.rules.execution.frozen import FrozenWave
@@ -34,8 +35,9 @@ class DrsRecoverySensor(BaseSensorOperator):
     """Waits until all jobs of a wave are COMPLETED and every server is final, or the wave's time is over.
 
     Deferred by default: the wait holds no worker, and all waits of one account and Region share their polls. Its end
-    is a verdict, not a failure: `enrich` decides the wave, so that what was launched is recorded whatever failed. An
-    event of the trigger only says "look again"; the verdict is made from what DRS says then.
+    is a verdict, not a failure: `enrich` decides the wave, so that what was launched is recorded whatever failed. If
+    every server is recovered, the trigger ends this task itself: no worker has to start only to say so. Any other event
+    of the trigger only says "look again"; the verdict is made from what DRS says then.
 
     :param wave_number: 1-based number of the wave
     :param deferrable: wait in the triggerer; otherwise in the worker, by poking
@@ -131,15 +133,11 @@ class DrsRecoverySensor(BaseSensorOperator):
             execution_type=str(execution.plan.execution_type),
             attempt=execution.attempt,
             poll_interval_seconds=settings.get_seconds("poll_interval_seconds"),
+            may_end_task=not has_listeners(),
         )
 
     def _tell(self, execution: Execution, verdict: WaveVerdict) -> dict[str, Any]:
-        execution.emit(
-            Event.JOBS_ENDED,
-            waveNumber=self.wave_number,
-            recovered=verdict.recovered,
-            servers=len(verdict.servers),
-        )
+        execution.emit(Event.JOBS_ENDED, waveNumber=self.wave_number, **verdict.counts)
         for reason in verdict.reasons:
             self.log.warning("Wave %s: %s", self.wave_number, reason)
-        return {"met": verdict.met, "recovered": verdict.recovered, "servers": len(verdict.servers)}
+        return {"met": verdict.met, **verdict.counts}

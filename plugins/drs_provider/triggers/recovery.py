@@ -9,8 +9,9 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
+from airflow.sdk.bases.xcom import BaseXCom
 from airflow.sdk.exceptions import AirflowRuntimeError
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from drs_provider import keys
 from drs_provider.airflow_api.run import publish_xcom, read_xcom
@@ -24,6 +25,7 @@ from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.execution_record import jobs_start
 from drs_provider.rules.record.progress import latest_time, polled_rows, progress
 from drs_provider.rules.record.schema import OF_POLL, ServerRow
+from drs_provider.rules.wave.verdict import WaveVerdict
 from drs_provider.rules.wave.watch import JobsToFollow, WaveWatch
 from drs_provider.runtime.channels.declared import PREEMPTION
 from drs_provider.runtime.channels.rows import row_chunks
@@ -40,12 +42,14 @@ class DrsRecoveryTrigger(BaseTrigger):
     """Follows the jobs of one wave through the poller that all waits of the account and Region share.
 
     Ends with an event when the wave is decided or its deadline has passed; the deadline is absolute, so that a
-    restarted triggerer does not begin anew. Every poll publishes progress as an XCom and writes server rows to the
-    history; it never touches the status of wave or execution. It holds no credentials.
+    restarted triggerer does not begin anew. Polls publish progress as XComs and write server rows to the history; they
+    never touch the status of wave or execution. It holds no credentials.
 
     :param wave: the frozen wave, as plain data
     :param started: what `start_recovery` told of the jobs
     :param memory: what earlier looks remembered
+    :param may_end_task: end the task without a worker if every server is recovered; `enrich` reads all of it anew, and
+        alone decides the wave
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class DrsRecoveryTrigger(BaseTrigger):
         execution_type: str,
         attempt: int,
         poll_interval_seconds: float,
+        may_end_task: bool,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.wave = wave
@@ -69,6 +74,7 @@ class DrsRecoveryTrigger(BaseTrigger):
         self.execution_type = execution_type
         self.attempt = attempt
         self.poll_interval_seconds = poll_interval_seconds
+        self.may_end_task = may_end_task
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what Airflow stores to make this trigger again."""
@@ -83,6 +89,7 @@ class DrsRecoveryTrigger(BaseTrigger):
                 "execution_type": self.execution_type,
                 "attempt": self.attempt,
                 "poll_interval_seconds": self.poll_interval_seconds,
+                "may_end_task": self.may_end_task,
             },
         )
 
@@ -90,13 +97,33 @@ class DrsRecoveryTrigger(BaseTrigger):
         """Follow the jobs until there is something to decide."""
         watch = make_watch(FrozenWave.model_validate(self.wave), self.started)
         watch.remember(self.memory)
+        publisher = Publisher(self, watch)
         try:
-            yield TriggerEvent({"status": await self._follow(watch), "memory": watch.memory()})
+            status = await self._follow(watch, publisher)
         except DrsError as error:
             yield TriggerEvent({"status": "error", "message": message(str(error)), "memory": watch.memory()})
+        else:
+            verdict = publisher.verdict
+            if status == "decided" and self.may_end_task and verdict is not None and verdict.all_recovered:
+                yield self._task_ended(watch, verdict)
+            else:
+                yield TriggerEvent({"status": status, "memory": watch.memory()})
 
-    async def _follow(self, watch: WaveWatch) -> str:
-        publisher = Publisher(self, watch)
+    def _task_ended(self, watch: WaveWatch, verdict: WaveVerdict) -> TaskSuccessEvent:
+        """Return the event that ends the task, with what its worker would have left."""
+        counts = verdict.counts
+        emit(
+            self.execution_id,
+            Event.JOBS_ENDED,
+            attempt=self.attempt,
+            waveNumber=watch.wave.number,
+            **counts,
+        )
+        return TaskSuccessEvent(
+            xcoms={BaseXCom.XCOM_RETURN_KEY: {"met": True, **counts}, keys.WATCH_MEMORY: watch.memory()}
+        )
+
+    async def _follow(self, watch: WaveWatch, publisher: Publisher) -> str:
         pace = PollSettings(interval_seconds=self.poll_interval_seconds)
         async with watch_jobs(watch.wave.target, watch.job_ids, settings=pace) as subscription:
             while (left := watch.deadline - time.time()) > 0:
@@ -122,6 +149,7 @@ class Publisher:
         self._closed_logs: set[str] = set()
         self._read: dict[str, tuple[float, Any]] = {}
         self._told: tuple[Any, Any] | None = None
+        self.verdict: WaveVerdict | None = None
         self._ended = 0
         self._ended_at: float | None = None
         self._published: dict[str, Any] = {}
@@ -136,7 +164,7 @@ class Publisher:
             for job_id, job in jobs.items()
         }
         events: list[LogEvent] = [event for lines in logs.values() for event in lines]
-        verdict = self._watch.judge(jobs.values(), now=snapshot.at, log_events=events)
+        self.verdict = verdict = self._watch.judge(jobs.values(), now=snapshot.at, log_events=events)
         rows = polled_rows(
             self._watch.wave,
             verdict,

@@ -180,15 +180,29 @@ def wave_result(
     return cast("WaveResult", without_empty(result))
 
 
-def completed_wave(execution: Execution, watch: WaveWatch, *, cleaned_up: Collection[str] = ()) -> WaveResult:
+class UndecidedWaveError(Exception):
+    """The jobs have ended, and DRS or EC2 does not show yet what they launched."""
+
+
+def completed_wave(
+    execution: Execution,
+    watch: WaveWatch,
+    *,
+    cleaned_up: Collection[str] = (),
+    look_again: bool = False,
+) -> WaveResult:
     """Return the result of a wave whose jobs have ended: COMPLETED or FAILED, with its instance data.
 
     :param cleaned_up: instances that existed until the drill's cleanup
+    :param look_again: whether the caller looks again if DRS or EC2 lags behind the jobs
+    :raises UndecidedWaveError: if it should; grace periods and the wave's deadline bound it
     """
     wave = watch.wave
     evidence = gather(execution, watch)
     verdict = judge(watch, evidence, now=execution.now(), cleaned_up=cleaned_up)
     status, error = "COMPLETED", None
+    if look_again and not verdict.decided and _have_ended(watch, evidence.jobs):
+        raise UndecidedWaveError("; ".join(verdict.reasons))
     if not verdict.decided:
         # Only a sensor that was marked as success by hand leads here: the state is evidence, the colour is not.
         status = "FAILED"
@@ -197,6 +211,10 @@ def completed_wave(execution: Execution, watch: WaveWatch, *, cleaned_up: Collec
         status = "FAILED"
         error = message(f"wave {wave.number} ({wave.name}) failed: {'; '.join(verdict.reasons)}")
     return wave_result(execution, watch, evidence, verdict, status=status, error=error)
+
+
+def _have_ended(watch: WaveWatch, jobs: Collection[JobView]) -> bool:
+    return {job.job_id for job in jobs if job.completed} >= set(watch.job_ids)
 
 
 def _rows(

@@ -46,6 +46,16 @@ class WaveVerdict:
         """Number of recovered servers."""
         return sum(server.recovered for server in self.servers)
 
+    @property
+    def all_recovered(self) -> bool:
+        """Whether the wave is met without exception."""
+        return self.met and self.recovered == len(self.servers)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many servers are recovered, of how many."""
+        return {"recovered": self.recovered, "servers": len(self.servers)}
+
 
 def judge_wave(
     *,
