@@ -11,6 +11,7 @@ import pytest
 
 from drs_provider import keys
 from drs_provider.exceptions import DrsConfigurationError
+from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.rules.concurrency.preemption import Preemption
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.runtime.channels.declared import PREEMPTION
@@ -18,12 +19,13 @@ from drs_provider.runtime.channels.party import Run
 from drs_provider.runtime.watch import make_watch
 from drs_provider.triggers.recovery import DrsRecoveryTrigger, Publisher
 from tests.harness.plan_run import PlanRun
-from tests.harness.plans import WIKI, plan, two_waves
+from tests.harness.plans import DATABASES, WIKI, plan, two_waves
 from tests.harness.stage import Stage
 from tests.harness.triggerer import Triggerer
 from tests.harness.worlds import world
 
 WAIT = "wave_1_everything.wait_for_recovery"
+ENRICH = "wave_1_everything.enrich"
 
 
 @pytest.fixture
@@ -260,3 +262,61 @@ async def asks(trigger: DrsRecoveryTrigger, run: PlanRun) -> bool:
     trigger.task_instance = instance_of(run)
     watch = make_watch(FrozenWave.model_validate(trigger.wave), trigger.started)
     return await Publisher(trigger, watch).preempted()
+
+
+def states_of(run: Any, task_id: str) -> list[str | None]:
+    return [state for name, state in run.history if name == task_id]
+
+
+def test_the_trigger_ends_the_task_if_every_server_is_recovered(play: Stage) -> None:
+    run = play.plan_run(plan(), step_seconds=100).approve_everything()
+    assert run.go() == "success"
+    assert states_of(run, WAIT)[-2:] == ["deferred", "success"]
+    assert run.xcom(WAIT) == {"met": True, "recovered": 2, "servers": 2}
+    (job,) = play.jobs()
+    assert list(run.xcom(WAIT, keys.WATCH_MEMORY)["completed_at"]) == [job.job_id]
+
+
+@pytest.mark.drs_scenario("failing_servers")
+def test_a_worker_looks_before_a_wave_with_a_failed_server_ends(play: Stage) -> None:
+    wave = {"name": "everything", "servers": DATABASES, "min_launched": "50%"}
+    run = play.plan_run(plan(wave), step_seconds=100).approve_everything()
+    run.go()
+    assert states_of(run, WAIT)[-3:] == ["scheduled", "running", "success"]
+    assert run.xcom(WAIT)["recovered"] == 1
+
+
+def test_a_worker_ends_the_task_where_somebody_listens_to_tasks(
+    play: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drs_provider.sensors.recovery.has_listeners", lambda: True)
+    run = play.plan_run(plan(), step_seconds=100).approve_everything()
+    assert run.go() == "success"
+    assert states_of(run, WAIT)[-3:] == ["scheduled", "running", "success"]
+    assert run.xcom(WAIT) == {"met": True, "recovered": 2, "servers": 2}
+
+
+def test_enrich_waits_for_instances_that_drs_tells_later_than_the_end_of_their_job(
+    play: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, logged, hidden = DrsApi.recovery_instances, DrsApi.job_log, 2
+
+    def late(api: DrsApi, *args: Any, **options: Any) -> list[Any]:
+        nonlocal hidden
+        if run.running == ENRICH and hidden:
+            hidden -= 1
+            return []
+        return listed(api, *args, **options)
+
+    def silent(api: DrsApi, job_id: str) -> list[Any]:
+        rows = logged(api, job_id)
+        for row in rows:
+            row.get("eventData", {}).pop("targetInstanceID", None)
+        return rows
+
+    monkeypatch.setattr(DrsApi, "recovery_instances", late)
+    monkeypatch.setattr(DrsApi, "job_log", silent)
+    run = play.plan_run(plan(), step_seconds=100).approve_everything()
+    assert run.go() == "success"
+    assert states_of(run, ENRICH) == ["running", *["deferred", "scheduled", "running"] * 2, "success"]
+    assert run.record["waves"][0]["status"] == "COMPLETED"
