@@ -14,10 +14,13 @@ from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.rules.concurrency.preemption import Preemption
 from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.wave.watch import WaveWatch
 from drs_provider.runtime.channels.declared import PREEMPTION
 from drs_provider.runtime.channels.party import Run
 from drs_provider.runtime.watch import make_watch
+from drs_provider.triggers.cadence import Launches
 from drs_provider.triggers.recovery import DrsRecoveryTrigger, Publisher
+from drs_provider.triggers.subscription import PollSnapshot, Subscription
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import DATABASES, WIKI, plan, two_waves
 from tests.harness.stage import Stage
@@ -151,6 +154,50 @@ def test_a_jobs_log_is_read_until_its_launches_begin_then_when_a_state_changes_a
     assert launching[-1] - launching[1] <= 1, reads
     assert reads[-1] > launching[-1], "at the end"
     assert states[-1] == "LAUNCHED"
+
+
+def test_a_poll_that_shows_nothing_new_is_taken_in_at_the_usual_pace_only(
+    play: Stage, triggers: list[DrsRecoveryTrigger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger = running_wave(play, triggers)
+    trigger.poll_interval_seconds = 20
+    watch = make_watch(FrozenWave.model_validate(trigger.wave), trigger.started)
+    publisher = Publisher(trigger, watch)
+    judged: list[float] = []
+    judge = WaveWatch.judge
+    monkeypatch.setattr(
+        WaveWatch,
+        "judge",
+        lambda self, shown, *, now, **options: (
+            judged.append(now),
+            judge(self, shown, now=now, **options),
+        )[1],
+    )
+    rows = {
+        job_id: {"jobID": job_id, "type": "LAUNCH", "status": "STARTED", "participatingServers": []}
+        for job_id in watch.job_ids
+    }
+    begin = play.now()
+
+    async def silence(*_: Any) -> None:
+        return None
+
+    poller: Any = SimpleNamespace(aside=silence, launches=Launches(), reconsider=lambda: None)
+
+    async def look(after: float, **changed: Any) -> bool:
+        jobs = {job_id: {**rows[job_id], **changed} for job_id in watch.job_ids}
+        snapshot = PollSnapshot(begin + after, jobs, frozenset(), 0)
+        return await publisher.decided(snapshot, Subscription(poller, frozenset()))
+
+    async def looks() -> None:
+        for after in (0, 2.5, 5, 17.5, 20, 22.5):
+            assert not await look(after)
+        await look(25, tags={"shown": "late"})
+        for after in (27.5, 30):
+            await look(after, status="COMPLETED")
+
+    asyncio.run(looks())
+    assert [round(at - begin, 1) for at in judged] == [0, 20, 25, 27.5, 30]
 
 
 def polls(play: Stage) -> list[Any]:

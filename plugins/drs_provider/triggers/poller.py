@@ -32,6 +32,8 @@ __all__ = ["JobPoller", "PollSettings", "PollSnapshot", "Subscription", "watch_j
 log = logging.getLogger(__name__)
 
 POLL_SESSION_NAME = "drs-poll"
+#: A waiter computes for about a millisecond; all of a thousand in one turn would hold the triggerer's event loop up.
+_WAITERS_AT_ONCE = 50
 
 T = TypeVar("T")
 
@@ -159,8 +161,10 @@ class JobPoller:
             log.info("%s: jobs can be read again, after %d failed polls", self._name, self._failures)
         self._ever_succeeded, self._failures = True, 0
         by_id = {job["jobID"]: job for job in jobs if job.get("jobID")}
-        for waiter in waiters:
+        for number, waiter in enumerate(waiters, 1):
             waiter.deliver(at, by_id)
+            if number % _WAITERS_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def reconsider(self) -> None:
         """Compute the wait that is going on anew: a waiter has come, or knows more."""

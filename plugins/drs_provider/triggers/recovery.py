@@ -153,10 +153,14 @@ class Publisher:
         self._ended = 0
         self._ended_at: float | None = None
         self._published: dict[str, Any] = {}
-        self._progress_at = self._notice_at = -math.inf
+        self._newest: Mapping[str, Any] = {}
+        self._looked_at = self._progress_at = self._notice_at = -math.inf
 
     async def decided(self, snapshot: PollSnapshot, subscription: Subscription) -> bool:
         """Take in a poll."""
+        if not self._is_news(snapshot):
+            return False
+        self._newest, self._looked_at = snapshot.jobs, snapshot.at
         jobs = {job.job_id: job for job in parse_jobs(snapshot.jobs.values())}
         logs = await self._read_logs(jobs, subscription, snapshot.at)
         jobs = {
@@ -185,6 +189,12 @@ class Publisher:
         started_at = jobs_start(jobs.values(), of=len(self._watch.jobs))
         await asyncio.to_thread(self._write_history, rows, snapshot.at, started_at)
         return verdict.decided
+
+    def _is_news(self, snapshot: PollSnapshot) -> bool:
+        """Tell whether a poll can show anything new: another row, or time since a job ended or was not found."""
+        over = snapshot.missing or any(job.get("status") == "COMPLETED" for job in snapshot.jobs.values())
+        due = snapshot.at - self._looked_at >= self._trigger.poll_interval_seconds
+        return bool(over) or due or snapshot.jobs != self._newest
 
     def _tell(self, shown: Mapping[str, Any]) -> bool:
         """Log the progress if servers' states or the phase have changed; return whether they have."""
