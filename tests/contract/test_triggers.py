@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "execution_type": "DRILL",
         "attempt": 2,
         "poll_interval_seconds": 7.5,
+        "may_end_task": True,
     },
     "DrsGateTrigger": {
         "ti_id": "01a21d43-b58f-75ee-9725-c1310cc16b9c",

@@ -63,7 +63,7 @@ class DrsRecoveryTrigger(BaseTrigger):
         execution_type: str,
         attempt: int,
         poll_interval_seconds: float,
-        may_end_task: bool,
+        may_end_task: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.wave = wave
