@@ -118,7 +118,7 @@ def everything(name: str, required: bool) -> bool:
 #: (Service, shape) → reader; what it returns is empty if the row is left out.
 READERS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("drs", "Job"): lambda row: parse_jobs([row]),
-    ("drs", "JobLog"): lambda row: parse_log([row]),
+    ("drs", "JobLog"): lambda row: parse_log([row], "drsjob-1"),
     ("drs", "RecoveryInstance"): lambda row: (parse_instances([row]), instances_by_server([row], [SERVER])),
     ("drs", "SourceServer"): SourceServer.from_api,
     ("drs", "RecoverySnapshot"): lambda row: points_of([row]),
@@ -210,7 +210,7 @@ def test_what_has_another_form_than_the_model_says_is_no_error_either(row: Any) 
     JobView.from_api(row)
     SourceServer.from_api(row)
     parse_instances([row])
-    parse_log([row])
+    parse_log([row], "drsjob-1")
     Members(row).part("x").parts("y")
 
 
@@ -248,7 +248,7 @@ def _calls() -> dict[str, Callable[[], Any]]:
         "source_servers": drs.source_servers,
         "jobs_since": lambda: parse_jobs(drs.jobs_since(0.0)),
         "active_jobs": lambda: parse_jobs(drs.active_jobs()),
-        "job_log": lambda: parse_log(drs.job_log("drsjob-1")),
+        "job_log": lambda: parse_log(drs.job_log("drsjob-1"), "drsjob-1"),
         "recovery_instances": lambda: instances_by_server(drs.recovery_instances([SERVER]), [SERVER]),
         "recovery_snapshots": lambda: points_of(drs.recovery_snapshots(SERVER)),
         "launch_configuration": lambda: LaunchSettings.from_api(drs.launch_configuration(SERVER)),

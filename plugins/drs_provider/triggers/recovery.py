@@ -259,7 +259,7 @@ class Publisher:
             items = await subscription.job_log(job.job_id)
             if items is not None:
                 # A log that is not there any more takes nothing back.
-                self._logs[job.job_id] = parse_log(items) or self._logs.get(job.job_id, ())
+                self._logs[job.job_id] = parse_log(items, job.job_id) or self._logs.get(job.job_id, ())
                 self._read[job.job_id] = (at, _states(job))
                 if job.completed:
                     self._closed_logs.add(job.job_id)

@@ -10,6 +10,7 @@ from drs_provider import keys
 from drs_provider.preflight.catalog import KINDS
 from tests.harness.plans import WIKI, plan, recovery_of
 from tests.harness.stage import Stage
+from tests.harness.worlds import world
 
 pytestmark = pytest.mark.drs_scenario("three_tier")
 
@@ -44,6 +45,18 @@ def test_trap_40_a_dry_run_tells_of_others_and_touches_nothing(play: Stage, pree
     assert "DRILL of small (run rehearsal" in found[0]["message"]
     assert ("preempt_drill cancels it" in found[0]["message"]) is preempt
     assert sorted(server["sourceServerId"] for server in found[0]["servers"]) == sorted(WIKI)
+
+
+@pytest.mark.drs_scenario(world(quotas={"vcpus": 1}))
+def test_a_dry_run_beside_another_execution_says_who_overrode_what(play: Stage) -> None:
+    warn = {"preflight": "warn"}
+    drill = play.plan_run(PLAN, warn, run_id="rehearsal").approve_everything()
+    look = play.plan_run(PLAN, {"dry_run": True, **warn}, run_id="look", user="dr-lead")
+    drill.when("gate_1", "success", look.go)
+    drill.go()
+    report = look.xcom(keys.PREPARE, keys.PREFLIGHT)
+    assert "other_execution" in {item["code"] for item in report["findings"]}
+    assert report["overriddenBy"] == "dr-lead"
 
 
 def test_trap_40_a_retry_of_an_ended_run_is_refused_while_another_one_is_at_work(play: Stage) -> None:

@@ -212,7 +212,7 @@ def test_a_completed_job_without_servers_leaves_an_instance_untold():
 
 def test_a_log_line_without_event_is_left_out():
     lines = [{"logDateTime": "2022-12-07T19:15:40Z"}, {"event": "JOB_END", "logDateTime": "late"}]
-    assert parse_log(lines) == (LogEvent("JOB_END"),)
+    assert parse_log(lines, "drsjob-1") == (LogEvent("JOB_END", job_id="drsjob-1"),)
 
 
 def instance(**changes):

@@ -36,7 +36,10 @@ def with_other_executions(
         return result
     report = result.report
     merged = build_report(
-        [*report.findings, *findings], checked_at=report.checked_at, server_count=report.server_count
+        [*report.findings, *findings],
+        checked_at=report.checked_at,
+        server_count=report.server_count,
+        initiated_by=report.overridden_by,
     )
     return replace(result, report=merged)
 

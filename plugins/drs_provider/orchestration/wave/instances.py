@@ -42,7 +42,7 @@ def told_instances(
         known = {**told.get(job.job_id, {}), **job.told_by(views)}
         if job.untold(known):
             try:
-                known |= launched_instances(parse_log(drs.job_log(job.job_id)))
+                known |= launched_instances(parse_log(drs.job_log(job.job_id), job.job_id))
             except (*AWS_ERRORS, DrsError) as error:
                 log.warning("Log of job %s: %s", job.job_id, error)
                 unread[job.job_id] = error

@@ -62,7 +62,7 @@ def with_instances(
     for own in owned:
         job = own.job
         if job.lacks_instances(views):
-            job = job.with_instances(launched_instances(parse_log(drs.job_log(job.job_id))))
+            job = job.with_instances(launched_instances(parse_log(drs.job_log(job.job_id), job.job_id)))
         if job.lacks_instances(views) and own.attempt < execution.attempt and job.job_id not in cleaned_up:
             job = _with_tagged(execution.ec2(wave.target), job, views)
         named.append(replace(own, job=job))

@@ -65,7 +65,7 @@ def gather(execution: Execution, watch: WaveWatch) -> Evidence:
     evidence = Evidence(jobs=tuple(job for job in jobs if job.job_id in watch.job_ids))
     for job in evidence.jobs:
         with _noting(evidence, watch):
-            evidence.logs[job.job_id] = parse_log(drs.job_log(job.job_id))
+            evidence.logs[job.job_id] = parse_log(drs.job_log(job.job_id), job.job_id)
     evidence.jobs = tuple(
         job.with_instances(launched_instances(evidence.logs.get(job.job_id, ()))) for job in evidence.jobs
     )

@@ -244,7 +244,7 @@ def parse_jobs(items: Iterable[Mapping[str, Any]]) -> tuple[JobView, ...]:
     return tuple(job for job in jobs if job.job_id)
 
 
-def parse_log(items: Iterable[Mapping[str, Any]], *, job_id: str | None = None) -> tuple[LogEvent, ...]:
+def parse_log(items: Iterable[Mapping[str, Any]], job_id: str) -> tuple[LogEvent, ...]:
     """Read the ``items`` of DescribeJobLogItems of one job; lines that name no event are left out."""
     events = (LogEvent.from_api(item, job_id=job_id) for item in items)
     return tuple(event for event in events if event.event)
