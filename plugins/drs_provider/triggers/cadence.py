@@ -9,8 +9,6 @@ from random import Random
 from statistics import median
 from typing import Any
 
-from drs_provider.rules.drs.jobs import LogEvent
-from drs_provider.rules.drs.phases import Phase, PhaseName, phases_by_server
 from drs_provider.rules.wave.estimates import LAUNCH_SECONDS
 
 
@@ -89,20 +87,6 @@ class Outlook:
         if self.ended is not None and now < self.ended + 0.25 * self.seconds:
             return close
         return usual if now >= expected else min(usual, max(close, expected - now))
-
-
-def launches(logs: Mapping[str, Iterable[LogEvent]]) -> list[Phase]:
-    """Return the launches of servers that job logs tell of; their times are by DRS's clock.
-
-    :param logs: log lines by job id
-    """
-    return [
-        phase
-        for events in logs.values()
-        for phases in phases_by_server(events).values()
-        for phase in phases
-        if phase.name is PhaseName.LAUNCH
-    ]
 
 
 def steady_delay(

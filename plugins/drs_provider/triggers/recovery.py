@@ -16,11 +16,11 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from drs_provider import keys
 from drs_provider.airflow_api.run import publish_xcom, read_xcom
 from drs_provider.core.events import Event
-from drs_provider.core.states import ExecutionType, LaunchStatus
+from drs_provider.core.states import ExecutionType
 from drs_provider.core.texts import message
 from drs_provider.exceptions import DrsError, EvidenceError
 from drs_provider.history.outcome import ExecutionRef
-from drs_provider.rules.drs.jobs import JobView, LogEvent, launched_instances, parse_jobs, parse_log
+from drs_provider.rules.drs.jobs import LogEvent, launched_instances, parse_jobs
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.execution_record import jobs_start
 from drs_provider.rules.record.progress import latest_time, polled_rows, progress
@@ -32,7 +32,8 @@ from drs_provider.runtime.channels.rows import row_chunks
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.timeline import emit
 from drs_provider.runtime.watch import make_watch
-from drs_provider.triggers.cadence import Outlook, PollSettings, launches
+from drs_provider.triggers.cadence import PollSettings
+from drs_provider.triggers.job_logs import JobLogs
 from drs_provider.triggers.poller import PollSnapshot, Subscription, watch_jobs
 
 log = logging.getLogger(__name__)
@@ -145,13 +146,9 @@ class Publisher:
         self._rows: dict[str, ServerRow] = {}
         self._ref = ExecutionRef(trigger.execution_id, trigger.plan_id, trigger.attempt)
         self._history: RunHistory | None = None
-        self._logs: dict[str, tuple[LogEvent, ...]] = {}
-        self._closed_logs: set[str] = set()
-        self._read: dict[str, tuple[float, Any]] = {}
+        self._logs = JobLogs(trigger.poll_interval_seconds)
         self._told: tuple[Any, Any] | None = None
         self.verdict: WaveVerdict | None = None
-        self._ended = 0
-        self._ended_at: float | None = None
         self._published: dict[str, Any] = {}
         self._newest: Mapping[str, Any] = {}
         self._looked_at = self._progress_at = self._notice_at = -math.inf
@@ -162,7 +159,7 @@ class Publisher:
             return False
         self._newest, self._looked_at = snapshot.jobs, snapshot.at
         jobs = {job.job_id: job for job in parse_jobs(snapshot.jobs.values())}
-        logs = await self._read_logs(jobs, subscription, snapshot.at)
+        logs = await self._logs.read(jobs.values(), subscription, snapshot.at)
         jobs = {
             job_id: job.with_instances(launched_instances(logs.get(job_id, ())))
             for job_id, job in jobs.items()
@@ -180,9 +177,8 @@ class Publisher:
         )
         self._rows = {row["sourceServerId"]: row for row in rows}
         now = latest_time(jobs, logs, snapshot.at)
-        subscription.expect(
-            self._outlook(jobs.values(), snapshot.at, now - snapshot.at, subscription.launches.expected)
-        )
+        expected = subscription.launches.expected
+        subscription.expect(self._logs.outlook(jobs.values(), snapshot.at, now=now, expected=expected))
         shown = progress(self._watch.wave, rows, logs, execution_type=self._type, now=now)
         changed = self._tell(shown)
         await self._publish(shown, rows, snapshot.at, changed=changed)
@@ -204,21 +200,6 @@ class Publisher:
         self._told = state
         emit(self._trigger.execution_id, Event.PROGRESS, attempt=self._trigger.attempt, **shown)
         return True
-
-    def _outlook(self, jobs: Iterable[JobView], at: float, behind: float, expected: float) -> Outlook | None:
-        """Return when the launches are due to end; None before the first has begun.
-
-        :param behind: by how much our clock runs behind DRS's, in seconds
-        """
-        begun = [launch.start for launch in launches(self._logs)]
-        ended = sum(
-            server.launch_status not in (LaunchStatus.PENDING, LaunchStatus.IN_PROGRESS)
-            for job in jobs
-            for server in job.servers
-        )
-        if ended > self._ended:
-            self._ended, self._ended_at = ended, at
-        return Outlook(max(begun) - behind, expected, self._ended_at) if begun else None
 
     async def preempted(self) -> bool:
         """Whether a RECOVERY has cancelled this drill, or somebody wants it to look so.
@@ -244,34 +225,6 @@ class Publisher:
             log.warning("%s", error)
             return True  # the drill's task refuses to go on with it, and says why
         return found is not None and found.attempt >= self._trigger.attempt
-
-    async def _read_logs(
-        self, jobs: Mapping[str, JobView], subscription: Subscription, at: float
-    ) -> dict[str, tuple[LogEvent, ...]]:
-        """Return the log of every job, read where it may tell more than DescribeJobs does.
-
-        Phases show only there until the launches begin; then servers' states tell how far they are. The log of an ended
-        job is read once more.
-        """
-        for job in jobs.values():
-            if job.job_id in self._closed_logs or not self._log_may_tell(job, at):
-                continue
-            items = await subscription.job_log(job.job_id)
-            if items is not None:
-                # A log that is not there any more takes nothing back.
-                self._logs[job.job_id] = parse_log(items, job.job_id) or self._logs.get(job.job_id, ())
-                self._read[job.job_id] = (at, _states(job))
-                if job.completed:
-                    self._closed_logs.add(job.job_id)
-                    over = launches({job.job_id: self._logs[job.job_id]})
-                    subscription.launches.took(one.end - one.start for one in over if one.end is not None)
-        return self._logs
-
-    def _log_may_tell(self, job: JobView, at: float) -> bool:
-        if job.completed or not launches({job.job_id: self._logs.get(job.job_id, ())}):
-            return True
-        read_at, states = self._read[job.job_id]
-        return states != _states(job) and at - read_at >= self._trigger.poll_interval_seconds
 
     async def _publish(
         self, shown: Mapping[str, Any], rows: list[ServerRow], polled_at: float, *, changed: bool
@@ -306,10 +259,6 @@ class Publisher:
         if self._history is None:
             self._history = RunHistory.of(self._ref)
         self._history.wave_polled(self._watch.wave.number, rows, polled_at, started_at=started_at)
-
-
-def _states(job: JobView) -> tuple[str | None, ...]:
-    return tuple(server.launch_status for server in job.servers)
 
 
 def _content(chunk: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
