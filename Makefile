@@ -13,7 +13,8 @@ SPEED ?= 60
 N ?= 10
 SEED ?=
 # What shares a stack or a wheel stays together on one of the processes; the longest tests begin (tests/conftest.py).
-PYTEST_ARGS ?= --numprocesses auto --maxprocesses 4
+# Two of the processes mostly wait for the stacks that they test, so more are worth it than there are cores.
+PYTEST_ARGS ?= --numprocesses 4
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
