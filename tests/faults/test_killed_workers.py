@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from drs_provider.sensors import recovery
 from tests.faults.invariants import check_everything, ended_as_if_nothing_had_happened
 from tests.harness.deaths import killed_before_each_effect
 from tests.harness.plan_run import PlanRun
@@ -21,6 +22,7 @@ from tests.harness.worlds import world
 
 WAVE = "wave_1_everything"
 START = f"{WAVE}.start_recovery"
+WAIT = f"{WAVE}.wait_for_recovery"
 #: Somebody else's drill instance is there all the time.
 FOREIGN = {DATABASES[0]: {"live_instance": {"is_drill": True}}}
 WORLD = world(FOREIGN)
@@ -32,7 +34,7 @@ TASKS = (
     "prepare",
     "gate_1",
     START,
-    f"{WAVE}.wait_for_recovery",
+    WAIT,
     f"{WAVE}.enrich",
     "hold_drill",
     "cleanup_drill",
@@ -95,9 +97,17 @@ def survives(play: Stage, run: PlanRun) -> None:
     ("task_id", "history"), [*((task_id, True) for task_id in TASKS), ("finalize", False)]
 )
 def test_trap_16_a_worker_that_dies_anywhere_loses_nothing(
-    task_id: str, history: bool, tmp_path: Path
+    task_id: str, history: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Where somebody listens to tasks, a worker ends the wait, too.
+    monkeypatch.setattr(recovery, "has_listeners", lambda: True)
     assert kill_everywhere(tmp_path, task_id, survives, history=history) >= 3
+
+
+def test_trap_16_nor_if_the_trigger_ends_the_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then its worker does nothing but begin the wait."""
+    monkeypatch.setattr(recovery, "has_listeners", lambda: False)
+    assert kill_everywhere(tmp_path, WAIT, survives) == 2
 
 
 def test_trap_16_nor_if_the_job_shows_late_and_never_its_tags(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ its present one; and in a task's own process, only that task.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,6 @@ from airflow.sdk import DAG, get_parsing_context
 
 from drs_provider import settings
 from drs_provider.airflow_api.dag_trial import answer_depends_on, refusal_of
-from drs_provider.core.canonical import content_hash
 from drs_provider.core.identity import dag_id_of, plan_name_of
 from drs_provider.dag_factory.build import build_dag, build_single_task_dag
 from drs_provider.dag_factory.defaults import default_args, option_problems
@@ -67,39 +66,37 @@ def recovery_plan_dags(folder: Path, dag_file: Path | None = None) -> dict[str, 
     catalog = load_catalog(folder)
     last_good = LastGoodPlans(settings.state_path())
     conditions = answer_depends_on(default_args(0, None))
-    forms = _good(catalog, last_good, conditions, dag_file)
-    for name in forms.good:
+    taken = _taken(catalog, last_good, conditions)
+    forms = _good(catalog, catalog.plans, dag_file, taken=taken)
+    for name in forms.good.keys() - taken:
         last_good.remember(catalog.plans[name].plan, conditions)
     kept = last_good.withdrawn(forms.good, keep_days=settings.get_int_or_default("withdrawn_plan_days"))
     _add_withdrawn(forms, catalog, (item.plan for item in kept), dag_file)
     for name, why in (forms.refused | forms.hidden).items():
         log.error("Airflow takes no DAG of plan %s: %s", name, why)
-    last_good.keep_refusals(_identity(catalog), tuple(_refusals(forms, catalog, last_good)))
     return {dag.dag_id: dag for dag in (forms.withdrawn | forms.good).values()}
 
 
 def plan_problems(folder: Path, dag_file: Path | None = None) -> tuple[PlanProblem, ...]:
     """Return everything that is wrong with the plans of a folder: files that do not load, plans without a DAG.
 
-    What Airflow takes, the parse of the file that hands out the DAGs has found out; only if it has not seen these plans
-    yet, or can keep nothing, the DAGs are built and tried here too.
-
     :param dag_file: the file that hands out the DAGs
     """
     catalog = load_catalog(folder)
     last_good = LastGoodPlans(settings.state_path())
-    refusals = last_good.refusals(_identity(catalog))
-    if refusals is None:
-        forms = _good(catalog, last_good, answer_depends_on(default_args(0, None)), dag_file)
-        kept = (plan for plan in last_good.kept() if plan.name not in forms.good)
-        _add_withdrawn(forms, catalog, kept, dag_file)
-        refusals = tuple(_refusals(forms, catalog, last_good))
-    return (*catalog.problems, *option_problems(), *refusals)
+    taken = _taken(catalog, last_good, answer_depends_on(default_args(0, None)))
+    forms = _good(catalog, catalog.plans.keys() - taken, dag_file)
+    kept = (plan for plan in last_good.kept() if plan.name not in taken | forms.good.keys())
+    _add_withdrawn(forms, catalog, kept, dag_file)
+    return (*catalog.problems, *option_problems(), *_refusals(forms, catalog, last_good))
 
 
-def _identity(catalog: Catalog) -> str:
-    plans = {name: loaded.plan.content_hash for name, loaded in catalog.plans.items()}
-    return content_hash([str(catalog.folder), plans, sorted(catalog.broken)])
+def _taken(catalog: Catalog, last_good: LastGoodPlans, conditions: str | None) -> set[str]:
+    """Return the plans whose DAGs Airflow has taken with the same content under the same conditions."""
+    if conditions is None:
+        return set()
+    plans = (loaded.plan for loaded in catalog.plans.values())
+    return {plan.name for plan in plans if last_good.remembers(plan, conditions)}
 
 
 def _refusals(forms: _Forms, catalog: Catalog, last_good: LastGoodPlans) -> Iterator[PlanProblem]:
@@ -122,13 +119,15 @@ def _refusals(forms: _Forms, catalog: Catalog, last_good: LastGoodPlans) -> Iter
 
 
 def _good(
-    catalog: Catalog, last_good: LastGoodPlans, conditions: str | None, dag_file: Path | None
+    catalog: Catalog, names: Iterable[str], dag_file: Path | None, *, taken: Set[str] = frozenset()
 ) -> _Forms:
-    """Build the DAGs of the plans that load, and try those that Airflow has not taken just so before."""
+    """Build the DAGs of plans that load, and try those that Airflow has not taken before.
+
+    :param taken: plans whose DAGs need no trial
+    """
     forms = _Forms()
-    for name, loaded in catalog.plans.items():
-        taken = conditions is not None and last_good.remembers(loaded.plan, conditions)
-        dag, why = _tried(_whole(catalog, name), dag_file, serialized=True, taken=taken)
+    for name in names:
+        dag, why = _tried(_whole(catalog, name), dag_file, serialized=True, taken=name in taken)
         if dag is not None:
             forms.good[name] = dag
         else:

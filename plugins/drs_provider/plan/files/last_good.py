@@ -4,8 +4,8 @@ An import error or a vanished DAG makes Airflow ignore the DAG's runs, so a brok
 running executions. The DAG of such a plan therefore stays for ``[drs] withdrawn_plan_days`` in its last good
 form: without schedule, and refusing new executions.
 
-What the parse of one file found out is kept for the parses after it and for the file that shows errors, which would
-else build and try the DAGs of all plans once more.
+That Airflow has taken its DAG is kept for the parses after it, which need not try it again, and for the file that shows
+errors, which need not even build it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from drs_provider.plan.model import Plan
-from drs_provider.plan.problems import PlanProblem
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +37,13 @@ class WithdrawnPlan:
 
 
 class LastGoodPlans:
-    """A folder with one JSON file for each plan, and one of what was refused.
+    """A folder with one JSON file for each plan.
 
     A folder that cannot be read or written costs this protection, not the plans: it is logged and passed over.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "plans"
-        self._refused = folder / "refused.json"
 
     def remember(self, plan: Plan, taken: str | None = None) -> None:
         """Keep a plan that loads, unless the same content is kept already.
@@ -64,20 +62,6 @@ class LastGoodPlans:
             and (stored.get("content_hash"), stored.get("taken")) == (plan.content_hash, taken)
             and "withdrawn_at" not in stored
         )
-
-    def keep_refusals(self, of: str, problems: Sequence[PlanProblem]) -> None:
-        """Keep what Airflow refused of the plans of a folder.
-
-        :param of: what identifies these plans
-        """
-        self._write(self._refused, {"of": of, "problems": [asdict(problem) for problem in problems]})
-
-    def refusals(self, of: str) -> tuple[PlanProblem, ...] | None:
-        """Return what was kept for just these plans; None if nothing was."""
-        stored = self._read(self._refused)
-        if stored is None or stored.get("of") != of:
-            return None
-        return tuple(PlanProblem(**problem) for problem in stored["problems"])
 
     def withdrawn(self, loaded: Iterable[str], *, keep_days: int) -> list[WithdrawnPlan]:
         """Return the kept plans that are not among the loaded ones, and forget those past their time."""
