@@ -321,8 +321,6 @@ class PlanRun:
         if self.rows[task_id].state != "deferred":
             return
         if isinstance(payload, BaseTaskEndEvent):
-            for key, value in (payload.xcoms or {}).items():
-                self.xcoms.set(task_id, key, value)
             self.set_state(task_id, payload.task_instance_state.value)
         else:
             self._resume(task_id, payload)

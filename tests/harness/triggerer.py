@@ -157,7 +157,7 @@ class Triggerer:
 async def _first_event(trigger: Any) -> Any:
     async for event in trigger.run():
         if isinstance(event, BaseTaskEndEvent):
-            assert json.loads(json.dumps(event.xcoms)) == event.xcoms
+            assert not event.xcoms, "Airflow stores them as text of JSON"
             return event
         payload = event.payload
         assert json.loads(json.dumps(payload)) == payload

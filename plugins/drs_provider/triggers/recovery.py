@@ -104,25 +104,10 @@ class DrsRecoveryTrigger(BaseTrigger):
         except DrsError as error:
             yield TriggerEvent({"status": "error", "message": message(str(error)), "memory": watch.memory()})
         else:
-            verdict = publisher.verdict
-            if status == "decided" and self.may_end_task and verdict is not None and verdict.all_recovered:
-                yield self._task_ended(watch, verdict)
+            if status == "decided" and self.may_end_task and await publisher.ended():
+                yield TaskSuccessEvent()
             else:
                 yield TriggerEvent({"status": status, "memory": watch.memory()})
-
-    def _task_ended(self, watch: WaveWatch, verdict: WaveVerdict) -> TaskSuccessEvent:
-        """Return the event that ends the task, with what its worker would have left."""
-        counts = verdict.counts
-        emit(
-            self.execution_id,
-            Event.JOBS_ENDED,
-            attempt=self.attempt,
-            waveNumber=watch.wave.number,
-            **counts,
-        )
-        return TaskSuccessEvent(
-            xcoms={BaseXCom.XCOM_RETURN_KEY: {"met": True, **counts}, keys.WATCH_MEMORY: watch.memory()}
-        )
 
     async def _follow(self, watch: WaveWatch, publisher: Publisher) -> str:
         pace = PollSettings(interval_seconds=self.poll_interval_seconds)
@@ -148,7 +133,7 @@ class Publisher:
         self._history: RunHistory | None = None
         self._logs = JobLogs(trigger.poll_interval_seconds)
         self._told: tuple[Any, Any] | None = None
-        self.verdict: WaveVerdict | None = None
+        self._verdict: WaveVerdict | None = None
         self._published: dict[str, Any] = {}
         self._newest: Mapping[str, Any] = {}
         self._looked_at = self._progress_at = self._notice_at = -math.inf
@@ -165,7 +150,7 @@ class Publisher:
             for job_id, job in jobs.items()
         }
         events: list[LogEvent] = [event for lines in logs.values() for event in lines]
-        self.verdict = verdict = self._watch.judge(jobs.values(), now=snapshot.at, log_events=events)
+        self._verdict = verdict = self._watch.judge(jobs.values(), now=snapshot.at, log_events=events)
         rows = polled_rows(
             self._watch.wave,
             verdict,
@@ -185,6 +170,30 @@ class Publisher:
         started_at = jobs_start(jobs.values(), of=len(self._watch.jobs))
         await asyncio.to_thread(self._write_history, rows, snapshot.at, started_at)
         return verdict.decided
+
+    async def ended(self) -> bool:
+        """Tell the end as the task's worker would; False if that cannot be told, or if not every server is recovered.
+
+        Airflow has a place for XComs in the event that ends a task, but stores them as text of JSON, not as values.
+        """
+        verdict = self._verdict
+        if verdict is None or not verdict.all_recovered:
+            return False
+        told = {
+            BaseXCom.XCOM_RETURN_KEY: {"met": True, **verdict.counts},
+            keys.WATCH_MEMORY: self._watch.memory(),
+        }
+        if not await self._publish_xcoms(told):
+            return False
+        number, attempt = self._watch.wave.number, self._trigger.attempt
+        emit(
+            self._trigger.execution_id,
+            Event.JOBS_ENDED,
+            attempt=attempt,
+            waveNumber=number,
+            **verdict.counts,
+        )
+        return True
 
     def _is_news(self, snapshot: PollSnapshot) -> bool:
         """Tell whether a poll can show anything new: another row, or time since a job ended or was not found."""
