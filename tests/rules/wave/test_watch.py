@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from drs_provider.rules.wave.server_verdict import WaveRules
 from drs_provider.rules.wave.watch import FollowedJob, WaveWatch
 from tests.rules.rule_builders import NOW, job, wave
@@ -67,6 +69,17 @@ def test_another_process_remembers_what_the_first_one_saw() -> None:
     second.remember(json.loads(json.dumps(first.memory())))
     assert second.judge([], now=NOW + 61).decided
     assert second.memory() == first.memory()
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [None, "{}", [], {"completed_at": "never"}, {"completed_at": {"drsjob-1": "late"}, "missing_since": [1]}],
+)
+def test_a_memory_that_somebody_wrote_otherwise_is_none(memory: object) -> None:
+    following = watch()
+    following.judge([], now=NOW)
+    following.remember(memory)
+    assert following.memory() == {"completed_at": {}, "missing_since": {}}
 
 
 def test_trap_27_the_deadline_decides() -> None:

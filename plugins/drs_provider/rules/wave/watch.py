@@ -81,10 +81,11 @@ class WaveWatch:
         """Return what the next process must know, as plain data."""
         return {"completed_at": self.completed_at, "missing_since": self.missing_since}
 
-    def remember(self, memory: Mapping[str, Any]) -> None:
-        """Take over :meth:`memory` of another process."""
-        self.completed_at = dict(memory.get("completed_at", {}))
-        self.missing_since = dict(memory.get("missing_since", {}))
+    def remember(self, memory: object) -> None:
+        """Take over :meth:`memory` of another process; what is not of that form is forgotten, and seen anew."""
+        known = memory if isinstance(memory, Mapping) else {}
+        self.completed_at = _times(known.get("completed_at"))
+        self.missing_since = _times(known.get("missing_since"))
 
     def judge(
         self,
@@ -127,3 +128,8 @@ class WaveWatch:
         self.missing_since.pop(job_id, None)
         if job.completed:
             self.completed_at.setdefault(job_id, now)
+
+
+def _times(value: object) -> dict[str, float]:
+    times = value.items() if isinstance(value, Mapping) else ()
+    return {str(job_id): float(at) for job_id, at in times if isinstance(at, int | float)}

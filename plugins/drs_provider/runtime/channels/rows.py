@@ -20,10 +20,10 @@ def row_chunks(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
 
 
 def polled_rows(view: RunView, task_id: str) -> list[dict[str, Any]]:
-    """Return the server rows that polls left in pieces; nothing proves them."""
+    """Return the server rows that polls left in pieces; nothing proves them, and what is none is left out."""
     rows: list[dict[str, Any]] = []
     number = 0
-    while chunk := view.pull(task_id, keys.server_rows_key(number)):
-        rows += chunk
+    while isinstance(chunk := view.pull(task_id, keys.server_rows_key(number)), list) and chunk:
+        rows += (row for row in chunk if isinstance(row, dict) and "sourceServerId" in row)
         number += 1
     return rows
