@@ -3,7 +3,7 @@
 # make test / make lint                         tests; ruff, mypy and the check of import directions
 # make chaos [N=10] [SEED=7]                    executions with faults drawn from a seed, and what must hold
 # make scale                                    a drill of 4,000 servers over three accounts, and what it takes
-# make bench                                    figures of speed and memory, with their limits
+# make bench [ONLY=plans,waits] [PLANS=500]     speed against the conventional design, one table (docs/performance.md)
 # make docs                                     what the documents show of the code, and the schema, made anew
 #
 # Needs Python 3.11 or newer with venv, and a package index. Everything goes to .venv/ and build/.
@@ -12,6 +12,9 @@ PLAN ?= erp_three_tier
 SPEED ?= 60
 N ?= 10
 SEED ?=
+ONLY ?=
+PLANS ?= 500
+LAUNCH ?= 40
 # What shares a stack or a wheel stays together on one of the processes; the longest tests begin (tests/conftest.py).
 # Two of the processes mostly wait for the stacks that they test, so more are worth it than there are cores.
 PYTEST_ARGS ?= --numprocesses 4
@@ -65,7 +68,7 @@ gates: $(READY)
 	DRS_TEST_GATES=50 $(PY) -m pytest -q -s tests/e2e/other_stacks/test_slow_scheduler.py
 
 bench: $(READY)
-	@AIRFLOW_HOME="$(CURDIR)/build/bench" PYTHONPATH=plugins:. $(PY) -W ignore -m benchmarks
+	@PYTHONPATH=plugins:. $(PY) -W ignore -m benchmarks --only "$(ONLY)" --plans "$(PLANS)" --launch "$(LAUNCH)"
 
 lint: $(READY)
 	$(PY) -m ruff check .

@@ -1,4 +1,4 @@
-"""Our own time in writes to the history table: the time inside DynamoDB's client is taken out."""
+"""Our own time in writes to the history table, against the time inside DynamoDB's client, which is taken out of it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.figures import Figure, p95
+from benchmarks.figures import Figure, percentiles
+from benchmarks.options import Options
 
 WAVES, SERVERS = 10, 50
 REPEATS = 40
-UPDATE_MS, FINALIZE_MS = 500.0, 1000.0
 
 
 class TimedClient:
@@ -69,8 +69,9 @@ class TimedPages:
             yield page
 
 
-def figures() -> Iterator[Figure]:
-    """Name, figure, limit and unit of each measurement."""
+def measure(options: Options) -> Iterator[Figure]:
+    """Measure updates and the end of executions."""
+    del options
     import boto3
     from moto import mock_aws
 
@@ -93,10 +94,11 @@ def _figures(client: TimedClient) -> Iterator[Figure]:
     history = DynamoDbHistory(client, "execution-history")
     waves = [frozen_wave(number, SERVERS) for number in range(1, WAVES + 1)]
 
-    def own_ms(act: Callable[[], Any]) -> float:
+    def timed(act: Callable[[], Any]) -> tuple[float, float]:
         inside, begin = client.seconds, time.perf_counter()
         act()
-        return (time.perf_counter() - begin - (client.seconds - inside)) * 1000
+        within = client.seconds - inside
+        return time.perf_counter() - begin - within, within
 
     updates, ends = [], []
     for number in range(REPEATS):
@@ -105,10 +107,15 @@ def _figures(client: TimedClient) -> Iterator[Figure]:
         ref = ExecutionRef.of(record)
         history.start(record)
         history.set_execution_status(ref, ExecutionStatus.IN_PROGRESS)
-        updates.append(own_ms(lambda: history.set_wave(ref, 1, WaveStatus.LAUNCHING)))  # noqa: B023
+        updates.append(timed(lambda: history.set_wave(ref, 1, WaveStatus.LAUNCHING)))  # noqa: B023
         rows = record["waves"][0].get("serverStatuses", [])
-        updates.append(own_ms(lambda: history.put_servers(ref, 1, rows, plan.started_at + 20)))  # noqa: B023
+        updates.append(timed(lambda: history.put_servers(ref, 1, rows, plan.started_at + 20)))  # noqa: B023
         end = close_attempt(record, ExecutionStatus.FAILED, ended_at=plan.started_at + 60)
-        ends.append(own_ms(lambda: history.finalize(ref, end)))  # noqa: B023
-    yield f"an update, {WAVES} waves of {SERVERS} servers, p95", p95(updates), UPDATE_MS, "ms"
-    yield f"the end of an execution of {WAVES * SERVERS} servers, p95", p95(ends), FINALIZE_MS, "ms"
+        ends.append(timed(lambda: history.finalize(ref, end)))  # noqa: B023
+    against = "in DynamoDB's client"
+    for name, pairs in (
+        (f"an update, {WAVES} waves of {SERVERS} servers", updates),
+        (f"the end of an execution of {WAVES * SERVERS} servers", ends),
+    ):
+        own, within = zip(*pairs, strict=True)
+        yield from percentiles(name, own, within, against, 95)

@@ -1,33 +1,29 @@
 """How fast the DRS simulator starts and answers, and how much memory it takes.
 
-Run: ``python -m benchmarks.simulator``. Prints each figure with its limit; exit code 1 if one
-is exceeded. CPU is the server process's own, so that a busy machine disturbs it little.
+CPU is the server process's own, so that a busy machine disturbs it little.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from benchmarks.figures import Figure, print_figures
+from benchmarks.figures import Figure
+from benchmarks.options import Options
+from benchmarks.simulated import ACCOUNT, REGION, control, drs, request, signed
+from embedded.environment import SIMULATOR, inherited
+from embedded.processes import free_ports
 
-SIMULATOR = Path(__file__).resolve().parents[1] / "simulator"
-ACCOUNT, REGION = "111122223333", "eu-west-1"
 SERVERS = 1000
 POLLERS, POLLS = 100, 10
-START_SECONDS = 3.0
-CPU_100_JOBS_MS, CPU_1000_JOBS_MS = 3.0, 12.0
-MEMORY_MB = 250
 GROWTH = 3.0
 """Twice the servers may take this much longer; quadratic cost would take four times as long."""
 
@@ -43,38 +39,25 @@ class Server:
         if self.process.stdout is None:
             raise RuntimeError("no output to read the address from")
         line = self.process.stdout.readline()
-        self.host = next(word for word in line.split() if word.startswith("http://")).removeprefix("http://")
+        self.url = next(word for word in line.split() if word.startswith("http://"))
         self.drs("DescribeJobs")
         self.seconds_to_first_answer = time.perf_counter() - begin
 
-    def request(
-        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
-    ) -> bytes:
-        """One request. RuntimeError for an error answer."""
-        with contextlib.closing(http.client.HTTPConnection(self.host, timeout=120)) as connection:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            content = answer.read()
-        if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {content[:200]!r}")
-        return content
-
     def drs(self, operation: str, **params: Any) -> dict[str, Any]:
         """An operation of DRS."""
-        content = self.request("POST", f"/{operation}", json.dumps(params).encode(), _signed("drs"))
-        return dict(json.loads(content))
+        return drs(self.url, ACCOUNT, operation, **params)
 
     def ec2(self, **form: str) -> bytes:
-        """An operation of EC2."""
-        headers = {**_signed("ec2"), "Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
-        return self.request("POST", "/", urlencode({"Version": "2016-11-15", **form}).encode(), headers)
+        """An operation of EC2, which moto answers."""
+        headers = {
+            **signed(ACCOUNT, "ec2"),
+            "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+        }
+        return request(self.url, urlencode({"Version": "2016-11-15", **form}).encode(), headers)
 
     def control(self, path: str, data: object = None) -> dict[str, Any]:
         """The control interface."""
-        body = b"" if data is None else json.dumps(data).encode()
-        return dict(
-            json.loads(self.request("GET" if data is None else "POST", f"/moto-api/drs/{path}", body))
-        )
+        return control(self.url, path, data)
 
     def cpu_seconds(self) -> float:
         """CPU that the server process has used so far."""
@@ -88,11 +71,6 @@ class Server:
         """End the process."""
         self.process.terminate()
         self.process.wait(timeout=20)
-
-
-def _signed(service: str) -> dict[str, str]:
-    scope = f"AKIA{ACCOUNT}DRSS/20260101/{REGION}/{service}/aws4_request"
-    return {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
 
 
 @contextlib.contextmanager
@@ -150,16 +128,40 @@ def launch_and_describe(server: Server, count: int) -> float:
     return server.cpu_seconds() - begin
 
 
-def cpu_of_describe_jobs(server: Server, jobs: int, repeats: int = 40) -> float:
-    """CPU milliseconds of a DescribeJobs that answers so many jobs at once."""
+def cpu_of(server: Server, call: Callable[[], object], repeats: int = 40) -> float:
+    """CPU milliseconds of a call, once it has been made a few times."""
     for _ in range(3):
-        answer = server.drs("DescribeJobs", maxResults=1000)
-    if len(answer["items"]) != jobs:
-        raise RuntimeError(f"{len(answer['items'])} jobs instead of {jobs}")
+        call()
     begin = server.cpu_seconds()
     for _ in range(repeats):
-        server.drs("DescribeJobs", maxResults=1000)
+        call()
     return (server.cpu_seconds() - begin) / repeats * 1000
+
+
+def cpu_of_describe_jobs(server: Server, jobs: int) -> float:
+    """CPU milliseconds of a DescribeJobs that answers so many jobs at once."""
+    found = len(server.drs("DescribeJobs", maxResults=1000)["items"])
+    if found != jobs:
+        raise RuntimeError(f"{found} jobs instead of {jobs}")
+    return cpu_of(server, lambda: server.drs("DescribeJobs", maxResults=1000))
+
+
+def seconds_of_moto() -> float:
+    """Seconds from the start of moto's own server, which the simulator stands on, to its first answer."""
+    (port,) = free_ports(1)
+    begin = time.perf_counter()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, env=inherited(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while process.poll() is None:
+            with contextlib.suppress(OSError):
+                request(f"http://127.0.0.1:{port}/moto-api/data.json")
+                return time.perf_counter() - begin
+            time.sleep(0.02)
+        raise RuntimeError("moto's server ended at once")
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
 
 
 def start_jobs(server: Server, ids: list[str]) -> None:
@@ -177,7 +179,7 @@ def errors_of_pollers(server: Server) -> int:
         for _ in range(POLLS):
             try:
                 server.drs("DescribeJobs", maxResults=20)
-            except (OSError, RuntimeError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException):
                 errors += 1
         return errors
 
@@ -185,23 +187,30 @@ def errors_of_pollers(server: Server) -> int:
         return sum(pool.map(poll, range(POLLERS)))
 
 
-def figures() -> Iterator[Figure]:
-    """Name, figure, limit and unit of each measurement."""
+def measure(options: Options) -> Iterator[Figure]:
+    """Measure one process with few and with many servers and jobs."""
+    del options
+    moto = seconds_of_moto()
     with running() as server:
-        yield "start to first answer", server.seconds_to_first_answer, START_SECONDS, "s"
+        empty = server.peak_memory_mb()
+        yield Figure("start to first answer", server.seconds_to_first_answer, "s", moto, "moto's own server")
         half, full = launch_and_describe(server, 250), launch_and_describe(server, 500)
-        yield "500 servers launched and described, CPU", full, 10.0, "s"
-        yield "500 servers against 250, CPU", full / half, GROWTH, "times"
+        name = "500 servers launched and described, CPU"
+        yield Figure(name, full, "s", half, "half as many", most=GROWTH)
     with running() as server:
         server.control("reset", {"scenario": world(SERVERS)})
         ids = server_ids(server)
+        plain = cpu_of(server, lambda: server.ec2(Action="DescribeVpcs"))
         start_jobs(server, ids[:100])
-        yield "DescribeJobs with 100 jobs, CPU", cpu_of_describe_jobs(server, 100), CPU_100_JOBS_MS, "ms"
+        hundred = cpu_of_describe_jobs(server, 100)
+        yield Figure("DescribeJobs with 100 jobs, CPU", hundred, "ms", plain, "moto's DescribeVpcs")
         start_jobs(server, ids[100:])
-        yield "DescribeJobs with 1,000 jobs, CPU", cpu_of_describe_jobs(server, 1000), CPU_1000_JOBS_MS, "ms"
-        yield "errors of 100 concurrent pollers, 1,000 requests", errors_of_pollers(server), 0, ""
-        yield "peak memory with 1,000 jobs and 1,000 instances", server.peak_memory_mb(), MEMORY_MB, "MB"
-
-
-if __name__ == "__main__":
-    sys.exit(1 if print_figures(figures()) else 0)
+        thousand = cpu_of_describe_jobs(server, 1000)
+        yield Figure(
+            "DescribeJobs with 1,000 jobs, CPU", thousand, "ms", 10 * hundred, "ten times that", most=GROWTH
+        )
+        requests = POLLERS * POLLS
+        name = f"errors of {POLLERS} pollers at once, {requests:,} requests"
+        yield Figure(name, errors_of_pollers(server), "", 0, "none", most=1)
+        memory = server.peak_memory_mb()
+        yield Figure("peak memory with 1,000 jobs and 1,000 instances", memory, "MB", empty, "without any")
