@@ -9,13 +9,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from drs_provider.cli.exit_codes import ExitCode
 from embedded.environment import REPOSITORY
 from embedded.stack import Stack
-from tests.e2e.waiting import until_asked
+from tests.e2e.waiting import until, until_asked
 from tests.harness.forks import Evaluate, forking, run_program
 
 pytestmark = pytest.mark.e2e
@@ -44,13 +45,13 @@ class CommandLine:
     def __call__(self, *words: str, user: str = "dr-operator") -> subprocess.CompletedProcess[str]:
         return run_program(self.evaluate, MODULE, PROGRAM, *words, **self.login(user))
 
-    def watch(self, run: str) -> subprocess.Popen[str]:
+    def watch(self, run: str, output: IO[str]) -> subprocess.Popen[str]:
         """Follow a run as people do: in a process of its own."""
         words = [sys.executable, "-m", PROGRAM, "watch", run, "--interval", "0.5s"]
         return subprocess.Popen(
             words,
-            env=environment(self.stack, self.home) | self.login("dr-viewer"),
-            stdout=subprocess.PIPE,
+            env=environment(self.stack, self.home) | self.login("dr-viewer") | {"PYTHONUNBUFFERED": "1"},
+            stdout=output,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -91,15 +92,18 @@ def test_a_drill_from_preflight_to_report(drs: CommandLine) -> None:
     assert drs(*start, user="dr-viewer").returncode == ExitCode.NOT_ALLOWED
     assert "nothing was started" in drs(*start).stdout
 
-    with drs.watch(run) as watched:
+    shown = drs.home / "shown"
+    with shown.open("w") as output, drs.watch(run, output) as watched:
         drs.wait_until_asked(run, "gate_1")
+        until(drs.stack, lambda: "gate before wave 1" in shown.read_text(), "the gate is shown")
         assert drs("approve", run, user="dr-viewer").returncode == ExitCode.NOT_ALLOWED
         approved = drs("approve", "CLI-1", "--comment", "go on")
         assert (approved.returncode, approved.stderr) == (ExitCode.OK, "")
         drs.wait_until_asked(run, "hold_drill")
         assert drs("verdict", "wiki", "passed", "--notes", "pages open").returncode == ExitCode.OK
-        lines, errors = watched.communicate(timeout=180)
+        _, errors = watched.communicate(timeout=180)
     assert (watched.returncode, errors) == (ExitCode.OK, "")
+    lines = shown.read_text()
     told = [line.partition("] ")[2] for line in lines.splitlines()]
     assert "gate before wave 1 everything waits for anybody who may edit the run" in lines
     assert "  python -m drs_provider.cli approve wiki/CLI-1 --wave everything" in told
@@ -144,7 +148,8 @@ def test_who_may_not_approve_cancels_and_tries_again(drs: CommandLine) -> None:
     drs.wait_until_asked(run, "hold_drill")
     assert drs("verdict", run, "failed").returncode == ExitCode.OK
     with drs.watch(run) as watched:
-        lines, errors = watched.communicate(timeout=180)
+        _, errors = watched.communicate(timeout=180)
     assert (watched.returncode, errors) == (ExitCode.OK, "")
+    lines = shown.read_text()
     assert "attempt 2" in lines
     assert "COMPLETED, 1 of 3 waves, verdict failed" in lines

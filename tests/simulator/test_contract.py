@@ -71,7 +71,8 @@ async def poll_to_the_end(sim, drs, step_seconds=7.0):
     while True:
         items = (await drs.call("describe_jobs"))["items"]
         trace.append(Snapshot(sim.now, items))
-        if all(job["status"] == "COMPLETED" for job in items):
+        # DRS shows a job a moment after its start.
+        if items and all(job["status"] == "COMPLETED" for job in items):
             return trace
         sim.advance(step_seconds)
 
