@@ -7,9 +7,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -45,16 +45,19 @@ class CommandLine:
     def __call__(self, *words: str, user: str = "dr-operator") -> subprocess.CompletedProcess[str]:
         return run_program(self.evaluate, MODULE, PROGRAM, *words, **self.login(user))
 
-    def watch(self, run: str, output: IO[str]) -> subprocess.Popen[str]:
-        """Follow a run as people do: in a process of its own."""
+    @contextmanager
+    def watch(self, run: str, shown: Path) -> Iterator[subprocess.Popen[str]]:
+        """Follow a run as people do, in a process of its own; what it shows is in a file."""
         words = [sys.executable, "-m", PROGRAM, "watch", run, "--interval", "0.5s"]
-        return subprocess.Popen(
-            words,
-            env=environment(self.stack, self.home) | self.login("dr-viewer") | {"PYTHONUNBUFFERED": "1"},
-            stdout=output,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        env = environment(self.stack, self.home) | self.login("dr-viewer") | {"PYTHONUNBUFFERED": "1"}
+        with (
+            shown.open("w") as output,
+            subprocess.Popen(words, env=env, stdout=output, stderr=subprocess.PIPE, text=True) as watched,
+        ):
+            try:
+                yield watched
+            finally:
+                watched.kill()
 
     def wait_until_asked(self, run: str, task_id: str) -> None:
         plan, _, run_id = run.partition("/")
@@ -93,13 +96,14 @@ def test_a_drill_from_preflight_to_report(drs: CommandLine) -> None:
     assert "nothing was started" in drs(*start).stdout
 
     shown = drs.home / "shown"
-    with shown.open("w") as output, drs.watch(run, output) as watched:
+    with drs.watch(run, shown) as watched:
         drs.wait_until_asked(run, "gate_1")
         until(drs.stack, lambda: "gate before wave 1" in shown.read_text(), "the gate is shown")
         assert drs("approve", run, user="dr-viewer").returncode == ExitCode.NOT_ALLOWED
         approved = drs("approve", "CLI-1", "--comment", "go on")
         assert (approved.returncode, approved.stderr) == (ExitCode.OK, "")
         drs.wait_until_asked(run, "hold_drill")
+        until(drs.stack, lambda: "verdict waits" in shown.read_text(), "the hold is shown")
         assert drs("verdict", "wiki", "passed", "--notes", "pages open").returncode == ExitCode.OK
         _, errors = watched.communicate(timeout=180)
     assert (watched.returncode, errors) == (ExitCode.OK, "")
@@ -147,7 +151,8 @@ def test_who_may_not_approve_cancels_and_tries_again(drs: CommandLine) -> None:
     assert drs("approve", run, user="dr-approver-1").returncode == ExitCode.CONFLICT
     drs.wait_until_asked(run, "hold_drill")
     assert drs("verdict", run, "failed").returncode == ExitCode.OK
-    with drs.watch(run) as watched:
+    shown = drs.home / "shown again"
+    with drs.watch(run, shown) as watched:
         _, errors = watched.communicate(timeout=180)
     assert (watched.returncode, errors) == (ExitCode.OK, "")
     lines = shown.read_text()
