@@ -45,8 +45,8 @@ with DAG("{DAG_ID}", schedule=None, is_paused_upon_creation=False):
 #: A job of one server of the profile sample_drill takes 476 s. The first ends this long after the triggerer started.
 JOB_SECONDS = 476.0
 UNTIL_FIRST_END = 75.0
-SPREAD_SECONDS = 90.0
-PATIENCE_SECONDS = 300.0
+SPREAD_SECONDS = 200.0
+PATIENCE_SECONDS = 600.0
 BATCH = 10
 SETTINGS = {
     **PRODUCTION,
