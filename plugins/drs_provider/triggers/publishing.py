@@ -107,12 +107,12 @@ class Publishing:
 
     async def _write_history(self, news: News) -> None:
         """Write the poll's rows, unless an earlier write still goes on; wait for it no longer than a moment."""
-        if self._writing is None or self._writing.done():
-            if self._writing is not None:
-                self._writing.result()
-            loop = asyncio.get_running_loop()
-            self._writing = loop.run_in_executor(_history_threads, self._write, news)
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().run_in_executor(_history_threads, self._write, news)
         await asyncio.wait({self._writing}, timeout=SETTLE_SECONDS)
+        if self._writing.done():
+            written, self._writing = self._writing, None
+            written.result()
 
     def _write(self, news: News) -> None:
         if self._history is None:
