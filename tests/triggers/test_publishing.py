@@ -86,7 +86,7 @@ def news(at: float, state: str = "PENDING", **row: Any) -> News:
 
 async def told(waiting: Publishing, *all_news: News) -> None:
     for item in all_news:
-        waiting.tell(item)
+        waiting.publish(item)
         await waiting.settle()
 
 
@@ -115,7 +115,7 @@ async def test_a_few_waves_publish_at_a_time(airflow: Airflow, history: History)
     airflow.let.clear()
     waves = [wave() for _ in range(3 * AT_ONCE)]
     for waiting in waves:
-        waiting.tell(news(0))
+        waiting.publish(news(0))
     await waves[0].settle()
     airflow.let.set()
     for waiting in waves:
@@ -127,7 +127,7 @@ async def test_a_few_waves_publish_at_a_time(airflow: Airflow, history: History)
 async def test_a_history_that_does_not_answer_holds_no_xcom_up(airflow: Airflow, history: History) -> None:
     history.let.clear()
     waiting = wave()
-    waiting.tell(news(0))
+    waiting.publish(news(0))
     while not airflow.of(keys.PROGRESS):
         await waiting.settle()
     assert history.polls == []

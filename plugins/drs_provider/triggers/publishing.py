@@ -75,7 +75,7 @@ class Publishing:
         self._history: RunHistory | None = None
         self._writing: asyncio.Future[None] | None = None
 
-    def tell(self, news: News) -> None:
+    def publish(self, news: News) -> None:
         """Publish it as soon as there is a turn; it takes the place of what has not been published yet.
 
         :raises DrsConfigurationError: if the history is switched on with incomplete settings
@@ -103,7 +103,7 @@ class Publishing:
             async with turn:
                 news, self._newest = self._newest, None
                 if news is not None:
-                    await self._publish(news)
+                    await self._write_xcoms(news)
 
     async def _write_history(self, news: News) -> None:
         """Write the poll's rows, unless an earlier write still goes on; wait for it no longer than a moment."""
@@ -119,7 +119,7 @@ class Publishing:
             self._history = RunHistory.of(self._ref)
         self._history.wave_polled(self._wave_number, news.rows, news.polled_at, started_at=news.started_at)
 
-    async def _publish(self, news: News) -> None:
+    async def _write_xcoms(self, news: News) -> None:
         """Publish what has changed, and the progress at the usual pace, however close the polls are."""
         contents = {keys.WATCH_MEMORY: news.memory, **row_chunks(news.rows)}
         changed = {

@@ -178,7 +178,7 @@ class WaveFollower:
             polled_at=snapshot.at,
             started_at=jobs_start(jobs.values(), of=len(self._watch.jobs)),
         )
-        self._publishing.tell(news)
+        self._publishing.publish(news)
         return verdict.decided
 
     def tell_end(self) -> bool:
