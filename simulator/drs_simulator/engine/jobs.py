@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from drs_simulator.engine.context import Call
 from drs_simulator.engine.entities import Job, JobServer, Place, RegionState
 from drs_simulator.engine.ids import random_id
+from drs_simulator.engine.times import whole_micros
 
 
 def new_job(
@@ -14,7 +13,7 @@ def new_job(
 ) -> Job:
     """A new PENDING job in an account and Region, visible and tagged when the scenario says so."""
     # No finer than the answers are, or a filter by the answered time would miss the job.
-    now = math.floor(call.now * 1e6) / 1e6
+    now = whole_micros(call.now)
     state: RegionState = call.world.region(place)
     state.job_count += 1
     rng = call.world.rng("job", place.account_id, place.region, state.job_count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 _UNITS = (("D", 86400), ("H", 3600), ("M", 60), ("S", 1))
@@ -18,6 +19,12 @@ def parse_stamp(text: str) -> float:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return moment.timestamp()
+
+
+def whole_micros(epoch: float) -> float:
+    """A time without what is finer than microseconds, never a later one: the nearest float to it may be later."""
+    micros = math.floor(epoch * 1e6)
+    return micros / 1e6 if micros / 1e6 <= epoch else (micros - 1) / 1e6
 
 
 def duration_text(seconds: float, *, fractions: bool = False) -> str:

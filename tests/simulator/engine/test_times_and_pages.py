@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from drs_simulator.engine.errors import DrsError
 from drs_simulator.engine.pages import page
-from drs_simulator.engine.times import duration_text, parse_stamp, stamp
+from drs_simulator.engine.times import duration_text, parse_stamp, stamp, whole_micros
 
 
 @given(st.floats(0, 4e9))
@@ -70,3 +70,10 @@ def test_a_token_of_another_list_is_refused():
     _, token = page([1, 2], lambda i: i, {"maxResults": 1}, default_size=1, name="jobs")
     with pytest.raises(DrsError, match="ValidationException"):
         page([1, 2], lambda i: i, {"nextToken": token}, default_size=1, name="servers")
+
+
+@given(st.floats(1.6e9, 2.0e9))
+def test_a_time_in_whole_microseconds_is_never_later_and_is_told_as_it_is(epoch):
+    micros = whole_micros(epoch)
+    assert epoch - 2.5e-6 < micros <= epoch
+    assert parse_stamp(stamp(micros)) == micros
