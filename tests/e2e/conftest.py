@@ -21,8 +21,9 @@ from tests.harness.policies import install
 #: A launch takes some seconds; the provider's waiting times are at their least already.
 SPEED = 960.0
 #: DAG files are parsed when they change, and then seen at once; what else changes their DAGs is told by
-#: :func:`tests.e2e.waiting.parse`.
+#: :func:`tests.e2e.waiting.parse`. A sample plan's schedule must not come due while tests drill its servers.
 PARSED_ONCE = {
+    "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
 }
