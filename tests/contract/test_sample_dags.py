@@ -138,7 +138,7 @@ def test_the_schedule_is_the_plans(plan, serialized):
         return
     assert summary == plan.schedule.cron
     assert serialized.timetable.serialize()["timezone"] == plan.schedule.timezone
-    assert serialized.timetable.serialize()["run_immediately"] is False
+    assert serialized.timetable.serialize()["run_immediately"] == 0.0
 
 
 def test_a_withdrawn_plan_has_no_schedule(plan):

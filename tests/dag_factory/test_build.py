@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from airflow.sdk.timezone import utcnow
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import TimeRestriction
 
 from drs_provider.core.identity import plan_name_of
 from drs_provider.dag_factory.build import build_dag, build_single_task_dag
@@ -103,3 +108,13 @@ def test_a_task_id_that_no_plan_has_is_refused(task_id: str) -> None:
 def test_the_plans_name_is_read_off_the_dag_id() -> None:
     assert plan_name_of("drs_wiki") == "wiki"
     assert plan_name_of("etl") is None
+
+
+def test_a_plan_that_is_deployed_after_its_time_drills_at_the_next_one() -> None:
+    dag = build_dag(plan(schedule={"cron": "0 3 * * 6", "timezone": "UTC"}))
+    timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
+    nothing = TimeRestriction(earliest=None, latest=None, catchup=False)
+    info = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=nothing)
+    assert info is not None
+    assert info.run_after > utcnow()
+    assert timetable._run_immediately == timedelta(0)

@@ -32,7 +32,7 @@ def test_it_sweeps_by_its_own_schedule_and_is_never_paused_by_itself() -> None:
         False,
         0,
     )
-    assert dag.timetable.serialize()["run_immediately"] is False
+    assert dag.timetable.serialize()["run_immediately"] == 0.0
     assert set(dag.task_dict) == {keys.SWEEP}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context
@@ -83,4 +84,4 @@ def _schedule() -> CronTriggerTimetable | None:
         raise DrsConfigurationError(
             f"[drs] sweep_schedule must be a cron expression of five fields, or off, not {text!r}"
         ) from error
-    return CronTriggerTimetable(schedule.cron, timezone=schedule.timezone, run_immediately=False)
+    return CronTriggerTimetable(schedule.cron, timezone=schedule.timezone, run_immediately=timedelta(0))
