@@ -11,7 +11,7 @@ from chaos.campaign import Campaign
 from chaos.spec import Behaviour, Fault, Moment, People, RunSpec, Server, Strike, Wave
 from chaos.stack import chaos_stack
 from chaos.summary import to_dict
-from tests.e2e.conftest import PARSED_ONCE
+from tests.e2e.conftest import STEADY
 
 pytestmark = pytest.mark.e2e
 
@@ -61,7 +61,7 @@ def test_three_executions_survive(tmp_path: Path) -> None:
     # No fault here concerns plan files, and all are there before they are parsed.
     for spec in specs:
         plans.write(spec)
-    stack.settings = {**stack.settings, **PARSED_ONCE}
+    stack.settings = {**stack.settings, **STEADY}
 
     with stack:
         result = Campaign(stack, plans, specs, 1, lanes=3, say=said.append).run()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime
 
 import pytest
-from airflow.sdk.timezone import utcnow
 from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables import trigger
 from airflow.timetables.base import TimeRestriction
 
 from drs_provider.core.identity import plan_name_of
@@ -110,11 +110,15 @@ def test_the_plans_name_is_read_off_the_dag_id() -> None:
     assert plan_name_of("etl") is None
 
 
-def test_a_plan_that_is_deployed_after_its_time_drills_at_the_next_one() -> None:
+def test_a_plan_that_is_deployed_just_after_its_time_drills_at_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     dag = build_dag(plan(schedule={"cron": "0 3 * * 6", "timezone": "UTC"}))
     timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
-    nothing = TimeRestriction(earliest=None, latest=None, catchup=False)
-    info = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=nothing)
+    monkeypatch.setattr(trigger, "utcnow", lambda: datetime(2026, 11, 28, 3, 0, 30, tzinfo=UTC))
+    info = timetable.next_dagrun_info(
+        last_automated_data_interval=None,
+        restriction=TimeRestriction(earliest=None, latest=None, catchup=False),
+    )
     assert info is not None
-    assert info.run_after > utcnow()
-    assert timetable._run_immediately == timedelta(0)
+    assert info.run_after == datetime(2026, 12, 5, 3, 0, tzinfo=UTC)

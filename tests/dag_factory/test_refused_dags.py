@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,11 @@ from airflow.sdk import DAG
 from drs_provider.dag_factory import register
 from drs_provider.dag_factory.build import build_dag
 from drs_provider.plan.model import Plan
-from tests.harness.stage import SAMPLE_PLANS
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Path:
-    plans = tmp_path / "plans"
-    shutil.copytree(SAMPLE_PLANS, plans)
-    monkeypatch.setenv("AIRFLOW__DRS__STATE_PATH", str(tmp_path / "state"))
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, register.__name__)
-    return plans
 
 
 def refuse_wiki(monkeypatch: pytest.MonkeyPatch) -> None:

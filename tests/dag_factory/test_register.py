@@ -14,15 +14,6 @@ from drs_provider.dag_factory import register
 from drs_provider.dag_factory.register import recovery_plan_dags
 from drs_provider.plan.files.last_good import SECONDS_PER_DAY, LastGoodPlans
 from tests.harness.plans import plan
-from tests.harness.stage import SAMPLE_PLANS
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    plans = tmp_path / "plans"
-    shutil.copytree(SAMPLE_PLANS, plans)
-    monkeypatch.setenv("AIRFLOW__DRS__STATE_PATH", str(tmp_path / "state"))
-    return plans
 
 
 def parse_for(monkeypatch: pytest.MonkeyPatch, dag_id: str | None, task_id: str | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from airflow.settings import get_policy_plugin_manager
 from drs_provider.dag_factory import register
 from drs_provider.dag_factory.build import build_dag
 from drs_provider.plan.model import Plan
-from tests.harness.stage import SAMPLE_PLANS
 
 ALL = {"drs_erp_three_tier", "drs_shop_two_regions", "drs_wiki"}
 
@@ -45,14 +43,6 @@ class Counted:
         self.built, self.tried = set(), set()
         parse(folder)
         return self.built, self.tried
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    plans = tmp_path / "plans"
-    shutil.copytree(SAMPLE_PLANS, plans)
-    monkeypatch.setenv("AIRFLOW__DRS__STATE_PATH", str(tmp_path / "state"))
-    return plans
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.harness.policies import install
 SPEED = 960.0
 #: DAG files are parsed when they change, and then seen at once; what else changes their DAGs is told by
 #: :func:`tests.e2e.waiting.parse`. A sample plan's schedule must not come due while tests drill its servers.
-PARSED_ONCE = {
+STEADY = {
     "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
@@ -67,7 +67,7 @@ def policies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(tmp_path_factory: pytest.TempPathFactory, policies: Path) -> Iterator[Stack]:
     root = tmp_path_factory.mktemp("stacks")
     shutil.copytree(DAGS, root / "dags", ignore=shutil.ignore_patterns("__pycache__"))
-    settings = PARSED_ONCE | ENDS_SOON | {"PYTHONPATH": str(policies)}
+    settings = STEADY | ENDS_SOON | {"PYTHONPATH": str(policies)}
     with Stack(root / "e2e", speed=SPEED, dags=root / "dags", settings=settings) as running:
         yield running
 

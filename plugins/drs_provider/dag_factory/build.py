@@ -7,16 +7,15 @@ longer loads. A worker needs only its operator; order and trigger rules are the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param, TaskGroup, chain
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, chain
 from airflow.sdk.definitions.param import ParamsDict
 
 from drs_provider import keys
 from drs_provider.dag_factory.deadlines import rto_alerts
-from drs_provider.dag_factory.defaults import default_args, gate_arguments
+from drs_provider.dag_factory.defaults import default_args, gate_arguments, timetable
 from drs_provider.dag_factory.docs import dag_doc
 from drs_provider.operators.cleanup import DrsCleanupDrillOperator
 from drs_provider.operators.enrich import DrsEnrichOperator
@@ -43,7 +42,7 @@ def build_dag(plan: Plan, *, plans_folder: Path | None = None, withdrawn: bool =
         dag_display_name=plan.display_title,
         description=f"Recovery plan {plan.name}",
         doc_md=dag_doc(plan, withdrawn=withdrawn),
-        schedule=None if withdrawn else _schedule(plan),
+        schedule=None if withdrawn or plan.schedule is None else timetable(plan.schedule),
         catchup=False,
         is_paused_upon_creation=False,
         # Several may run: with one, a recovery would wait silently behind a drill. `prepare` refuses instead.
@@ -61,16 +60,6 @@ def build_dag(plan: Plan, *, plans_folder: Path | None = None, withdrawn: bool =
     # serialized DAG, and no task reads them there.
     dag.params = ParamsDict(_params(plan))
     return dag
-
-
-def _schedule(plan: Plan) -> CronTriggerTimetable | None:
-    if plan.schedule is None:
-        return None
-    # Without a start date, and not at once: a plan that is deployed must not start the drill of last Saturday. With
-    # False, Airflow would for a tenth of the time between two runs.
-    return CronTriggerTimetable(
-        plan.schedule.cron, timezone=plan.schedule.timezone, run_immediately=timedelta(0)
-    )
 
 
 def _params(plan: Plan) -> dict[str, Param]:

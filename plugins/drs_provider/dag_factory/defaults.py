@@ -1,4 +1,4 @@
-"""How this provider's tasks are owned, queued, pooled, prioritized and retried."""
+"""How this provider's DAGs are scheduled, and their tasks owned, queued, pooled, prioritized and retried."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from airflow.sdk import CronTriggerTimetable
+
 from drs_provider import settings
 from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.options import OPTIONS
+from drs_provider.plan.operations import Schedule
 from drs_provider.plan.problems import PlanProblem
 from drs_provider.runtime.gate_retries import OwnFailures
 
@@ -27,6 +30,16 @@ def option_problems() -> Iterator[PlanProblem]:
         except DrsConfigurationError as error:
             remedy = f"correct it; until then {OPTIONS[option].default} is used"
             yield PlanProblem("Airflow's configuration", "", str(error), remedy)
+
+
+def timetable(schedule: Schedule) -> CronTriggerTimetable:
+    """Return when Airflow starts a DAG.
+
+    Without a start date, and at the next time: a plan that is deployed must not start the drill of last Saturday. With
+    ``run_immediately=False`` Airflow would, for a tenth of the time between two runs
+    (``airflow/timetables/trigger.py``).
+    """
+    return CronTriggerTimetable(schedule.cron, timezone=schedule.timezone, run_immediately=timedelta(0))
 
 
 def default_args(priority: int, owner: str | None) -> dict[str, Any]:

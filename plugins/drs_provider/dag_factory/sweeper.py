@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context
@@ -10,7 +9,7 @@ from pydantic import ValidationError
 
 from drs_provider import keys, settings
 from drs_provider.core.identity import SWEEPER_DAG_ID
-from drs_provider.dag_factory.defaults import default_args
+from drs_provider.dag_factory.defaults import default_args, timetable
 from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.operators.sweep import DrsSweepOperator
 from drs_provider.plan.files.folder import load_catalog
@@ -84,4 +83,4 @@ def _schedule() -> CronTriggerTimetable | None:
         raise DrsConfigurationError(
             f"[drs] sweep_schedule must be a cron expression of five fields, or off, not {text!r}"
         ) from error
-    return CronTriggerTimetable(schedule.cron, timezone=schedule.timezone, run_immediately=timedelta(0))
+    return timetable(schedule)

@@ -15,11 +15,11 @@ import yaml
 from embedded.environment import DAGS, SCENARIOS
 from embedded.needs import ADMIN, OPERATOR
 from embedded.stack import Stack
-from tests.e2e.conftest import ENDS_SOON, PARSED_ONCE, SPEED
+from tests.e2e.conftest import ENDS_SOON, SPEED, STEADY
 from tests.e2e.other_stacks import many_gates
 
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
-OTHER_SETTINGS = PARSED_ONCE | ENDS_SOON | {"AIRFLOW__CORE__AUTH_MANAGER": FAB}
+OTHER_SETTINGS = STEADY | ENDS_SOON | {"AIRFLOW__CORE__AUTH_MANAGER": FAB}
 LEAD, APPROVER = "dr-lead", "dr-approver-1"
 #: Roles of FAB
 ROLES = {ADMIN: "Admin", LEAD: "User", APPROVER: "User", OPERATOR: "User"}

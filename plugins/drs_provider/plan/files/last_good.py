@@ -52,11 +52,11 @@ class LastGoodPlans:
         """
         if not self.remembers(plan, taken):
             content = {"content_hash": plan.content_hash, "taken": taken, "plan": plan.to_dict()}
-            self._write(self.file_of(plan.name), content)
+            self._write(plan.name, content)
 
     def remembers(self, plan: Plan, taken: str | None) -> bool:
         """Tell whether just this content was kept as taken under just these conditions, and not withdrawn since."""
-        stored = self._read(self.file_of(plan.name))
+        stored = self._read(plan.name)
         return (
             stored is not None
             and (stored.get("content_hash"), stored.get("taken")) == (plan.content_hash, taken)
@@ -78,16 +78,16 @@ class LastGoodPlans:
 
     def kept(self) -> list[Plan]:
         """Return all kept plans that can be used, and change nothing."""
-        plans = (self._usable(self._read(self.file_of(name)), name) for name in sorted(self.names()))
+        plans = (self._usable(self._read(name), name) for name in sorted(self.names()))
         return [plan for plan in plans if plan is not None]
 
     def _withdraw(self, name: str, keep_days: int) -> WithdrawnPlan | None:
-        stored = self._read(self.file_of(name))
+        stored = self._read(name)
         if stored is None:
             return None
         if not isinstance(stored.get("withdrawn_at"), int | float):
             stored["withdrawn_at"] = time.time()
-            self._write(self.file_of(name), stored)
+            self._write(name, stored)
         if stored["withdrawn_at"] + keep_days * SECONDS_PER_DAY < time.time():
             self._forget(name)
             return None
@@ -125,23 +125,22 @@ class LastGoodPlans:
             log.warning("The last good plans cannot be listed: %s", error)
             return []
 
-    @staticmethod
-    def _read(file: Path) -> dict[str, Any] | None:
+    def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            stored = json.loads(file.read_text(encoding="utf-8"))
+            stored = json.loads(self.file_of(name).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            log.warning("%s cannot be read: %s", file, error)
+            log.warning("The last good form of plan %s cannot be read: %s", name, error)
             return None
         return stored if isinstance(stored, dict) else None
 
-    @staticmethod
-    def _write(file: Path, content: dict[str, Any]) -> None:
-        temporary = file.with_suffix(f".{os.getpid()}.tmp")
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        target = self.file_of(name)
+        temporary = target.with_suffix(f".{os.getpid()}.tmp")
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
             temporary.write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
-            temporary.replace(file)
+            temporary.replace(target)
         except OSError as error:
-            log.warning("%s cannot be kept: %s", file, error)
+            log.warning("The last good form of plan %s cannot be kept in %s: %s", name, self._folder, error)
