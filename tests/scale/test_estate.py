@@ -33,8 +33,9 @@ MOST_REPORT_BYTES_OF_A_SERVER = 3000
 #: Each operation's calls in a whole run: what is asked for every server, for every job and look, for every wave.
 #: A server's launch configuration is looked at by preflight, before its launch and before its instance is terminated.
 PER_SERVER = {"drs:GetLaunchConfiguration": 3}
-#: A job's log is read at each look, every 20 s of about 540 s, since a job is STARTED within a minute; and at its end.
-PER_JOB = {"drs:StartRecovery": 1, "drs:TerminateRecoveryInstances": 2, "drs:DescribeJobLogItems": 30}
+#: A job's log is read at each look until its launches begin, then when a state changes, and at its end by three tasks;
+#: that of a hundred servers has several pages.
+PER_JOB = {"drs:StartRecovery": 1, "drs:TerminateRecoveryInstances": 2, "drs:DescribeJobLogItems": 20}
 #: Tasks of a wave, gates, polls and pages: a few calls each, whatever the number of servers.
 MOST_OTHER_CALLS = 60 * WAVES
 
