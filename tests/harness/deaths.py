@@ -22,6 +22,7 @@ from pathlib import Path
 from asgiref.sync import SyncToAsync
 
 from drs_provider.hooks.aws.clients import forget_clients
+from drs_provider.triggers import publishing
 from drs_simulator.adapter.server import SimulatorServer
 from tests.harness.plan_run import PlanRun
 from tests.harness.stage import Stage
@@ -97,8 +98,9 @@ class Deaths:
         connection["extra"] |= {**endpoint, "service_config": {"sts": endpoint}}
         os.environ[CONNECTION] = json.dumps(connection)
         forget_clients()
-        # Airflow reads connections in asgiref's only thread, which is not in the fork.
+        # No thread is in the fork: not asgiref's only one, in which Airflow reads connections, nor the history's.
         SyncToAsync.single_thread_executor = ThreadPoolExecutor(max_workers=1)
+        publishing._history_threads = ThreadPoolExecutor(publishing.AT_ONCE)
         self.run.triggerer.forked()
 
 

@@ -27,6 +27,7 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.execution_time.xcom import XCom
 
+from drs_provider import keys
 from drs_provider.airflow_api import hitl
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import ensure_table
@@ -36,6 +37,7 @@ from drs_provider.plan.model import Plan
 from drs_provider.preflight import run as preflight
 from drs_provider.report import files
 from drs_provider.triggers import gate as gate_trigger
+from drs_provider.triggers import publishing
 from drs_provider.triggers.poller import JobPoller
 from drs_simulator.adapter import gate
 from drs_simulator.testing import Simulator, simulator
@@ -233,7 +235,8 @@ class Stage:
         run = self.find(dag_id, run_id)
         assert run is not None
         run.xcoms.set(task_id, key, value)
-        run.triggerer.published(task_id)
+        if key == keys.PROGRESS and value["lastPolledTime"] >= self.now():
+            run.triggerer.published(task_id)
 
     def call(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return botocore's way of calling, with the test's hooks around it."""
@@ -323,6 +326,7 @@ def stage(scenario: Any, folder: Path, *, history: bool = True, asks_anew: bool 
         patch.setattr(Variable, "keys", made.variable_keys)
         patch.setattr(XCom, "aget_one", made.read_xcom)
         patch.setattr(XCom, "aset", made.publish)
+        patch.setattr(publishing, "SETTLE_SECONDS", 30.0)  # time waits for what polls write
         patch.setattr(JobPoller, "_delay_after", made.poll_failed(JobPoller._delay_after))
         patch.setattr(
             botocore.client.BaseClient,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -130,6 +131,17 @@ async def test_snapshot_shows_the_waiters_own_jobs_and_the_missing(drs, opened):
     assert snapshot.missing == {"job-b"}
     assert snapshot.errors_since_last == 0
     assert snapshot.at > 1_700_000_000
+
+
+async def test_an_answer_is_as_old_as_its_question(drs, opened):
+    """Else a job that was missing when DRS was asked would count as missing for as long as the answer took."""
+    drs.hold = asyncio.Event()
+    async with watch_jobs(TARGET, ["job-a"], settings=QUICK) as watch:
+        await soon(drs.polled.wait())
+        answered = time.time()
+        drs.hold.set()
+        snapshot = await soon(anext(watch))
+    assert snapshot.at <= answered
 
 
 async def test_iteration_follows_the_jobs(drs, opened):

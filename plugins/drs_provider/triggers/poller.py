@@ -154,8 +154,8 @@ class JobPoller:
         self._wake.clear()
         waiters = list(self._waiters)
         wanted = sorted(frozenset().union(*(waiter.job_ids for waiter in waiters)))
+        at = time.time()  # of the question: graces count no time for which nobody asked
         jobs = await api.jobs(wanted) if wanted else []
-        at = time.time()
         self._last_poll = time.monotonic()
         if self._failures:
             log.info("%s: jobs can be read again, after %d failed polls", self._name, self._failures)
