@@ -13,6 +13,7 @@ from drs_simulator.engine.faults import FaultSpec
 from drs_simulator.engine.rights import START_RECOVERY, Effect
 from drs_simulator.launch_profile import Profile, Seconds, Strict, load_profile
 from drs_simulator.server_spec import ServerGroup, ServerSpec, expand_group
+from drs_simulator.service_spec import ServicesSpec
 from drs_simulator.yaml_files import read_yaml
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -152,6 +153,7 @@ class Scenario(Strict):
     servers: dict[str, tuple[ServerSpec, ...] | ServerGroup] = Field(default_factory=dict)
     profile: Profile = Profile()
     faults: tuple[FaultSpec, ...] = ()
+    services: ServicesSpec = ServicesSpec()
 
     @field_validator("profile", mode="before")
     @classmethod

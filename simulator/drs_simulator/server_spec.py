@@ -125,6 +125,9 @@ class ServerFields(Strict):
         0.0, description="LAUNCHED, but the log names no instance, and DRS lists none; EC2 has it"
     )
     impaired: Share = Field(0.0, description="the instance's EC2 status checks fail")
+    ssm_agent: Seconds | Literal["never"] = Field(
+        0.0, description="when SSM can reach the instance, from its launch on"
+    )
 
 
 class ServerSpec(ServerFields):

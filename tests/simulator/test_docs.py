@@ -19,6 +19,7 @@ from drs_simulator.engine.operations import OPERATIONS
 from drs_simulator.engine.rights import START_RECOVERY, Effect
 from drs_simulator.launch_profile import Profile
 from drs_simulator.scenario import parse_scenario, shipped_scenarios
+from drs_simulator.service_spec import ServicesSpec
 from drs_simulator.testing import Simulator
 
 SIMULATOR = Path(scenario_module.__file__).parents[1]
@@ -47,6 +48,12 @@ def test_the_example_of_a_scenario_is_valid():
     scenario = parse_scenario(yaml.safe_load(example))
     region = scenario.accounts["111122223333"].regions["eu-west-1"]
     assert len(scenario.servers_of(region)) == 41
+
+
+def test_the_example_of_other_services_is_valid_and_names_every_key():
+    (example,) = [b for b in blocks("yaml", section("Scenarios")) if "hosted_zones" in b]
+    shown = yaml.safe_load(example)["services"]
+    assert ServicesSpec.model_validate(shown).model_fields_set == ServicesSpec.model_fields.keys()
 
 
 def test_the_examples_of_faults_are_valid():

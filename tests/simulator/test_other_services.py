@@ -71,6 +71,7 @@ def test_commands_can_be_sent_to_launched_servers(sim):
     command = ssm.send_command(
         InstanceIds=[instance_id], DocumentName="AWS-RunShellScript", Parameters={"commands": ["true"]}
     )["Command"]
+    sim.advance(1)
     told = ssm.get_command_invocation(CommandId=command["CommandId"], InstanceId=instance_id)
     assert told["Status"] == "Success"
 

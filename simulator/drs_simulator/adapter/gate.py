@@ -12,6 +12,7 @@ from drs_simulator.adapter.launch_templates import (
     asks_for_all_templates,
     describe_all_templates,
 )
+from drs_simulator.adapter.other_services import answer_other_service
 from drs_simulator.adapter.policy_simulation import simulate_principal_policy
 from drs_simulator.adapter.simulation import Simulation
 from drs_simulator.adapter.wire import (
@@ -30,6 +31,8 @@ from drs_simulator.engine.quotas import SERVICE_NAMES, answer_quota_call
 
 Forward = Callable[[], WireResponse]
 _QUOTA_SERVICE = "servicequotas"
+_ACTIONS = {"Invoke": "InvokeFunction"}
+"""Rights that are not called like their operation."""
 
 
 class ConnectionBroken(Exception):
@@ -90,7 +93,7 @@ class Gate:
         if caller.expires_at is not None and caller.expires_at <= time.time():
             text = "The security token included in the request is expired"
             return render_error(request, DrsError(expired_code(request), text))
-        action = f"{request.service}:{request.operation}"
+        action = f"{request.service}:{_ACTIONS.get(request.operation, request.operation)}"
         if request.service != "drs" and caller.lacks(action):
             return render_error(
                 request, DrsError(denied_code(request), unauthorized_text(caller.arn, action))
@@ -117,7 +120,8 @@ class Gate:
             params = json.loads(request.body or b"{}")
             if params.get("ServiceCode") in SERVICE_NAMES:
                 return self._quotas(request, caller, params)
-        return forward()
+        answered = caller and answer_other_service(self._simulation.world, request, caller, forward)
+        return answered or forward()
 
     def _quotas(self, request: WireRequest, caller: Caller, params: dict[str, Any]) -> WireResponse:
         quotas = self._simulation.scenario.quotas

@@ -11,6 +11,7 @@ from moto.moto_api._internal import mock_random
 from drs_simulator.adapter.current import SimulatorError, clear_backends, require_none_running
 from drs_simulator.adapter.identities import Identities
 from drs_simulator.adapter.machines import MotoMachines
+from drs_simulator.adapter.other_services import seed_services
 from drs_simulator.adapter.registration import register
 from drs_simulator.engine.errors import invalid
 from drs_simulator.engine.world import World
@@ -65,6 +66,7 @@ class Simulation:
                 idle_speed=self._idle_speed,
             )
             machines.now = lambda: self.world.now
+            seed_services(self.world)
             self.identities = Identities(self.scenario, any_key=self._any_key)
 
     def check_request(self, operation: str, params: dict[str, Any]) -> None:

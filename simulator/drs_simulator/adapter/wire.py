@@ -15,6 +15,19 @@ from drs_simulator.engine.errors import DrsError
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _SERVICE_NAMES = {"monitoring": "cloudwatch"}
 _QUERY_SERVICES = frozenset({"ec2", "sts", "iam", "sns", "cloudwatch", "autoscaling", "cloudformation"})
+_REST_OPERATIONS = {
+    "lambda": (
+        ("POST", re.compile(r"/functions/[^/]+/invocations$"), "Invoke"),
+        ("GET", re.compile(r"/functions/[^/]+$"), "GetFunction"),
+        ("GET", re.compile(r"/functions/[^/]+/configuration$"), "GetFunctionConfiguration"),
+    ),
+    "route53": (
+        ("POST", re.compile(r"/hostedzone/[^/]+/rrset/?$"), "ChangeResourceRecordSets"),
+        ("GET", re.compile(r"/hostedzone/[^/]+/rrset/?$"), "ListResourceRecordSets"),
+        ("GET", re.compile(r"/hostedzone/[^/]+$"), "GetHostedZone"),
+        ("GET", re.compile(r"/change/[^/]+$"), "GetChange"),
+    ),
+}
 _STATUS = {
     "AccessDenied": 403,
     "AccessDeniedException": 403,
@@ -66,7 +79,7 @@ class WireRequest:
             return "json"
         if self.service in _QUERY_SERVICES or self.form:
             return "query"
-        return "rest-xml" if self.service == "s3" else "rest-json"
+        return "rest-xml" if self.service in {"s3", "route53"} else "rest-json"
 
     def parameter(self, name: str) -> str | None:
         """A value of a form-encoded body."""
@@ -107,7 +120,12 @@ def _operation(service: str, method: str, path: str, target: str, form: dict[str
         return form["Action"][0]
     if service == "drs":
         return drs_operation(method, path) or f"{method} {path}"
-    return f"{method} {path}"
+    if (smithy := path.rpartition("/operation/"))[1]:
+        return smithy[2]
+    rest = _REST_OPERATIONS.get(service, ())
+    return next(
+        (name for verb, form, name in rest if verb == method and form.search(path)), f"{method} {path}"
+    )
 
 
 def render_error(

@@ -13,6 +13,10 @@ from drs_simulator.engine.entities import Place, RegionState
 from drs_simulator.engine.faults import FaultBook
 from drs_simulator.engine.machines import Machines
 from drs_simulator.engine.seeding import seed_region
+from drs_simulator.engine.services.automations import Automations
+from drs_simulator.engine.services.commands import Commands
+from drs_simulator.engine.services.dns_changes import DnsChanges
+from drs_simulator.engine.services.functions import Functions
 from drs_simulator.engine.times import parse_stamp
 from drs_simulator.scenario import Scenario
 
@@ -43,6 +47,10 @@ class World:
         self.calls = CallLog()
         self._current = start
         self._regions: dict[Place, RegionState] = {}
+        self.commands = Commands(self)
+        self.automations = Automations(self)
+        self.functions = Functions(self)
+        self.dns_changes = DnsChanges(self)
         for account_id, account in scenario.accounts.items():
             for region_name, spec in account.regions.items():
                 seed_region(self, Place(account_id, region_name), spec)
