@@ -103,6 +103,19 @@ def test_the_last_good_form_is_the_newest_that_loads(tmp_path: Path) -> None:
     assert item.plan == newer
 
 
+def test_kept_plans_that_are_not_asked_for_are_not_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = LastGoodPlans(tmp_path)
+    kept.remember(plan())
+    kept.remember(plan(name="damaged"))
+    kept.file_of("damaged").write_text("{")
+    assert [item.name for item in kept.kept(but={"damaged"})] == ["small"]
+    assert not caplog.messages
+    assert kept.kept(but={"small"}) == []
+    assert "damaged cannot be read" in caplog.text
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"plan": {"name": "Bad Name"}}'])
 def test_a_damaged_copy_is_passed_over(tmp_path: Path, content: str) -> None:
     kept = LastGoodPlans(tmp_path)

@@ -19,6 +19,7 @@ from drs_provider import settings
 from drs_provider.airflow_api.dag_trial import answer_depends_on, refusal_of
 from drs_provider.core.identity import dag_id_of, plan_name_of
 from drs_provider.dag_factory.build import build_dag, build_single_task_dag
+from drs_provider.dag_factory.collection import collection_paused
 from drs_provider.dag_factory.defaults import default_args, option_problems
 from drs_provider.plan.files.folder import Catalog, load_catalog
 from drs_provider.plan.files.last_good import LastGoodPlans
@@ -52,6 +53,7 @@ class _Forms:
     hidden: dict[str, str] = field(default_factory=dict)
 
 
+@collection_paused
 def recovery_plan_dags(folder: Path, dag_file: Path | None = None) -> dict[str, DAG]:
     """Return the DAGs of the plans in a folder by their ids, only such that Airflow takes.
 
@@ -77,6 +79,7 @@ def recovery_plan_dags(folder: Path, dag_file: Path | None = None) -> dict[str, 
     return {dag.dag_id: dag for dag in (forms.withdrawn | forms.good).values()}
 
 
+@collection_paused
 def plan_problems(folder: Path, dag_file: Path | None = None) -> tuple[PlanProblem, ...]:
     """Return everything that is wrong with the plans of a folder: files that do not load, plans without a DAG.
 
@@ -86,8 +89,7 @@ def plan_problems(folder: Path, dag_file: Path | None = None) -> tuple[PlanProbl
     last_good = LastGoodPlans(settings.state_path())
     taken = _taken(catalog, last_good, answer_depends_on(default_args(0, None)))
     forms = _good(catalog, catalog.plans.keys() - taken, dag_file)
-    kept = (plan for plan in last_good.kept() if plan.name not in taken | forms.good.keys())
-    _add_withdrawn(forms, catalog, kept, dag_file)
+    _add_withdrawn(forms, catalog, last_good.kept(but=taken | forms.good.keys()), dag_file)
     return (*catalog.problems, *option_problems(), *_refusals(forms, catalog, last_good))
 
 

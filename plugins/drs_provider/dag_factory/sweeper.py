@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from drs_provider import keys, settings
 from drs_provider.core.identity import SWEEPER_DAG_ID
+from drs_provider.dag_factory.collection import collection_paused
 from drs_provider.dag_factory.defaults import default_args, timetable
 from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.operators.sweep import DrsSweepOperator
@@ -39,6 +40,7 @@ def sweeper_dags(plans_folder: Path) -> dict[str, DAG]:
     return {SWEEPER_DAG_ID: sweeper_dag(plans_folder)} if wanted in (None, SWEEPER_DAG_ID) else {}
 
 
+@collection_paused
 def sweeper_dag(plans_folder: Path) -> DAG:
     """Return the sweeper's DAG.
 

@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,9 +76,13 @@ class LastGoodPlans:
         """Return the names of all kept plans."""
         return [file.stem for file in self._files()]
 
-    def kept(self) -> list[Plan]:
-        """Return all kept plans that can be used, and change nothing."""
-        plans = (self._usable(self._read(name), name) for name in sorted(self.names()))
+    def kept(self, *, but: Container[str] = ()) -> list[Plan]:
+        """Return the kept plans that can be used, and change nothing.
+
+        :param but: names of plans that are not asked for, and not read
+        """
+        names = (name for name in sorted(self.names()) if name not in but)
+        plans = (self._usable(self._read(name), name) for name in names)
         return [plan for plan in plans if plan is not None]
 
     def _withdraw(self, name: str, keep_days: int) -> WithdrawnPlan | None:
