@@ -15,11 +15,10 @@ from drs_provider.core.texts import shown
 from drs_provider.plan.fields import PATTERN_HINTS
 from drs_provider.plan.problems import Parts, did_you_mean, quoted_list
 from drs_provider.plan.references import REFERENCES_ERROR, Finding
+from drs_provider.plan.steps.kinds import BY_TAG
 
 Told = tuple[str, str]
 """Message and remedy."""
-
-STEP_FIELDS: Final = ("before", "after")
 
 
 def told_errors(
@@ -34,8 +33,9 @@ def told_errors(
     for detail in details:
         if detail["type"] == "too_short" and _has_inner(detail["loc"], details):
             continue  # pydantic counts only the valid entries of a list
-        parts = _parts(detail["loc"])
-        message, remedy = _tell(detail, parts, model, raw_of(parts))
+        located = tuple(part for part in detail["loc"] if part != "[key]")
+        parts = tuple(part for part in located if part not in BY_TAG)
+        message, remedy = _tell(detail, located, model, raw_of(parts))
         yield parts, message, remedy
 
 
@@ -51,10 +51,6 @@ def _has_inner(location: Parts, details: Sequence[ErrorDetails]) -> bool:
     return any(
         len(other["loc"]) > len(location) and other["loc"][: len(location)] == location for other in details
     )
-
-
-def _parts(location: Parts) -> Parts:
-    return tuple(part for part in location if part != "[key]")
 
 
 def _tell(detail: ErrorDetails, parts: Parts, model: type[BaseModel], raw: str | None) -> Told:
@@ -80,8 +76,6 @@ def _tell(detail: ErrorDetails, parts: Parts, model: type[BaseModel], raw: str |
 
 def _unknown_field(parts: Parts, model: type[BaseModel]) -> Told:
     name = str(parts[-1])
-    if len(parts) == 3 and parts[0] == "waves" and name in STEP_FIELDS:
-        return f"steps (`{name}`) are not available in this version", "remove the field"
     known = list(_fields_at(parts[:-1], model))
     where = f"the fields here are {quoted_list(known)}" if known else "remove it"
     return f"unknown field `{name}`", did_you_mean(name, known, where)
@@ -95,6 +89,9 @@ def _how_to_add(parts: Parts, model: type[BaseModel]) -> str:
 def _fields_at(parts: Parts, model: type[BaseModel]) -> dict[str, FieldInfo]:
     current: Any = model
     for part in parts:
+        if part in BY_TAG:
+            current = BY_TAG[str(part)]
+            continue
         current = _plain_type(current)
         if isinstance(current, type) and issubclass(current, BaseModel):
             current = _fields_of(current)[str(part)].annotation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -24,7 +24,8 @@ from drs_provider.plan.fields import (
 )
 from drs_provider.plan.operations import DrillRules, Exclusion, Hold, Notification, Schedule
 from drs_provider.plan.outline import GroupOutline, Outline, WaveOutline
-from drs_provider.plan.references import REFERENCES_ERROR, check_references
+from drs_provider.plan.problems import quoted_list
+from drs_provider.plan.references import REFERENCES_ERROR, Finding, check_references
 from drs_provider.plan.sections import (
     DrillNetwork,
     NetworkRules,
@@ -33,6 +34,8 @@ from drs_provider.plan.sections import (
     RecoveryRules,
     Target,
 )
+from drs_provider.plan.steps.base import StepModel, wants_target
+from drs_provider.plan.steps.kinds import AfterLastSteps, BeforeFirstSteps
 from drs_provider.plan.waves import Gate, OptionalServers, PostLaunch, Wave
 
 __all__ = [
@@ -98,6 +101,12 @@ class Plan(Library):
     waves: Annotated[tuple[Wave, ...], Field(min_length=1, max_length=MAX_WAVES)] = Field(
         description="What is recovered, in order."
     )
+    before_first: BeforeFirstSteps = Field(
+        default=(), description="Steps before the first waves, after the gates of those."
+    )
+    after_last: AfterLastSteps = Field(
+        default=(), description="Steps after the last waves; in a drill before it is held."
+    )
     schedule: Schedule | None = Field(default=None, description="When drills run by themselves.")
     drill: DrillRules = Field(default=DrillRules(), description="What happens to a drill's instances.")
     notifications: tuple[Notification, ...] = Field(default=(), description="Who is told what.")
@@ -111,11 +120,26 @@ class Plan(Library):
 
     @model_validator(mode="after")
     def _references(self) -> Self:
-        findings = check_references(self._outline())
+        findings = [*check_references(self._outline()), *self._steps_without_target()]
         if findings:
             text = "; ".join(str(finding) for finding in findings)
             raise PydanticCustomError(REFERENCES_ERROR, "{text}", {"text": text, "findings": findings})
         return self
+
+    def _steps_without_target(self) -> Iterator[Finding]:
+        """Steps around all waves act in the plan's only target; which one of several would be a guess."""
+        around: dict[str, tuple[StepModel, ...]] = {
+            "before_first": self.before_first,
+            "after_last": self.after_last,
+        }
+        for place, steps in around.items():
+            for index, step in enumerate(steps):
+                if len(self.targets) > 1 and wants_target(step):
+                    yield Finding(
+                        (place, index),
+                        f"`{step.label}` acts in one target, and the plan has {quoted_list(sorted(self.targets))}",
+                        "make it a step of a wave",
+                    )
 
     def _outline(self) -> Outline:
         told = enumerate(self.notifications)

@@ -21,6 +21,7 @@ from drs_provider.plan.fields import (
     Unique,
     refusal,
 )
+from drs_provider.plan.steps.kinds import AfterSteps, BeforeSteps
 
 ExecutionTypeName = Literal["DRILL", "RECOVERY"]
 
@@ -127,6 +128,13 @@ class Wave(PlanModel):
     )
     queue_timeout_minutes: Minutes = Field(
         default=60, description="How long the wave may wait for quota or for servers busy in another job."
+    )
+
+    before: BeforeSteps = Field(
+        default=(), description="Steps after the wave's gate and before its servers are launched."
+    )
+    after: AfterSteps = Field(
+        default=(), description="Steps after its servers are launched; the wave is decided by them."
     )
 
     def is_critical(self, source_server_id: str, tags: Mapping[str, str]) -> bool:

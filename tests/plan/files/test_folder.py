@@ -57,14 +57,6 @@ def test_trap_21_all_errors_of_a_file_at_once_with_place_and_remedy(tmp_path):
     assert catalog.broken["erp"] == catalog.problems
 
 
-@pytest.mark.parametrize("field", ["before", "after"])
-def test_steps_are_refused_as_not_available(tmp_path, field):
-    data = small_plan()
-    data["waves"][0][field] = [{"check": "ec2_status"}]
-    (text,) = told(load_one(tmp_path, data))
-    assert text == f"waves[0].{field}: steps (`{field}`) are not available in this version"
-
-
 @pytest.mark.parametrize(
     ("text", "path", "message", "remedy"),
     [

@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from drs_provider.core.account import AwsTarget
 from drs_provider.core.states import ExecutionType
 from drs_provider.plan.conf.parsing import RunConf, clean_conf
 from drs_provider.plan.model import Gate, Plan, Wave
+from drs_provider.plan.steps.base import DEFAULT_PARALLEL, Place, StepModel
 from drs_provider.rules.execution.frozen import (
     FrozenGate,
     FrozenHold,
     FrozenPlan,
     FrozenServer,
+    FrozenStep,
     FrozenWave,
     FrozenWaveRef,
 )
@@ -57,13 +60,20 @@ def freeze_waves(
     conf: RunConf,
     servers: Mapping[str, Sequence[ResolvedServer]],
     snapshots: Mapping[str, str] | None = None,
+    networks: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[FrozenWave, ...]:
     """Return every wave of the plan, frozen.
 
     :param servers: the resolved servers of each protection group; groups of waves left out may be missing
     :param snapshots: point in time (``pit-…``) to launch a server from, for those not launched from the latest
+    :param networks: target → CIDR blocks of the subnets that a drill may launch into
     """
-    return tuple(_freeze_wave(plan, conf, wave, servers, snapshots or {}) for wave in plan.waves)
+    return tuple(
+        _freeze_wave(
+            plan, conf, wave, servers, snapshots or {}, (networks or {}).get(plan.target_of(wave).name, ())
+        )
+        for wave in plan.waves
+    )
 
 
 def _freeze_wave(
@@ -72,6 +82,7 @@ def _freeze_wave(
     wave: Wave,
     servers: Mapping[str, Sequence[ResolvedServer]],
     snapshots: Mapping[str, str],
+    networks: Sequence[str],
 ) -> FrozenWave:
     members = [server for group in wave.groups for server in servers.get(group, ())]
     kind = conf.execution_type
@@ -98,6 +109,41 @@ def _freeze_wave(
         timeout_seconds=wave.timeout_minutes * SECONDS_PER_MINUTE,
         queue_timeout_seconds=wave.queue_timeout_minutes * SECONDS_PER_MINUTE,
         gate=_freeze_gate(plan, conf, wave, replaces=_replaces(conf, members)),
+        before=freeze_steps(wave.before, "before", kind, plan.target_of(wave), networks),
+        after=freeze_steps(wave.after, "after", kind, plan.target_of(wave), networks),
+    )
+
+
+def freeze_steps(
+    steps: Sequence[StepModel],
+    place: Place,
+    execution_type: str,
+    target: AwsTarget | None,
+    networks: Sequence[str],
+) -> tuple[FrozenStep, ...]:
+    """Return the steps of a place, as they are for this type of execution.
+
+    :param networks: CIDR blocks that a drill's checks may look into
+    """
+    return tuple(
+        FrozenStep(
+            place=place,
+            name=step.label,
+            kind=step.kind,
+            settings=step.settings(),
+            together=step.together,
+            each=step.each_at(place),
+            parallel=step.parallel or DEFAULT_PARALLEL,
+            timeout_seconds=step.timeout_minutes * SECONDS_PER_MINUTE,
+            retries=step.retries,
+            required=step.required,
+            repeatable=step.repeatable,
+            on_failure=step.on_failure_in(execution_type),
+            selected=step.runs_in(execution_type),
+            networks=tuple(networks) if execution_type == ExecutionType.DRILL else (),
+            target=target if step.needs_target else None,
+        )
+        for step in steps
     )
 
 
@@ -159,13 +205,19 @@ def freeze_header(
     given_conf: Mapping[str, Any],
     preflight: Mapping[str, Any] | None = None,
     overrides: Sequence[Mapping[str, Any]] = (),
+    networks: Mapping[str, Sequence[str]] | None = None,
 ) -> FrozenPlan:
     """Return the header of the frozen plan.
 
     :param given_conf: the run configuration as the caller gave it; its texts are cleaned
     :param preflight: summary of the preflight report
     :param overrides: what the run configuration loosened, and findings that were overridden: what, who, why
+    :param networks: as for :func:`freeze_waves`
     """
+    targets = plan.aws_targets()
+    # A plan with several has no step around its waves that acts in one.
+    target = targets[0] if len(targets) == 1 else None
+    blocks = (networks or {}).get(target.name, ()) if target else ()
     hold = plan.drill.hold
     selected = selected_names(plan, conf)
     return FrozenPlan(
@@ -209,4 +261,6 @@ def freeze_header(
         ),
         preflight=dict(preflight or {}),
         overrides=tuple(dict(item) for item in overrides),
+        before_first=freeze_steps(plan.before_first, "before_first", conf.execution_type, target, blocks),
+        after_last=freeze_steps(plan.after_last, "after_last", conf.execution_type, target, blocks),
     )

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.states import ExecutionType
 from drs_provider.core.times import format_duration
+from drs_provider.plan.steps.base import DEFAULT_PARALLEL, Each, OnFailure, Place
 
 
 def _read_target(value: Any) -> Any:
@@ -58,6 +59,36 @@ class FrozenGate(Frozen):
     on_timeout: Literal["reject", "approve"] = "reject"
 
 
+class FrozenStep(Frozen):
+    """A step around a wave, or around all waves, as it is for this type of execution.
+
+    :param settings: the kind's own fields, placeholders not filled
+    :param together: it starts with the step above it
+    :param parallel: for how many servers at a time
+    :param timeout_seconds: of each try
+    :param retries: how often it is tried again by itself
+    :param selected: whether this type of execution runs it
+    :param networks: CIDR blocks that a drill's checks may look into; empty: only recovered servers' addresses
+    :param target: where it acts; None if it calls no AWS, or belongs to no target
+    """
+
+    place: Place
+    name: str
+    kind: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+    together: bool = False
+    each: Each = "wave"
+    parallel: int = DEFAULT_PARALLEL
+    timeout_seconds: int = Field(gt=0)
+    retries: int = 0
+    required: bool = True
+    repeatable: bool = False
+    on_failure: OnFailure = "fail"
+    selected: bool = True
+    networks: tuple[str, ...] = ()
+    target: Annotated[AwsTarget | None, BeforeValidator(_read_target)] = None
+
+
 class FrozenWave(Frozen):
     """One wave with its servers resolved.
 
@@ -79,6 +110,8 @@ class FrozenWave(Frozen):
     timeout_seconds: int = Field(gt=0)
     queue_timeout_seconds: int = Field(gt=0)
     gate: FrozenGate
+    before: tuple[FrozenStep, ...] = ()
+    after: tuple[FrozenStep, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> FrozenWave:
@@ -174,6 +207,8 @@ class FrozenPlan(Frozen):
     preflight: dict[str, Any] = Field(default_factory=dict)
     overrides: tuple[dict[str, Any], ...] = ()
     expected: Expectation | None = None
+    before_first: tuple[FrozenStep, ...] = ()
+    after_last: tuple[FrozenStep, ...] = ()
 
     @property
     def is_drill(self) -> bool:

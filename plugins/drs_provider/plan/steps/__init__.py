@@ -1,0 +1,1 @@
+"""Steps of a plan: what is checked and done around its waves."""

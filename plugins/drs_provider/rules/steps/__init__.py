@@ -1,0 +1,1 @@
+"""What steps came to, and what follows from it."""
