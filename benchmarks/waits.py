@@ -58,7 +58,7 @@ _BLOCKED = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]+)Z? .*blocked for ([\d.]+) secon
 #: What a task that waits in its worker has loaded: Airflow's task runner and an AWS client.
 WORKER = """
 import sys, airflow.sdk.execution_time.task_runner, boto3
-from drs_provider.operators.start_recovery import DrsStartRecoveryOperator
+from drs_provider.plan_tasks.start_wave import PlanStartWaveOperator
 boto3.client("drs", region_name="eu-west-1", aws_access_key_id="none", aws_secret_access_key="none")
 print("ready", flush=True)
 sys.stdin.read()

@@ -27,17 +27,8 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks.aws.drs_hook")],
-        "operators": [
-            _modules(
-                "operators.prepare",
-                "operators.start_recovery",
-                "operators.enrich",
-                "operators.cleanup",
-                "operators.finalize",
-                "operators.sweep",
-            )
-        ],
-        "sensors": [_modules("sensors.recovery", "sensors.gate", "sensors.hold")],
+        "operators": [_modules("operators.sweep")],
+        "sensors": [_modules()],
         "triggers": [_modules("triggers.gate", "triggers.recovery")],
         "cli": ["drs_provider.cli.definition.get_drs_cli_commands"],
         "extra-links": ["drs_provider.links.DrsJobsLink", "drs_provider.links.DrsReportLink"],

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from drs_provider.sensors import recovery
+from drs_provider.plan_tasks import wait
 from tests.faults.invariants import check_everything, ended_as_if_nothing_had_happened
 from tests.harness.deaths import killed_before_each_effect
 from tests.harness.plan_run import PlanRun
@@ -100,13 +100,13 @@ def test_trap_16_a_worker_that_dies_anywhere_loses_nothing(
     task_id: str, history: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Where somebody listens to tasks, a worker ends the wait, too.
-    monkeypatch.setattr(recovery, "has_listeners", lambda: True)
+    monkeypatch.setattr(wait, "has_listeners", lambda: True)
     assert kill_everywhere(tmp_path, task_id, survives, history=history) >= 3
 
 
 def test_trap_16_nor_if_the_trigger_ends_the_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then its worker does nothing but begin the wait."""
-    monkeypatch.setattr(recovery, "has_listeners", lambda: False)
+    monkeypatch.setattr(wait, "has_listeners", lambda: False)
     assert kill_everywhere(tmp_path, WAIT, survives) == 2
 
 

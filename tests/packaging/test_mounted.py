@@ -44,16 +44,16 @@ def test_every_sample_plan_is_a_dag_and_no_class_exists_twice(in_mounted):
 import gc, os
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
-from drs_provider.operators.prepare import DrsPrepareOperator
+from drs_provider.plan_tasks.prepare import PlanPrepareOperator
 from drs_provider.links import DrsJobsLink
-ours = ("DrsPrepareOperator", "DrsJobsLink", "DrsLink")
+ours = ("PlanPrepareOperator", "DrsJobsLink", "DrsLink")
 classes = [item for item in gc.get_objects() if isinstance(item, type) and item.__name__ in ours]
 result = {
     "errors": bag.import_errors,
     "dags": sorted(bag.dags),
     "names": sorted(item.__name__ for item in classes),
     "operators": {
-        type(dag.get_task("prepare")) is DrsPrepareOperator for dag in bag.dags.values() if "drs" in dag.tags
+        type(dag.get_task("prepare")) is PlanPrepareOperator for dag in bag.dags.values() if "drs" in dag.tags
     } == {True},
     "links": [type(plugin.operator_extra_links[0]) is DrsJobsLink for plugin in plugins if plugin.name == "drs"],
 }
@@ -62,7 +62,7 @@ result = {
     assert report == {
         "errors": {},
         "dags": sorted([*SAMPLES, "drs_sweeper"]),
-        "names": ["DrsJobsLink", "DrsLink", "DrsPrepareOperator"],
+        "names": ["DrsJobsLink", "DrsLink", "PlanPrepareOperator"],
         "operators": True,
         "links": [True],
     }

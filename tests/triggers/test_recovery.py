@@ -342,7 +342,7 @@ def test_a_worker_looks_before_a_wave_with_a_failed_server_ends(play: Stage) -> 
 def test_a_worker_ends_the_task_where_somebody_listens_to_tasks(
     play: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drs_provider.sensors.recovery.has_listeners", lambda: True)
+    monkeypatch.setattr("drs_provider.plan_tasks.wait.has_listeners", lambda: True)
     run = play.plan_run(plan(), step_seconds=100).approve_everything()
     assert run.go() == "success"
     assert states_of(run, WAIT)[-3:] == ["scheduled", "running", "success"]

@@ -17,16 +17,16 @@ from drs_provider import keys
 from drs_provider.dag_factory.deadlines import rto_alerts
 from drs_provider.dag_factory.defaults import default_args, gate_arguments, timetable
 from drs_provider.dag_factory.docs import dag_doc
-from drs_provider.operators.cleanup import DrsCleanupDrillOperator
-from drs_provider.operators.enrich import DrsEnrichOperator
-from drs_provider.operators.finalize import DrsFinalizeOperator
-from drs_provider.operators.prepare import DrsPrepareOperator
-from drs_provider.operators.start_recovery import DrsStartRecoveryOperator
 from drs_provider.plan.conf.parsing import params_schema
 from drs_provider.plan.model import Plan, Wave
-from drs_provider.sensors.gate import DrsPauseGateSensor
-from drs_provider.sensors.hold import DrsHoldDrillSensor
-from drs_provider.sensors.recovery import DrsRecoverySensor
+from drs_provider.plan_tasks.cleanup import PlanCleanupOperator
+from drs_provider.plan_tasks.enrich import PlanEnrichOperator
+from drs_provider.plan_tasks.finalize import PlanFinalizeOperator
+from drs_provider.plan_tasks.gate import PlanGateSensor
+from drs_provider.plan_tasks.hold import PlanHoldSensor
+from drs_provider.plan_tasks.prepare import PlanPrepareOperator
+from drs_provider.plan_tasks.start_wave import PlanStartWaveOperator
+from drs_provider.plan_tasks.wait import PlanWaitSensor
 
 TAG = "drs"
 
@@ -70,7 +70,7 @@ def _params(plan: Plan) -> dict[str, Param]:
 
 
 def _tasks(plan: Plan, startable: Plan | None, plans_folder: Path | None) -> None:
-    prepare = DrsPrepareOperator(task_id=keys.PREPARE, plan=startable, plans_folder=plans_folder)
+    prepare = PlanPrepareOperator(task_id=keys.PREPARE, plan=startable, plans_folder=plans_folder)
     gates: dict[str, BaseOperator] = {}
     ends: dict[str, BaseOperator] = {}
     for wave in plan.waves:
@@ -78,14 +78,14 @@ def _tasks(plan: Plan, startable: Plan | None, plans_folder: Path | None) -> Non
     for wave in plan.waves:
         gates[wave.name].set_upstream([ends[name] for name in plan.dependencies(wave.name)] or prepare)
 
-    hold = DrsHoldDrillSensor(task_id=keys.HOLD_DRILL, trigger_rule="none_failed", **gate_arguments())
+    hold = PlanHoldSensor(task_id=keys.HOLD_DRILL, trigger_rule="none_failed", **gate_arguments())
     needed = {name for wave in plan.waves for name in plan.dependencies(wave.name)}
     hold.set_upstream([end for name, end in ends.items() if name not in needed])
 
     # Teardowns run even if the run is marked failed. Every gate and every wave's end is a direct upstream: with only
     # the last ones, cleanup was seen to start while a parallel wave was still deferred.
-    cleanup = DrsCleanupDrillOperator(task_id=keys.CLEANUP_DRILL)
-    finalize = DrsFinalizeOperator(task_id=keys.FINALIZE)
+    cleanup = PlanCleanupOperator(task_id=keys.CLEANUP_DRILL)
+    finalize = PlanFinalizeOperator(task_id=keys.FINALIZE)
     everything = [*gates.values(), *ends.values(), hold]
     cleanup.set_upstream(everything)
     finalize.set_upstream([*everything, cleanup])
@@ -95,15 +95,15 @@ def _tasks(plan: Plan, startable: Plan | None, plans_folder: Path | None) -> Non
 
 def _wave(plan: Plan, wave: Wave, plans_folder: Path | None) -> tuple[BaseOperator, BaseOperator]:
     number = plan.wave_number(wave.name)
-    gate = DrsPauseGateSensor(
+    gate = PlanGateSensor(
         task_id=keys.gate_task_id(number), wave_number=number, trigger_rule="none_failed", **gate_arguments()
     )
     with TaskGroup(keys.wave_group_id(number, wave.name), tooltip=f"Wave {number}: {', '.join(wave.groups)}"):
-        start = DrsStartRecoveryOperator(
+        start = PlanStartWaveOperator(
             task_id=keys.START_RECOVERY, wave_number=number, plans_folder=plans_folder
         )
-        wait = DrsRecoverySensor(task_id=keys.WAIT_FOR_RECOVERY, wave_number=number)
-        enrich = DrsEnrichOperator(task_id=keys.ENRICH, wave_number=number)
+        wait = PlanWaitSensor(task_id=keys.WAIT_FOR_RECOVERY, wave_number=number)
+        enrich = PlanEnrichOperator(task_id=keys.ENRICH, wave_number=number)
         chain(gate, start, wait, enrich)
     return gate, enrich
 
@@ -116,14 +116,14 @@ def build_single_task_dag(dag_id: str, task_id: str, *, owner: str | None = None
     role = keys.role_of(task_id)
     wave: Mapping[str, Any] = {"wave_number": role.wave_number}
     makers: dict[str, tuple[type[BaseOperator], Mapping[str, Any]]] = {
-        keys.PREPARE: (DrsPrepareOperator, {"plan": None}),
-        "gate": (DrsPauseGateSensor, {**wave, **gate_arguments()}),
-        keys.START_RECOVERY: (DrsStartRecoveryOperator, wave),
-        keys.WAIT_FOR_RECOVERY: (DrsRecoverySensor, wave),
-        keys.ENRICH: (DrsEnrichOperator, wave),
-        keys.HOLD_DRILL: (DrsHoldDrillSensor, gate_arguments()),
-        keys.CLEANUP_DRILL: (DrsCleanupDrillOperator, {}),
-        keys.FINALIZE: (DrsFinalizeOperator, {}),
+        keys.PREPARE: (PlanPrepareOperator, {"plan": None}),
+        "gate": (PlanGateSensor, {**wave, **gate_arguments()}),
+        keys.START_RECOVERY: (PlanStartWaveOperator, wave),
+        keys.WAIT_FOR_RECOVERY: (PlanWaitSensor, wave),
+        keys.ENRICH: (PlanEnrichOperator, wave),
+        keys.HOLD_DRILL: (PlanHoldSensor, gate_arguments()),
+        keys.CLEANUP_DRILL: (PlanCleanupOperator, {}),
+        keys.FINALIZE: (PlanFinalizeOperator, {}),
     }
     operator, arguments = makers[role.task]
     with DAG(

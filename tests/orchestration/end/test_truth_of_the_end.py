@@ -149,7 +149,7 @@ def test_a_frozen_plan_is_there_again_before_prepare_can_fail(
 
     def clear_everything() -> None:
         play.simulator.inject(service="dynamodb", kind="error", status=500)
-        monkeypatch.setattr("drs_provider.operators.prepare.DrsPrepareOperator._resume", fail)
+        monkeypatch.setattr("drs_provider.plan_tasks.prepare.PlanPrepareOperator._resume", fail)
         run.clear("prepare")
 
     def fail(*_: Any) -> Any:

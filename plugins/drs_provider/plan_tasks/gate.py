@@ -10,6 +10,7 @@ from drs_provider.airflow_api import hitl
 from drs_provider.core.events import Event
 from drs_provider.core.texts import named
 from drs_provider.exceptions import GateClosedError
+from drs_provider.plan_tasks.human_gate import HumanGateSensor
 from drs_provider.rules.execution.frozen import FrozenGate, FrozenWave
 from drs_provider.rules.gate import Answers, GateDecision, Request, gate_row
 from drs_provider.runtime.channels.declared import GATE_DECISION, WAVE_RESULT
@@ -18,7 +19,6 @@ from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.expected_duration import elapsed_text
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.plain_markdown import plain_markdown
-from drs_provider.sensors.human_gate import HumanGateSensor
 
 APPROVE = "Approve"
 REJECT = "Reject"
@@ -32,7 +32,7 @@ UNARMED = "unarmed"
 PAUSE = "pause"
 
 
-class DrsPauseGateSensor(HumanGateSensor):
+class PlanGateSensor(HumanGateSensor):
     """Stands before a wave; passes at once unless plan, conf, a default or a person armed it.
 
     Armed, it waits deferred for Approve, Reject or Skip wave through UI, REST or command line, holding no worker and no

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from drs_provider.sensors.human_gate import settling_seconds
+from drs_provider.plan_tasks.human_gate import settling_seconds
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import plan, recovery_of
 from tests.harness.stage import Stage

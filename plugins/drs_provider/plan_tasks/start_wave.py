@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from drs_provider.rules.concurrency.claims import QuotaWait
 
 
-class DrsStartRecoveryOperator(BaseOperator):
+class PlanStartWaveOperator(BaseOperator):
     """Launch what a wave lacks, in as few DRS jobs as the quota allows, and tell which jobs to follow.
 
     A retry, a crash between call and answer, a cleared task and a retry of failed servers all come here and

@@ -20,7 +20,7 @@ from drs_provider.runtime.preconditions import require_end_ahead
 from drs_provider.runtime.watch import open_watch
 
 
-class DrsEnrichOperator(BaseOperator):
+class PlanEnrichOperator(BaseOperator):
     """Completes a wave: bulk reads of recovery instances and EC2 instances, the verdict, the record.
 
     :param wave_number: 1-based number of the wave

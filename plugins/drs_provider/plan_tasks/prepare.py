@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from drs_provider.preflight.run import PreflightResult
 
 
-class DrsPrepareOperator(BaseOperator):
+class PlanPrepareOperator(BaseOperator):
     """Validates the run configuration, proves identities, runs preflight, freezes and signs the plan.
 
     A retry or a clear finds the frozen plan of the first time and goes on with it, whatever became of the file.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from drs_provider.triggers.recovery import DrsRecoveryTrigger
 
 
-class DrsRecoverySensor(BaseSensorOperator):
+class PlanWaitSensor(BaseSensorOperator):
     """Waits until all jobs of a wave are COMPLETED and every server is final, or the wave's time is over.
 
     Deferred by default: the wait holds no worker, and all waits of one account and Region share their polls. Its end

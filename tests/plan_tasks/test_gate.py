@@ -10,8 +10,8 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from drs_provider.airflow_api import hitl
-from drs_provider.sensors.gate import DrsPauseGateSensor
-from drs_provider.sensors.human_gate import MOST_SETTLING_SECONDS, settling_seconds
+from drs_provider.plan_tasks.gate import PlanGateSensor
+from drs_provider.plan_tasks.human_gate import MOST_SETTLING_SECONDS, settling_seconds
 from drs_provider.triggers.gate import DrsGateTrigger
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import plan, recovery_of, two_waves
@@ -416,7 +416,7 @@ def test_a_recovery_asks_before_its_first_wave_somebody_else_than_its_initiator(
 
 def test_a_soft_failing_gate_cannot_be_built() -> None:
     with pytest.raises(ValueError, match="fails softly"):
-        DrsPauseGateSensor(task_id="gate_1", wave_number=1, soft_fail=True)
+        PlanGateSensor(task_id="gate_1", wave_number=1, soft_fail=True)
 
 
 class TestOtherAuthManagers:

@@ -8,14 +8,14 @@ from typing import Any
 from drs_provider import keys
 from drs_provider.airflow_api import hitl
 from drs_provider.core.events import Event
+from drs_provider.plan_tasks.gate import other_gates_wait
+from drs_provider.plan_tasks.human_gate import HumanGateSensor
 from drs_provider.rules.gate import Answers, GateDecision, Request, gate_row
 from drs_provider.runtime.channels.declared import GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.expected_duration import elapsed_text
 from drs_provider.runtime.notifications import notify
-from drs_provider.sensors.gate import other_gates_wait
-from drs_provider.sensors.human_gate import HumanGateSensor
 
 PASSED = "Passed"
 FAILED = "Failed"
@@ -29,7 +29,7 @@ _CLEANUP_TEXT = {
 VERDICT_FIELDS = {"by": "respondedBy", "at": "respondedAt", "notes": "notes"}
 
 
-class DrsHoldDrillSensor(HumanGateSensor):
+class PlanHoldSensor(HumanGateSensor):
     """Holds a drill before its cleanup, so that people can test what was launched and judge it.
 
     Without a verdict (unattended drill, or nobody answered in time) the drill counts as "not verified". A RECOVERY

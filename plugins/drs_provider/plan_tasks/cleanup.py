@@ -28,7 +28,7 @@ MAX_SECONDS = 2 * 3600
 REFUSED_SECONDS = 300
 
 
-class DrsCleanupDrillOperator(BaseOperator):
+class PlanCleanupOperator(BaseOperator):
     """Terminates the drill's own instances, after waiting for jobs that still launch, and watches them go.
 
     Only instances whose ``jobID`` is a job of this execution and whose ``isDrill`` is true are touched, and none that

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 MAX_XCOM_SERVERS = 200
 
 
-class DrsFinalizeOperator(BaseOperator):
+class PlanFinalizeOperator(BaseOperator):
     """Writes the terminal status of an attempt, once, and raises at its end if the execution did not end well.
 
     It is a teardown that fails the DAG run: of the patterns that Airflow offers the only one whose run colour is

@@ -1,0 +1,1 @@
+"""The tasks of plans' DAGs: they need a frozen plan, so no other DAG can use them."""
