@@ -204,7 +204,7 @@ ClassPath = Annotated[
     str,
     _pattern(
         r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$",
-        "the import path of a notifier class",
+        "the import path of a class",
         "for example airflow.providers.amazon.aws.notifications.sns.SnsNotifier",
         250,
     ),

@@ -35,6 +35,7 @@ from drs_provider.plan.sections import (
     Target,
 )
 from drs_provider.plan.steps.base import StepModel, wants_target
+from drs_provider.plan.steps.checks import LookStep
 from drs_provider.plan.steps.kinds import AfterLastSteps, BeforeFirstSteps
 from drs_provider.plan.waves import Gate, OptionalServers, PostLaunch, Wave
 
@@ -120,7 +121,11 @@ class Plan(Library):
 
     @model_validator(mode="after")
     def _references(self) -> Self:
-        findings = [*check_references(self._outline()), *self._steps_without_target()]
+        findings = [
+            *check_references(self._outline()),
+            *self._steps_without_target(),
+            *self._steps_that_leave_drills(),
+        ]
         if findings:
             text = "; ".join(str(finding) for finding in findings)
             raise PydanticCustomError(REFERENCES_ERROR, "{text}", {"text": text, "findings": findings})
@@ -140,6 +145,20 @@ class Plan(Library):
                         f"`{step.label}` acts in one target, and the plan has {quoted_list(sorted(self.targets))}",
                         "make it a step of a wave",
                     )
+
+    def _steps_that_leave_drills(self) -> Iterator[Finding]:
+        """Looks of a drill that leave its networks, or of which nobody could tell."""
+        networks = bool(self.network and self.network.drill.allowed_subnets)
+        lists = [(("waves", index, "after"), wave.after) for index, wave in enumerate(self.waves)]
+        lists += [(("waves", index, "before"), wave.before) for index, wave in enumerate(self.waves)]
+        for path, steps in [
+            *lists,
+            (("before_first",), self.before_first),
+            (("after_last",), self.after_last),
+        ]:
+            for index, step in enumerate(steps):
+                if isinstance(step, LookStep) and (told := step.leaves_drill(networks=networks)):
+                    yield Finding((*path, index), f"`{step.label}`: {told[0]}", told[1])
 
     def _outline(self) -> Outline:
         told = enumerate(self.notifications)

@@ -41,7 +41,7 @@ def with_steps(**places: list[dict[str, Any]]) -> dict[str, Any]:
         ),
         (
             "after",
-            [{**CACHES, "parameters": {"Ids": ["{instance_id}"]}}],
+            [{**CACHES, "parameters": {"Ids": ["{instance_id}"]}, "each": "wave"}],
             "after: step `ssm_automation`: `{instance_id}` is a value of one server, and the step runs once",
             "each: server",
         ),
@@ -109,7 +109,7 @@ def test_defaults_depend_on_kind_and_type_of_execution():
     assert [step.on_failure for step in drill] == ["fail", "fail"]
     assert [step.on_failure for step in recovery] == ["ask", "ask"]
     assert all(step.selected for step in recovery)
-    assert (drill[0].networks, recovery[0].networks) == (("10.0.0.0/16",), ())
+    assert (drill[0].networks, recovery[0].networks) == (("10.0.0.0/16",), None)
     assert (drill[1].settings, drill[1].retries) == ({"document": "WarmCaches", "parameters": {}}, 2)
     assert (drill[0].timeout_seconds, drill[1].timeout_seconds, drill[0].parallel) == (600, 3600, 10)
     assert drill[0].target == target

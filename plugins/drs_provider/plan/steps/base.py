@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,16 +23,8 @@ DEFAULT_ACTION_MINUTES: Final = 60
 class StepModel(PlanModel):
     """Fields of every step; :class:`CheckModel` and :class:`ActionModel` add their defaults.
 
-    A kind's own fields are all others. Class attributes say what a kind needs:
-
-    :cvar default_each: ``each`` of an ``after`` step that does not say
-    :cvar needs_servers: it looks at recovered servers, so it has no meaning before they are launched
-    :cvar needs_target: it calls AWS, in the account and Region of its wave
+    A kind's own fields are all others.
     """
-
-    default_each: ClassVar[Each] = "wave"
-    needs_servers: ClassVar[bool] = False
-    needs_target: ClassVar[bool] = True
 
     name: Slug | None = Field(
         default=None,
@@ -44,7 +36,7 @@ class StepModel(PlanModel):
     each: Each | None = Field(
         default=None,
         description="server: for each recovered server of the wave, and decides over that server; "
-        "wave: once, and decides over the wave.",
+        "wave: once, and decides over the wave. Left out: server if the step uses a value of a server.",
     )
     parallel: Annotated[int, Field(strict=True, ge=1, le=100)] | None = Field(
         default=None,
@@ -89,9 +81,25 @@ class StepModel(PlanModel):
         common = {*StepModel.model_fields, "check", "run"}
         return self.model_dump(mode="json", exclude=common, exclude_none=True)
 
+    @property
+    def needs_servers(self) -> bool:
+        """Whether it looks at recovered servers themselves, so that it has no meaning before they are launched."""
+        return False
+
+    @property
+    def needs_target(self) -> bool:
+        """Whether it calls AWS, in the account and Region of its wave."""
+        return True
+
+    @property
+    def of_server(self) -> tuple[str, ...]:
+        """The values of a server that it uses."""
+        return tuple(sorted({name for name in placeholders(self.settings()) if name in OF_SERVER}))
+
     def each_at(self, place: Place) -> Each:
         """Return whether it runs for each server or once, at a place."""
-        return self.each or (self.default_each if place == "after" else "wave")
+        by_itself = place == "after" and (self.needs_servers or self.of_server)
+        return self.each or ("server" if by_itself else "wave")
 
     def runs_in(self, execution_type: str) -> bool:
         """Whether an execution of this type runs it."""
@@ -157,7 +165,7 @@ def misplaced(step: StepModel, place: Place) -> tuple[str, str] | None:
     """Return message and remedy if a step cannot stand at a place; None if it can."""
     each = step.each_at(place)
     found = sorted(set(placeholders(step.settings())))
-    of_server = [f"`{{{name}}}`" for name in found if name in OF_SERVER]
+    of_server = [f"`{{{name}}}`" for name in step.of_server]
     of_wave = [f"`{{{name}}}`" for name in found if name in OF_WAVE]
     if place != "after" and (each == "server" or step.needs_servers or of_server):
         what = [*of_server, f"`{step.kind}`" if step.needs_servers else "`each: server`"][0]
@@ -170,6 +178,8 @@ def misplaced(step: StepModel, place: Place) -> tuple[str, str] | None:
             f"{of_server[0]} is a value of one server, and the step runs once",
             "write each: server, or leave the placeholder out",
         )
+    if each == "wave" and step.needs_servers:
+        return f"`{step.kind}` looks at each server, and the step runs once", "leave `each` out"
     if each == "wave" and step.parallel is not None:
         return "parallel does nothing in a step that runs once", "remove it, or write each: server"
     if place in ("before_first", "after_last") and of_wave:

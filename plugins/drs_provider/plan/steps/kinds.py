@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
 
-from drs_provider.plan.fields import ExactLine, Line, refusal
+from drs_provider.plan.fields import refusal
 from drs_provider.plan.problems import did_you_mean, quoted_list
-from drs_provider.plan.steps.base import ActionModel, CheckModel, Each, Place, StepModel, misplaced
+from drs_provider.plan.steps.actions import (
+    DnsChangeStep,
+    LambdaStep,
+    OperatorStep,
+    SsmAutomationStep,
+    SsmCommandAction,
+    TriggerDagStep,
+)
+from drs_provider.plan.steps.base import CheckModel, Place, StepModel, misplaced
+from drs_provider.plan.steps.checks import (
+    CloudwatchAlarmStep,
+    Ec2StatusStep,
+    HttpStep,
+    SsmCommandCheck,
+    TcpStep,
+)
 
-
-class Ec2StatusStep(CheckModel):
-    """Waits until EC2's instance and system status checks of the recovered instance are ok."""
-
-    default_each: ClassVar[Each] = "server"
-    needs_servers: ClassVar[bool] = True
-
-    check: Literal["ec2_status"] = Field(description="EC2's status checks of the recovered instance.")
-
-
-class SsmAutomationStep(ActionModel):
-    """Runs an Automation runbook of AWS Systems Manager and waits for its end."""
-
-    run: Literal["ssm_automation"] = Field(description="An Automation runbook of Systems Manager.")
-    document: Line = Field(description="Name or ARN of the runbook.")
-    parameters: dict[ExactLine, tuple[str, ...]] = Field(
-        default={}, description="Parameters of the runbook; each is a list of texts."
-    )
-
-
-KINDS: Final[tuple[type[StepModel], ...]] = (Ec2StatusStep, SsmAutomationStep)
+KINDS: Final[tuple[type[StepModel], ...]] = (
+    Ec2StatusStep,
+    TcpStep,
+    HttpStep,
+    SsmCommandCheck,
+    CloudwatchAlarmStep,
+    SsmAutomationStep,
+    SsmCommandAction,
+    LambdaStep,
+    TriggerDagStep,
+    DnsChangeStep,
+    OperatorStep,
+)
 
 
 def _tag(model: type[StepModel]) -> str:

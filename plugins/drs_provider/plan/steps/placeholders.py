@@ -1,6 +1,6 @@
 """Placeholders in the fields of steps: ``{private_ip}`` stands for a value of a recovered server or of the wave.
 
-Text in double braces is left alone: it is Airflow's or Systems Manager's.
+Text in double braces is left alone: it is Airflow's or Systems Manager's. So is ``${HOME}``, which is a shell's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ OF_TARGET: Final = ("account_id", "region")
 OF_EXECUTION: Final = ("execution_id", "execution_type")
 ALL: Final = (*OF_SERVER, *OF_WAVE, *OF_TARGET, *OF_EXECUTION)
 
-_PLACEHOLDER = re.compile(r"(?<!\{)\{([A-Za-z_]+)\}(?!\})")
+_PLACEHOLDER = re.compile(r"(?<![{$])\{([A-Za-z_]+)\}(?!\})")
 
 
 def placeholders(value: Any) -> Iterator[str]:

@@ -140,7 +140,7 @@ def freeze_steps(
             repeatable=step.repeatable,
             on_failure=step.on_failure_in(execution_type),
             selected=step.runs_in(execution_type),
-            networks=tuple(networks) if execution_type == ExecutionType.DRILL else (),
+            networks=tuple(networks) if execution_type == ExecutionType.DRILL else None,
             target=target if step.needs_target else None,
         )
         for step in steps

@@ -68,7 +68,7 @@ class FrozenStep(Frozen):
     :param timeout_seconds: of each try
     :param retries: how often it is tried again by itself
     :param selected: whether this type of execution runs it
-    :param networks: CIDR blocks that a drill's checks may look into; empty: only recovered servers' addresses
+    :param networks: CIDR blocks that a drill's checks may look into, beside recovered servers; None in a RECOVERY
     :param target: where it acts; None if it calls no AWS, or belongs to no target
     """
 
@@ -85,7 +85,7 @@ class FrozenStep(Frozen):
     repeatable: bool = False
     on_failure: OnFailure = "fail"
     selected: bool = True
-    networks: tuple[str, ...] = ()
+    networks: tuple[str, ...] | None = None
     target: Annotated[AwsTarget | None, BeforeValidator(_read_target)] = None
 
 
