@@ -29,7 +29,7 @@ from drs_provider.runtime.outages import pause, waits_out_outages
 from drs_provider.runtime.watch import jobs_to_follow
 
 if TYPE_CHECKING:
-    from drs_provider.orchestration.wave.start import Started
+    from drs_provider.orchestration.launch.start import Started
     from drs_provider.rules.concurrency.claims import QuotaWait
 
 
@@ -77,7 +77,7 @@ class PlanStartWaveOperator(BaseOperator):
         from drs_provider.orchestration.concurrency.claims import (
             claim_again,  # boto3 stays out of DAG parsing
         )
-        from drs_provider.orchestration.wave.start import WaveStart
+        from drs_provider.orchestration.wave.start import start_wave
 
         state = KeptState(execution.context)
         # In whatever attempt, a retry begins without XComs, and may find its jobs without storing anything anew.
@@ -90,7 +90,7 @@ class PlanStartWaveOperator(BaseOperator):
             claim_again(execution, partial(self._dag_ids, execution))
         self.link_address = DrsJobsLink.address(wave.target)
         execution.history.wave_launching(wave.number)
-        started = WaveStart(execution, wave, partial(self._ahead, execution, wave, state)).run()
+        started = start_wave(execution, wave, partial(self._ahead, execution, wave, state))
         if started.waiting:
             self._wait(execution, wave, state, started)
         return self._tell(execution, wave, state, started)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from drs_provider import keys, settings
 from drs_provider.core.account import AwsTarget
@@ -11,6 +12,9 @@ from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
 from drs_provider.runtime.channels.declared import START_INTENTS
 from drs_provider.runtime.execution import FrozenExecution
+
+if TYPE_CHECKING:
+    from drs_provider.hooks.drs.drs_api import DrsApi
 
 #: No DRS job runs longer: what is unfinished now was created within this time.
 LONGEST_JOB_SECONDS = 86_400
@@ -37,8 +41,15 @@ def recent_jobs(execution: FrozenExecution, target: AwsTarget) -> tuple[JobView,
 
     :raises ClientError: or another error of botocore, if DRS does not answer
     """
-    since = execution.plan.started_at - LONGEST_JOB_SECONDS
-    return parse_jobs(execution.drs(target).jobs_since(since))
+    return jobs_around(execution.drs(target), execution.plan.started_at)
+
+
+def jobs_around(drs: DrsApi, begin: float) -> tuple[JobView, ...]:
+    """Return the jobs since a moment (epoch seconds), and those that may have run then.
+
+    :raises ClientError: or another error of botocore, if DRS does not answer
+    """
+    return parse_jobs(drs.jobs_since(begin - LONGEST_JOB_SECONDS))
 
 
 def wave_jobs(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from drs_provider.hooks.drs.drs_api import DrsApi
-from drs_provider.orchestration.wave.start import WaveStart
+from drs_provider.orchestration.launch.start import Start
 from tests.harness.plans import WIKI, plan
 from tests.harness.stage import Stage
 from tests.harness.worlds import world
@@ -44,15 +44,15 @@ def test_trap_15_stopped_before_the_job_shows(play: Stage) -> None:
 def test_trap_15_a_task_that_was_stopped_calls_no_more(play: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its process lives on until its next heartbeat, and the cleanup runs beside it."""
     run = play.plan_run(plan()).approve_everything()
-    intend = WaveStart._intend
+    intend = Start._intend
 
-    def stopped_after(start: WaveStart, servers: tuple[str, ...]) -> Any:
+    def stopped_after(start: Start, servers: tuple[str, ...]) -> Any:
         intent = intend(start, servers)
         run.mark_failed()
         run.rows[START].tries_left = 0
         return intent
 
-    monkeypatch.setattr(WaveStart, "_intend", stopped_after)
+    monkeypatch.setattr(Start, "_intend", stopped_after)
     assert run.go() == "failed"
     assert play.simulator.calls("StartRecovery") == []
     assert run.record["status"] == "CANCELLED"

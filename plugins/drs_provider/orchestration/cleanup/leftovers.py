@@ -11,8 +11,8 @@ from drs_provider.core.texts import message, named
 from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.cleanup.steps import DrillCleanup
 from drs_provider.orchestration.cleanup.target import TargetState
+from drs_provider.orchestration.launch.instances import Told
 from drs_provider.orchestration.wave.end import WaveEnd
-from drs_provider.orchestration.wave.instances import Told
 from drs_provider.rules.record.schema import CleanupReport, LeftRow, WaveResult
 from drs_provider.runtime.channels.declared import CLEANUP, GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.execution import Execution

@@ -22,8 +22,8 @@ from drs_provider.exceptions import (
 from drs_provider.hooks.aws.errors import AWS_ERRORS, is_conflict, is_quota_exceeded
 from drs_provider.hooks.ec2.ec2_rows import instance_exists
 from drs_provider.orchestration.cleanup.target import TargetState
-from drs_provider.orchestration.wave.instances import Told, left_in_ec2, told_instances
-from drs_provider.orchestration.wave.launch_into import launched_into
+from drs_provider.orchestration.launch.instances import Told, left_in_ec2, told_instances
+from drs_provider.orchestration.launch.launch_into import launched_into
 from drs_provider.rules.cleanup import doubtful_instances, drill_instances, next_step
 from drs_provider.rules.drs.jobs import JobView
 from drs_provider.rules.drs.launch_into import may_be_launched_into

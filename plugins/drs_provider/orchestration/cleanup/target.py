@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.texts import cause, grouped, named
 from drs_provider.hooks.aws.errors import is_transient
-from drs_provider.orchestration.wave.instances import Told
+from drs_provider.orchestration.launch.instances import Told
 from drs_provider.rules.cleanup import CleanupStep
 from drs_provider.rules.drs.recovery_instances import instance_ids
 from drs_provider.rules.drs.unlisted import UnlistedInstance, unlisted_text, untold_text

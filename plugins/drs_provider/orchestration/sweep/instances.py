@@ -13,9 +13,9 @@ from drs_provider.core.identity import TAG_EXECUTION_ID, TAG_PLAN_NAME
 from drs_provider.core.texts import cause
 from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.hooks.ec2.ec2_rows import instance_exists
+from drs_provider.orchestration.launch.launch_into import launched_into
 from drs_provider.orchestration.sweep.executions import Executions, KnownExecution
 from drs_provider.orchestration.sweep.scope import LOOK_ERRORS, SESSION, SweepScope
-from drs_provider.orchestration.wave.launch_into import launched_into
 from drs_provider.rules.drs.jobs import JobView, parse_jobs
 from drs_provider.rules.drs.launch_into import may_be_launched_into
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, parse_instances

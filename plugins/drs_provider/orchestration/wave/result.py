@@ -13,7 +13,7 @@ from drs_provider.core.texts import cause, hides, message
 from drs_provider.exceptions import DrsError
 from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.hooks.ec2.ec2_rows import instance_end, instance_exists, instance_fields
-from drs_provider.orchestration.wave.instances import left_in_ec2
+from drs_provider.orchestration.launch.instances import left_in_ec2
 from drs_provider.rules.drs.jobs import JobView, LogEvent, launched_instances, parse_jobs, parse_log
 from drs_provider.rules.drs.recovery_instances import (
     RecoveryInstanceView,

@@ -1,274 +1,93 @@
-"""The reconciling start of one wave: look, decide, store the intent, call, look again."""
+"""The start of one wave: what the reconciling start asks the plan's execution."""
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable, Sequence
 
 from drs_provider.core.events import Event
 from drs_provider.core.identity import job_tags
-from drs_provider.core.quotas import DrsQuotas
-from drs_provider.core.texts import cause, grouped, named
-from drs_provider.exceptions import (
-    DrsFailError,
-    DrsIncompleteAnswerError,
-    EvidenceError,
-    ExecutionRefusedError,
-    PreemptedError,
-    TaskStoppedError,
-)
-from drs_provider.hooks.aws.errors import (
-    AWS_ERRORS,
-    is_conflict,
-    is_outcome_unknown,
-    is_quota_exceeded,
-    is_transient,
-)
-from drs_provider.hooks.ec2.ec2_rows import instance_exists
-from drs_provider.orchestration.wave.launch_into import require_new_instances
-from drs_provider.orchestration.wave.own_launches import cleaned_up_jobs, require_servers, with_instances
+from drs_provider.orchestration.launch.request import StartRequest
+from drs_provider.orchestration.launch.start import Started, reconciled_start
 from drs_provider.rules.concurrency.claims import QuotaWait
-from drs_provider.rules.drs.graces import START_AGAIN_AFTER_SECONDS
-from drs_provider.rules.drs.jobs import JobView
-from drs_provider.rules.drs.owners import holders_text, job_owner
-from drs_provider.rules.drs.recovery_instances import instance_ids, instances_by_server
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.rules.wave.ownership import OwnedJob, StartIntent, unsettled_servers
-from drs_provider.rules.wave.reconcile import (
-    StartDecision,
-    busy_servers,
-    decide_start,
-    quota_usage,
-    room_for,
-)
-from drs_provider.runtime.channels.declared import START_INTENTS
+from drs_provider.rules.wave.ownership import OwnedJob, StartIntent
+from drs_provider.runtime.channels.declared import CLEANUP, START_INTENTS, TERMINATED
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.jobs import recent_jobs, start_intents, wave_jobs
-
-log = logging.getLogger(__name__)
-
-# A round ends with a look at what is there. More than a few means that DRS and we keep disagreeing: better wait.
-MAX_ROUNDS = 4
+from drs_provider.runtime.jobs import start_intents
 
 
-@dataclass(frozen=True)
-class Started:
-    """What became of a start.
+def start_wave(execution: Execution, wave: FrozenWave, ahead: Callable[[], Sequence[QuotaWait]]) -> Started:
+    """Start what a wave lacks.
 
-    :param jobs: jobs of this execution to follow
-    :param waiting: server -> why it cannot be launched yet
-    :param quota_limited: those of the waiting servers that wait for quota
+    :param ahead: gives the starts that go first when a quota is short
+    :raises ExecutionRefusedError: if a server must not be launched; then none of the wave is
     """
+    plan = execution.plan
+    request = StartRequest(
+        name=f"wave {wave.number} ({wave.name})",
+        target=wave.target,
+        servers=wave.servers,
+        is_drill=plan.is_drill,
+        execution_id=plan.execution_id,
+        wave_number=wave.number,
+        attempt=execution.attempt,
+        since=plan.started_at,
+        tags=job_tags(
+            plan.execution_id,
+            plan.execution_type,
+            plan.plan_name,
+            wave.number,
+            execution.attempt,
+            plan.tags,
+        ),
+        replaceable=plan.conf.get("replace_live_instances") or (),
+    )
+    return reconciled_start(request, WaveGuards(execution, wave, ahead))
 
-    jobs: tuple[OwnedJob, ...]
-    waiting: Mapping[str, str] = field(default_factory=dict)
-    quota_limited: frozenset[str] = frozenset()
 
-    def waiting_text(self) -> str:
-        """Tell how many servers wait, and for what."""
-        reasons = Counter(self.waiting.values())
-        return "; ".join(f"{count} servers: {reason}" for reason, count in reasons.most_common(5))
-
-
-class WaveStart:
-    """Starts one wave, or finds that it is started; none of its paths starts a second job for a server.
-
-    :param ahead: gives the starts that go first when a quota is short; asked for before each launch
-    """
+class WaveGuards:
+    """The guards of a wave's start: signed intents, the run's state, a RECOVERY that takes the drill's servers."""
 
     def __init__(
-        self,
-        execution: Execution,
-        wave: FrozenWave,
-        ahead: Callable[[], Sequence[QuotaWait]],
+        self, execution: Execution, wave: FrozenWave, ahead: Callable[[], Sequence[QuotaWait]]
     ) -> None:
         self._execution = execution
         self._wave = wave
-        self._ahead = ahead
-        self._drs = execution.drs(wave.target)
-        self._refused_for_quota: dict[str, str] = {}
+        self.ahead = ahead
 
-    def run(self) -> Started:
-        """Start what is missing.
+    def intents(self) -> list[StartIntent]:
+        """Return the wave's intents.
 
-        :raises ExecutionRefusedError: if a server must not be launched; then none of the wave is
+        :raises EvidenceError: if they do not verify
         """
-        decision = self._decide()
-        for _ in range(MAX_ROUNDS):
-            if decision.refused:
-                raise ExecutionRefusedError(self._refusal(decision.refused))
-            if not decision.launch:
-                break
-            chosen = [server for batch in decision.launch for server in batch]
-            require_new_instances(self._execution.plan, self._wave, self._drs, chosen)
-            for batch in decision.launch:
-                self._launch(batch)
-            decision = self._decide()
-        waiting = dict(decision.waiting)
-        refused = {server for batch in decision.launch for server in batch}
-        for server in refused:
-            waiting[server] = self._refused_for_quota.get(server, "DRS refused the start again and again")
-        quota_limited = decision.quota_limited | (refused & self._refused_for_quota.keys())
-        return Started(decision.adopted, waiting, quota_limited)
-
-    def _decide(self) -> StartDecision:
-        wave, execution = self._wave, self._execution
-        intents = self._intents()
-        # Ours since the execution's start, and whatever of others may still run: busy servers, quotas.
-        jobs = recent_jobs(execution, wave.target)
-        owned = wave_jobs(execution, wave, jobs, intents)
-        require_servers(wave, owned)
-        rows = self._drs.recovery_instances(source_server_ids=wave.server_ids)
-        live = instances_by_server(rows, wave.server_ids)
-        cleaned_up = cleaned_up_jobs(execution, owned)
-        owned = with_instances(execution, wave, owned, live.values(), cleaned_up)
-        launched = instance_ids(live.values()).union(*(own.job.instance_ids for own in owned))
-        usage, quotas = quota_usage([*jobs, *self._unseen(owned)]), self._quotas
-        decide = partial(
-            decide_start,
-            wave_servers=wave.server_ids,
-            attempt=execution.attempt,
-            owned_jobs=owned,
-            busy=_with_owners(busy_servers(jobs, owned), jobs),
-            live_instances=live,
-            existing_instance_ids=self._existing(launched),
-            replace_allowed=execution.plan.conf.get("replace_live_instances") or (),
-            quotas=quotas,
-            usage=usage,
-            now=execution.now(),
-            not_before=unsettled_servers(intents, owned, after_seconds=START_AGAIN_AFTER_SECONDS),
-            cleaned_up=cleaned_up,
-        )
-        decision = decide()
-        # Where no job has run for hours, nobody waits for quota.
-        ahead = self._ahead() if decision.launch and jobs else ()
-        if ahead:
-            decision = decide(reserved=room_for((wait.servers for wait in ahead), quotas))
-        return _naming_blockers(decision, jobs, ahead)
-
-    def _unseen(self, owned: Iterable[OwnedJob]) -> list[JobView]:
-        """Return jobs that were started just now and that DescribeJobs does not show yet: they count, too."""
-        since = self._execution.now() - START_AGAIN_AFTER_SECONDS
-        return [own.job for own in owned if not own.visible and (own.job.created_at or 0.0) > since]
-
-    @cached_property
-    def _quotas(self) -> DrsQuotas:
-        return self._drs.quotas()
-
-    def _existing(self, ids: set[str]) -> set[str] | None:
-        try:
-            instances = self._execution.ec2(self._wave.target).instances(ids)
-        except (*AWS_ERRORS, DrsFailError) as error:
-            log.warning("EC2 could not be asked; instances that DRS names count as existing: %s", error)
-            return None
-        return {key for key, row in instances.items() if instance_exists(row)}
-
-    def _launch(self, servers: tuple[str, ...]) -> None:
-        intent = self._intend(servers)
-        try:
-            # After the intent was published: a cleanup that began before it must not miss the job.
-            self._execution.view.require_running()
-            # The last look before the call: from the moment at which a RECOVERY has published its notice, no new
-            # launch of a drill begins. One that is under way then shows as a busy server, which the RECOVERY waits for.
-            self._execution.require_not_preempted()
-        except (TaskStoppedError, PreemptedError, EvidenceError):
-            self._forget(intent)
-            raise
-        plan = self._execution.plan
-        snapshots = {server.source_server_id: server.snapshot_id for server in self._wave.servers}
-        try:
-            job = self._drs.start_recovery(
-                {server: snapshots[server] for server in servers},
-                is_drill=plan.is_drill,
-                tags=job_tags(
-                    plan.execution_id,
-                    plan.execution_type,
-                    plan.plan_name,
-                    self._wave.number,
-                    intent.attempt,
-                    plan.tags,
-                ),
-            )
-        except (*AWS_ERRORS, DrsIncompleteAnswerError) as error:
-            self._not_answered(intent, error)
-        except DrsFailError:
-            self._forget(intent)
-            raise
-        else:
-            self._learn(intent, JobView.from_api(job))
-
-    def _not_answered(self, intent: StartIntent, error: Exception) -> None:
-        """Keep the intent only if a job may exist; the next look then finds it, or waits for it to show."""
-        if is_outcome_unknown(error):
-            log.warning("StartRecovery's outcome is unknown, looking for its job: %s", error)
-            return
-        self._forget(intent)
-        if is_quota_exceeded(error):
-            self._refused_for_quota |= dict.fromkeys(
-                intent.servers, f"DRS says that a quota is used up: {cause(str(error))}"
-            )
-        if not (is_conflict(error) or is_quota_exceeded(error) or is_transient(error)):
-            raise error
-        log.warning("StartRecovery was refused, nothing was started: %s", error)
-
-    def _learn(self, intent: StartIntent, job: JobView) -> None:
-        answered = replace(intent, job_id=job.job_id)
-        self._save([answered if stored == intent else stored for stored in self._intents()])
-        self._execution.emit(
-            Event.JOB_STARTED, waveNumber=self._wave.number, jobId=job.job_id, servers=len(intent.servers)
-        )
-
-    def _intend(self, servers: tuple[str, ...]) -> StartIntent:
-        intent = StartIntent(
-            execution_id=self._execution.plan.execution_id,
-            wave_number=self._wave.number,
-            attempt=self._execution.attempt,
-            account_id=self._wave.target.account_id,
-            region=self._wave.target.region,
-            is_drill=self._execution.plan.is_drill,
-            servers=servers,
-            created_at=self._execution.now(),
-        )
-        self._save([*self._intents(), intent])
-        return intent
-
-    def _forget(self, intent: StartIntent) -> None:
-        self._save([stored for stored in self._intents() if stored != intent])
-
-    def _intents(self) -> list[StartIntent]:
         return start_intents(self._execution, self._wave)
 
-    def _save(self, intents: list[StartIntent]) -> None:
+    def keep(self, intents: list[StartIntent]) -> None:
+        """Store them, signed."""
         START_INTENTS.publish(self._execution, intents, wave=self._wave.number)
 
-    def _refusal(self, refused: Mapping[str, str]) -> str:
-        names = {server.source_server_id: server.name for server in self._wave.servers}
-        causes = grouped(
-            (f"{names[server]} ({server})", reason) for server, reason in sorted(refused.items())
+    def before_call(self) -> None:
+        """Go on only if the task still runs, and no RECOVERY has cancelled the drill.
+
+        From the moment at which a RECOVERY has published its notice, no new launch of a drill begins. One that is under
+        way then shows as a busy server, which the RECOVERY waits for.
+
+        :raises TaskStoppedError: if the task was stopped
+        :raises PreemptedError: naming the RECOVERY
+        :raises EvidenceError: if there is a notice that does not verify
+        """
+        self._execution.view.require_running()
+        self._execution.require_not_preempted()
+
+    def cleaned_up(self, owned: Iterable[OwnedJob]) -> frozenset[str]:
+        """Return the jobs of which a complete cleanup of their attempt told that their instances are gone."""
+        report = CLEANUP.believed(self._execution, "What the cleanup told proves nothing") or {}
+        if report.get("action") != TERMINATED:
+            return frozenset()
+        return frozenset(own.job.job_id for own in owned if own.attempt <= report["attempt"])
+
+    def job_started(self, job_id: str, servers: Sequence[str]) -> None:
+        """Tell the timeline."""
+        self._execution.emit(
+            Event.JOB_STARTED, waveNumber=self._wave.number, jobId=job_id, servers=len(servers)
         )
-        lines = [f"{named(servers)} {reason}" for reason, servers in causes.items()]
-        return f"wave {self._wave.number} ({self._wave.name}) starts nothing: " + "; ".join(lines)
-
-
-def _with_owners(busy: Mapping[str, str], jobs: Sequence[JobView]) -> dict[str, str]:
-    """Return server -> the job that keeps it busy, and whose that is."""
-    owners = {job.job_id: job_owner(job) for job in jobs}
-    return {server: f"{job_id} of {owners[job_id]}" for server, job_id in busy.items()}
-
-
-def _naming_blockers(
-    decision: StartDecision, jobs: Sequence[JobView], ahead: Sequence[QuotaWait]
-) -> StartDecision:
-    """Return the decision with what fills the quota, and who goes first, in its reasons."""
-    if not decision.quota_limited:
-        return decision
-    first = f"; first goes {ahead[0].name}" if ahead else ""
-    told = f" (jobs that run: {holders_text(jobs) or 'none'}{first})"
-    waiting = {
-        server: f"{reason}{told}" if server in decision.quota_limited else reason
-        for server, reason in decision.waiting.items()
-    }
-    return replace(decision, waiting=waiting)

@@ -9,9 +9,9 @@ from drs_provider.core.texts import named
 from drs_provider.exceptions import DrsError, ExecutionRefusedError
 from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.hooks.drs.drs_api import DrsApi
+from drs_provider.orchestration.launch.request import StartRequest
 from drs_provider.preflight.aws import each
 from drs_provider.rules.drs.launch_into import into_instance
-from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def launched_into(drs: DrsApi, server_ids: Iterable[str]) -> LaunchedInto:
     )
 
 
-def require_new_instances(plan: FrozenPlan, wave: FrozenWave, drs: DrsApi, server_ids: Iterable[str]) -> None:
+def require_new_instances(request: StartRequest, drs: DrsApi, server_ids: Iterable[str]) -> None:
     """Look once more, immediately before a drill's start, that it overwrites no instance.
 
     Preflight refused that, maybe hours ago. A RECOVERY may launch into instances.
@@ -51,14 +51,13 @@ def require_new_instances(plan: FrozenPlan, wave: FrozenWave, drs: DrsApi, serve
     :raises Exception: the first reason why a launch configuration could not be read: as in preflight, nobody may
         override that in a drill
     """
-    if not plan.is_drill:
+    if not request.is_drill:
         return
     asked = launched_into(drs, server_ids)
     if asked.instances:
-        names = {server.source_server_id: server.name for server in wave.servers}
-        told = [f"{names[key]} ({key}) into {instance}" for key, instance in sorted(asked.instances.items())]
+        told = [f"{request.named(key)} into {instance}" for key, instance in sorted(asked.instances.items())]
         raise ExecutionRefusedError(
-            f"wave {wave.number} ({wave.name}) starts nothing: servers are set to launch into a pre-provisioned "
+            f"{request.name} starts nothing: servers are set to launch into a pre-provisioned "
             f"instance, which a drill would overwrite: {named(told)}. Remove the launch-into instance from the "
             "servers' launch settings, then clear this task, with downstream."
         )

@@ -10,7 +10,7 @@ from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.hooks.ec2.ec2_api import Ec2Api, Row
 from drs_provider.hooks.ec2.ec2_rows import instance_exists
-from drs_provider.orchestration.wave.launch_into import launched_into
+from drs_provider.orchestration.launch.launch_into import launched_into
 from drs_provider.rules.drs.jobs import JobView, launched_instances, parse_log
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, instance_ids
 from drs_provider.rules.drs.unlisted import (
