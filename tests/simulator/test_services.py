@@ -67,7 +67,12 @@ def test_a_command_needs_an_agent_runs_and_ends_as_the_first_rule_that_fits_says
     ssm = sim.client("ssm")
     with refused("InvalidInstanceId", 400, launched):
         sent(ssm, launched, "pg_isready")
+    assert ssm.describe_instance_information()["InstanceInformationList"] == []
     sim.advance(60)
+    (known,) = ssm.describe_instance_information(Filters=[{"Key": "InstanceIds", "Values": [launched]}])[
+        "InstanceInformationList"
+    ]
+    assert (known["InstanceId"], known["PlatformType"], known["PingStatus"]) == (launched, "Linux", "Online")
     command = sent(ssm, launched, "pg_isready")
     running = ssm.get_command_invocation(**command)
     assert (running["Status"], running["ResponseCode"]) == ("InProgress", -1)

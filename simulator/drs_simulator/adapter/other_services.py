@@ -90,6 +90,7 @@ def _ssm(world: World, request: WireRequest, caller: Caller, forward: Forward) -
         "ListCommandInvocations": lambda body: world.commands.invocations(place, body),
         "ListCommands": lambda body: world.commands.commands(place, body),
         "CancelCommand": lambda body: world.commands.cancel(place, body),
+        "DescribeInstanceInformation": lambda body: world.commands.information(place, body),
         "StartAutomationExecution": lambda body: world.automations.start(place, caller.arn, body),
         "GetAutomationExecution": lambda body: world.automations.get(place, body),
         "DescribeAutomationExecutions": lambda body: world.automations.list(place, body),

@@ -99,6 +99,25 @@ class Commands:
                     invocation.cancelled_at = self._world.now
         return {}
 
+    def information(self, place: Place, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribeInstanceInformation, in one page: DRS's instances that SSM reaches, of the filter InstanceIds."""
+        wanted = [v for f in request.get("Filters", ()) if f["Key"] == "InstanceIds" for v in f["Values"]]
+        state = self._world.region(place)
+        return {
+            "InstanceInformationList": [
+                {
+                    "InstanceId": instance_id,
+                    "PingStatus": "Online",
+                    "PlatformType": "Windows"
+                    if "Windows" in state.servers[instance.server_id].spec.os
+                    else "Linux",
+                    "ComputerName": state.servers[instance.server_id].spec.name,
+                }
+                for instance_id, instance in state.instances.items()
+                if (not wanted or instance_id in wanted) and self._has_agent(place, instance_id)
+            ]
+        }
+
     def _of(self, place: Place, request: dict[str, Any]) -> Iterator[Command]:
         wanted = request.get("CommandId")
         return (c for c in self._sent.values() if c.place == place and wanted in {None, c.command_id})

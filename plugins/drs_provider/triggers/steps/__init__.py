@@ -1,0 +1,1 @@
+"""What looks, in the triggerer, at what steps wait for."""
