@@ -43,6 +43,9 @@ def airflow_environment(home: Path, dags: Path, plugins: Path | None) -> dict[st
     options: dict[str, object] = {
         "CORE__DAGS_FOLDER": dags,
         "CORE__LOAD_EXAMPLES": False,
+        # Airflow's 30 s are shorter than the parse interval that compose ships: there, each parse compares each DAG
+        # with the database. Here, cycles follow each other at once.
+        "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": 0,
         "CORE__DAGBAG_IMPORT_TIMEOUT": 600,
         "DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": 600,
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 0,

@@ -47,6 +47,7 @@ bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
 from drs_provider.plan_tasks.prepare import PlanPrepareOperator
 from drs_provider.links import DrsJobsLink
 ours = ("PlanPrepareOperator", "DrsJobsLink", "DrsLink")
+gc.unfreeze()  # the DAG file has frozen what was loaded, which get_objects() leaves out
 classes = [item for item in gc.get_objects() if isinstance(item, type) and item.__name__ in ours]
 result = {
     "errors": bag.import_errors,
