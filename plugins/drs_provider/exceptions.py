@@ -9,6 +9,7 @@
     ├── TaskStoppedError                     the task was stopped or cleared while its process still runs
     ├── RunUnknownError                      Airflow does not tell what became of another run
     ├── PreflightUnansweredError             AWS could not answer what preflight asks
+    ├── OutcomeUnknownError                  nothing tells whether an action of a step has begun
     ├── DrsIdentityUnprovenError             credentials cannot be had, or not be proven, now
     └── DrsFailError (AirflowFailException)  never retried: people must act
         ├── DrsConfigurationError            [drs] settings are missing or wrong
@@ -76,6 +77,10 @@ class TaskStoppedError(DrsError):
 
 class RunUnknownError(DrsError):
     """Airflow does not tell whether another run exists, or what state it is in."""
+
+
+class OutcomeUnknownError(DrsError):
+    """Nothing tells whether an action of a step has begun: it must not be repeated before a person has looked."""
 
 
 class DrsFailError(DrsError, AirflowFailException):

@@ -121,6 +121,13 @@ OPTIONS: dict[str, Option] = {
         "or below an account, or below account/Region.",
         example='{"servers_per_job": 100, "222233334444/eu-central-1": {"concurrent_jobs": 10}}',
     ),
+    "step_operators": Option(
+        "string",
+        "",
+        "Operators that a plan may run as a step (`run: operator`), by import path, separated by commas. Empty: none. "
+        "Whoever may write plans can run them with any argument, under any connection of this Airflow.",
+        example="airflow.providers.http.operators.http.HttpOperator",
+    ),
     "sweep_schedule": Option(
         "string",
         "*/15 * * * *",

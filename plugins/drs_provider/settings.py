@@ -123,6 +123,11 @@ def get_bool(option: str) -> bool:
     return _TRUTH[text]
 
 
+def step_operators() -> frozenset[str]:
+    """Return the import paths of the operators that steps of plans may run; none if the option is empty."""
+    return frozenset(path for part in get("step_operators").split(",") if (path := part.strip()))
+
+
 def signing_keys() -> tuple[bytes, ...]:
     """Return the keys of evidence, as Airflow's ``fernet_key`` lists its own: the first signs, all of them verify.
 

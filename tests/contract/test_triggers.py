@@ -36,6 +36,19 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "poll_interval_seconds": 7.5,
         "may_end_task": True,
     },
+    "DrsStepTrigger": {
+        "step": {"name": "port", "kind": "tcp", "is_check": True, "settings": {"port": 1}, "networks": None},
+        "subjects": [{"key": "s-1111111111111111a", "name": "db", "values": {"private_ip": "10.0.0.4"}}],
+        "target": {
+            "name": "main",
+            "connection": "aws_dr",
+            "account_id": "111122223333",
+            "region": "eu-west-1",
+        },
+        "execution_id": "0b2f6a62-9d2e-5f0e-8f1f-3d5a8a1a2b3c",
+        "deadline": 1800003600.25,
+        "handles": {"s-1111111111111111a": "11111111-2222-3333-4444-555555555555"},
+    },
     "DrsGateTrigger": {
         "ti_id": "01a21d43-b58f-75ee-9725-c1310cc16b9c",
         "deadline": 1800003600.25,
@@ -47,7 +60,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 def trigger_classes() -> dict[str, type[BaseTrigger]]:
     found: dict[str, type[BaseTrigger]] = {}
-    for module_info in pkgutil.iter_modules(drs_provider.triggers.__path__, "drs_provider.triggers."):
+    for module_info in pkgutil.walk_packages(drs_provider.triggers.__path__, "drs_provider.triggers."):
         module = importlib.import_module(module_info.name)
         for name, item in vars(module).items():
             if (

@@ -5,22 +5,27 @@ from __future__ import annotations
 import json
 import socket
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.hooks.aws.clients import forget_clients
-from drs_provider.rules.execution.freezing import freeze_steps
 from drs_provider.triggers.steps import trigger as trigger_module
 from drs_provider.triggers.steps.trigger import DrsStepTrigger
 from drs_simulator.testing import simulator
-from tests.plan.plan_files import make_plan, small_plan
 from tests.simulator.support import ACCOUNT, DB_1, DB_2, REGION, instance_of, refused, start
+from tests.steps_aws import (
+    EXECUTION,
+    SERVERS,
+    TARGET,
+    WAVE,
+    connected,
+    frozen_step,
+    launched,
+    subjects,
+    world,
+)
 
-TARGET = AwsTarget("main", "aws_dr", ACCOUNT, REGION, own_account=True)
-EXECUTION = "0f8fad5b-d9cb-469f-a165-70867728950e"
-ONE_TRY = {"config_kwargs": {"retries": {"mode": "standard", "max_attempts": 1}}}
 STATUS = {"check": "ec2_status"}
 COMMAND = {"check": "ssm_command", "commands": ["pg_isready"], "output_match": "accepting"}
 
@@ -54,16 +59,7 @@ SERVICES = {
     ],
     "hosted_zones": {"Z0EXAMPLE": "example.com"},
 }
-SERVERS = [
-    {"id": DB_1, "name": "erp-db-1", "ssm_agent": 30},
-    {"id": DB_2, "name": "erp-db-2", "ssm_agent": 30, "os": "Windows Server 2022"},
-]
-WORLD = {
-    "accounts": {ACCOUNT: {"regions": {REGION: {"servers": ["all"]}}}},
-    "servers": {"all": SERVERS},
-    "profile": {"status_checks": 90},
-    "services": SERVICES,
-}
+WORLD = world(**SERVICES)
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +72,7 @@ def running():
 def sim(running, monkeypatch):
     """A fresh world in which waiting for the next look is simulated time."""
     running.reset(WORLD)
-    arguments = running.airflow_connection()
-    monkeypatch.setenv(
-        "AIRFLOW_CONN_AWS_DR", json.dumps(arguments | {"extra": json.loads(arguments["extra"]) | ONE_TRY})
-    )
-    forget_clients()
+    connected(running, monkeypatch)
 
     async def pause(seconds: float) -> None:
         running.advance(seconds)
@@ -94,27 +86,12 @@ def sim(running, monkeypatch):
 @pytest.fixture
 def servers(sim):
     """Two servers that have just been launched."""
-    job = start(sim.client(), DB_1, DB_2)
-    sim.finish()
-    return {server: instance_of(sim.client(), job, server) for server in (DB_1, DB_2)}
+    return launched(sim)
 
 
-def subjects(servers: dict[str, str]) -> list[dict[str, Any]]:
-    return [
-        {"key": key, "name": key, "values": {"instance_id": instance_id, "private_ip": "127.0.0.1"}}
-        for key, instance_id in servers.items()
-    ]
-
-
-WAVE = [{"key": "wave", "name": "database", "values": {}}]
-
-
-async def played(sim, step, about, *, seconds=1200.0, networks=None, handles=None, kind="RECOVERY"):
+async def played(sim, step, about, *, seconds=1200.0, networks=None, handles=None):
     """The results of a step's trigger, which has been through Airflow's store."""
-    data = small_plan()
-    fields = {"timeout_minutes": 20, "modes": ["recovery"]} | step
-    data["waves"][0]["after"] = [fields if "check" in step else step]
-    (frozen,) = freeze_steps(make_plan(data).waves[0].after, "after", kind, TARGET, ())
+    frozen = frozen_step(step, TARGET)
     made = DrsStepTrigger(
         step=frozen.model_dump(mode="json") | {"is_check": "check" in step, "networks": networks},
         subjects=about,

@@ -21,6 +21,8 @@ MAX_AGE_SECONDS = 1800.0  # well before a role session's hour ends; also picks u
 _MAX_CACHED = 64
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _SINGLE_ATTEMPT = Config(retries={"mode": "standard", "total_max_attempts": 1})
+_LONG_CALL = Config(read_timeout=910, retries={"mode": "standard", "total_max_attempts": 1})
+"""Longer than the 15 minutes that a Lambda function may run."""
 _FAIL_FAST = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 
@@ -84,6 +86,10 @@ class AwsClients:
         For what a recovery does not depend on: an unreachable Region must not slow every task.
         """
         return self._kept_client(service, _FAIL_FAST)
+
+    def long_call_client(self, service: str) -> Any:
+        """Return a client as :meth:`single_attempt_client` that waits for an answer as long as Lambda may take."""
+        return self._kept_client(service, _LONG_CALL)
 
     @asynccontextmanager
     async def async_client(self, service: str, *config: Config) -> AsyncIterator[Any]:

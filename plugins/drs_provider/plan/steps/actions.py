@@ -52,7 +52,8 @@ class TriggerDagStep(ActionModel):
     run: Literal["trigger_dag"] = Field(description="Another DAG of this Airflow.")
     dag_id: Line = Field(description="Id of the DAG.")
     conf: dict[str, JsonValue] = Field(
-        default={}, description="Configuration of its run; the wave's result is added as `drs`."
+        default={},
+        description="Configuration of its run; the wave's result is added as `drs` (not for plans).",
     )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from drs_provider.rules.steps.results import Look
 
@@ -59,6 +59,17 @@ def dns_look(change: Row, handle: str) -> Look:
     """Return what a change of Route 53 came to (GetChange)."""
     status = str(change.get("Status", ""))
     return Look("passed" if status == "INSYNC" else "waiting", f"change {handle} is {status}", handle)
+
+
+def run_look(dag_id: str, run_id: str, state: str | None) -> Look:
+    """Return what the run of a DAG came to; None: there is no such run any more."""
+    shown = f"run {run_id} of {dag_id} " + (f"is {state}" if state else "is gone")
+    ends: dict[str | None, Literal["passed", "failed"]] = {
+        "success": "passed",
+        "failed": "failed",
+        None: "failed",
+    }
+    return Look(ends.get(state, "waiting"), shown, f"{dag_id}/{run_id}")
 
 
 def alarms_look(found: Mapping[str, tuple[str, str]], wanted: Sequence[str], state: str) -> Look:

@@ -69,3 +69,14 @@ def change_record(settings: Mapping[str, Any], comment: str) -> dict[str, Any]:
         record["ResourceRecords"] = [{"Value": value} for value in settings["values"]]
     changes = [{"Action": "UPSERT", "ResourceRecordSet": record}]
     return {"HostedZoneId": settings["hosted_zone"], "ChangeBatch": {"Comment": comment, "Changes": changes}}
+
+
+def run_handle(dag_id: str, run_id: str) -> str:
+    """Return the handle of a DAG run; neither id has a slash, run ids of ours at least."""
+    return f"{dag_id}/{run_id}"
+
+
+def run_of_handle(handle: str) -> tuple[str, str]:
+    """Return DAG id and run id."""
+    dag_id, _, run_id = handle.rpartition("/")
+    return dag_id, run_id

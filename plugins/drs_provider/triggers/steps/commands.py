@@ -160,6 +160,6 @@ class ServerLooker(CommandLooker):
 @asynccontextmanager
 async def command_looker(scene: Scene) -> AsyncIterator[CommandLooker]:
     """Give a looker of ``ssm_command``, or of ``tcp`` and ``http`` from a server."""
-    async with scene.client("ssm") as ssm, scene.client("ssm", once=True) as once:
+    async with scene.reach("ssm") as ssm, scene.reach("ssm", once=True) as once:
         runner = CommandRunner(scene, ssm, once)
         yield (CommandLooker if scene.kind == "ssm_command" else ServerLooker)(scene, runner)

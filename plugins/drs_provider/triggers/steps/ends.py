@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from drs_provider.rules.steps.answers import automation_look, command_look, dns_look
+from drs_provider.airflow_api.dag_runs import run_state
+from drs_provider.rules.steps.answers import automation_look, command_look, dns_look, run_look
+from drs_provider.rules.steps.requests import run_of_handle
 from drs_provider.rules.steps.results import Look, Subject
 from drs_provider.triggers.steps.commands import CommandRunner
 from drs_provider.triggers.steps.scene import Client, Scene
@@ -51,6 +54,15 @@ class DnsEnd:
         return dns_look(answer["ChangeInfo"], change_id)
 
 
+class DagEnd:
+    """Waits for the run of another DAG; it holds no client."""
+
+    async def look(self, subject: Subject, handle: str | None) -> Look:
+        """Return how far it is."""
+        dag_id, run_id = run_of_handle(known(subject, handle))
+        return run_look(dag_id, run_id, await asyncio.to_thread(run_state, dag_id, run_id))
+
+
 def known(subject: Subject, handle: str | None) -> str:
     """Return the handle.
 
@@ -64,19 +76,26 @@ def known(subject: Subject, handle: str | None) -> str:
 @asynccontextmanager
 async def automation_end(scene: Scene) -> AsyncIterator[AutomationEnd]:
     """Give a looker of ``ssm_automation``."""
-    async with scene.client("ssm") as ssm:
+    async with scene.reach("ssm") as ssm:
         yield AutomationEnd(ssm)
 
 
 @asynccontextmanager
 async def command_end(scene: Scene) -> AsyncIterator[CommandEnd]:
     """Give a looker of ``ssm_command`` that was run."""
-    async with scene.client("ssm") as ssm:
+    async with scene.reach("ssm") as ssm:
         yield CommandEnd(scene, CommandRunner(scene, ssm, ssm))
+
+
+@asynccontextmanager
+async def dag_end(scene: Scene) -> AsyncIterator[DagEnd]:
+    """Give a looker of ``trigger_dag``."""
+    del scene
+    yield DagEnd()
 
 
 @asynccontextmanager
 async def dns_end(scene: Scene) -> AsyncIterator[DnsEnd]:
     """Give a looker of ``dns_change``."""
-    async with scene.client("route53") as route53:
+    async with scene.reach("route53") as route53:
         yield DnsEnd(route53)

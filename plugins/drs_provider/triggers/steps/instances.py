@@ -72,5 +72,5 @@ class Ec2StatusLooker:
 @asynccontextmanager
 async def ec2_status_looker(scene: Scene) -> AsyncIterator[Ec2StatusLooker]:
     """Give a looker."""
-    async with scene.client("ec2") as ec2:
+    async with scene.reach("ec2") as ec2:
         yield Ec2StatusLooker(scene, ec2)

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from drs_provider.triggers.steps.commands import command_looker
-from drs_provider.triggers.steps.ends import automation_end, command_end, dns_end
+from drs_provider.triggers.steps.ends import automation_end, command_end, dag_end, dns_end
 from drs_provider.triggers.steps.instances import ec2_status_looker
 from drs_provider.triggers.steps.looks import alarm_looker, probe_looker, worker_looker
 from drs_provider.triggers.steps.scene import Looker, Scene
@@ -28,6 +28,7 @@ _ENDS: Final[dict[str, Opener]] = {
     "ssm_automation": automation_end,
     "ssm_command": command_end,
     "dns_change": dns_end,
+    "trigger_dag": dag_end,
 }
 
 

@@ -97,12 +97,12 @@ async def worker_looker(scene: Scene) -> AsyncIterator[WorkerLooker]:
 @asynccontextmanager
 async def probe_looker(scene: Scene) -> AsyncIterator[ProbeLooker]:
     """Give a looker of ``tcp`` and ``http`` from the probe."""
-    async with scene.client("lambda") as functions:
+    async with scene.reach("lambda") as functions:
         yield ProbeLooker(scene, functions)
 
 
 @asynccontextmanager
 async def alarm_looker(scene: Scene) -> AsyncIterator[AlarmLooker]:
     """Give a looker of ``cloudwatch_alarm``."""
-    async with scene.client("cloudwatch") as cloudwatch:
+    async with scene.reach("cloudwatch") as cloudwatch:
         yield AlarmLooker(scene, cloudwatch)

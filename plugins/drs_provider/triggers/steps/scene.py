@@ -60,7 +60,7 @@ class Scene:
         return settings
 
     @asynccontextmanager
-    async def client(self, service: str, *, once: bool = False) -> AsyncIterator[Client]:
+    async def reach(self, service: str, *, once: bool = False) -> AsyncIterator[Client]:
         """Give a client of the step's target, whose identity has been proven.
 
         :param once: whether it never repeats a call by itself

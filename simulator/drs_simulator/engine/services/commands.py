@@ -119,8 +119,14 @@ class Commands:
         }
 
     def _of(self, place: Place, request: dict[str, Any]) -> Iterator[Command]:
-        wanted = request.get("CommandId")
-        return (c for c in self._sent.values() if c.place == place and wanted in {None, c.command_id})
+        wanted, instance_id = request.get("CommandId"), request.get("InstanceId")
+        return (
+            command
+            for command in self._sent.values()
+            if command.place == place
+            and wanted in {None, command.command_id}
+            and (instance_id is None or instance_id in command.invocations)
+        )
 
     def _rule(self, place: Place, instance_id: str, request: Mapping[str, Any]) -> CommandSpec:
         name, launched_at = self._server(place, instance_id)
