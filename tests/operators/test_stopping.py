@@ -94,3 +94,22 @@ def test_stopped_while_waves_run_side_by_side(play: Stage) -> None:
     assert set(play.instances().values()) == {"terminated"}
     central = play.instances(account="222233334444", region="eu-central-1")
     assert set(central.values()) == {"terminated"}
+
+
+def test_stopped_while_a_last_task_runs(play: Stage) -> None:
+    """Nothing of its wave is left to be skipped, and it looks like one that was killed."""
+    run = play.plan_run(plan())
+    enrich = "wave_1_everything.enrich"
+    run.rows[enrich].tries_left = 0
+
+    def stopped(number: int) -> bool:
+        run.mark_failed()
+        return True
+
+    play.effects.dies[enrich] = stopped
+    assert run.go() == "failed"
+    assert run.states[enrich] == "failed"
+    assert run.stored["status"] == "CANCELLED"
+    assert run.outline().waves == {"everything": "CANCELLED"}
+    assert "stopped" in run.stored["errorMessage"]
+    assert set(play.instances().values()) == {"terminated"}

@@ -131,10 +131,11 @@ def _without_result(execution: Execution, wave: FrozenWave, states: Mapping[str,
             status = WaveStatus.CANCELLED if closed else WaveStatus.FAILED
             return end(status, failure["message"], stopped=closed)
     of_wave = [states.get(task_id) for task_id in task_ids]
-    if "skipped" in of_wave:
-        # None of our tasks skips without telling: Airflow skips what has not begun when a run is marked failed.
-        return end(WaveStatus.CANCELLED, _stopped_text(wave, of_wave), stopped=True)
     killed = [task_id for task_id, state in zip(task_ids, of_wave, strict=True) if state == "failed"]
+    # None of our tasks skips without telling: Airflow skips what has not begun when a run is marked failed. Of a wave
+    # whose last task ran just then, only the hold tells.
+    if "skipped" in of_wave or (killed and states.get(keys.HOLD_DRILL) == "skipped"):
+        return end(WaveStatus.CANCELLED, _stopped_text(wave, of_wave), stopped=True)
     if killed:
         return end(WaveStatus.FAILED, f"task {killed[0]} was killed")
     if None in of_wave or "removed" in of_wave:
