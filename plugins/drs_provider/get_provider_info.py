@@ -27,9 +27,16 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks.aws.drs_hook")],
-        "operators": [_modules("operators.sweep")],
-        "sensors": [_modules()],
-        "triggers": [_modules("triggers.gate", "triggers.recovery")],
+        "operators": [
+            _modules(
+                "operators.start_recovery",
+                "operators.enrich_recovery",
+                "operators.terminate_recovery_instances",
+                "operators.sweep",
+            )
+        ],
+        "sensors": [_modules("sensors.job")],
+        "triggers": [_modules("triggers.gate", "triggers.jobs", "triggers.recovery")],
         "cli": ["drs_provider.cli.definition.get_drs_cli_commands"],
         "extra-links": ["drs_provider.links.DrsJobsLink", "drs_provider.links.DrsReportLink"],
         "config": {"drs": {"description": "AWS Elastic Disaster Recovery.", "options": _options()}},

@@ -89,7 +89,7 @@ class PlanRun:
     step_seconds: float = 600.0
 
     def __post_init__(self) -> None:
-        self.dag: DAG = build_dag(self.plan)
+        self.dag: DAG = self.made_dag()
         self.dag_source: Callable[[str], DAG] = lambda task_id: self.dag
         now = datetime.fromtimestamp(self.now(), UTC)
         after = now if self.run_after is None else datetime.fromtimestamp(self.run_after, UTC)
@@ -114,6 +114,10 @@ class PlanRun:
         self._replies: dict[str, list[Reply]] = {}
         self._default_replies: Callable[[str], Reply | None] = lambda task_id: None
         self._interruptions: list[_Interruption] = []
+
+    def made_dag(self) -> DAG:
+        """Return the run's DAG."""
+        return build_dag(self.plan)
 
     # -- the test's script ----------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ import botocore.client
 import botocore.retries.bucket
 import botocore.retries.standard
 import pytest
-from airflow.sdk import Variable
+from airflow.sdk import DAG, Variable
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
@@ -37,11 +37,12 @@ from drs_provider.plan.model import Plan
 from drs_provider.preflight import run as preflight
 from drs_provider.report import files
 from drs_provider.triggers import gate as gate_trigger
-from drs_provider.triggers import publishing
+from drs_provider.triggers import jobs, publishing
 from drs_provider.triggers.poller import JobPoller
 from drs_simulator.adapter import gate
 from drs_simulator.testing import Simulator, simulator
 from tests.harness import botocore_once, moto_once
+from tests.harness.block_run import BlockRun
 from tests.harness.effects import Effects, WorkerKilled, changes_something
 from tests.harness.kept_answers import KeptAnswers, beginning
 from tests.harness.plan_run import PlanRun
@@ -80,6 +81,12 @@ class Stage:
         """Return a run of a plan (by name: a sample plan); nothing has run yet."""
         made = load_plan(SAMPLE_PLANS, plan) if isinstance(plan, str) else plan
         run = PlanRun(self, made, conf or {}, **options)
+        self.runs.append(run)
+        return run
+
+    def dag_run(self, dag: DAG, conf: dict[str, Any] | None = None, **options: Any) -> BlockRun:
+        """Return a run of any DAG; nothing has run yet."""
+        run = BlockRun(self, None, conf or {}, blocks=dag, **options)
         self.runs.append(run)
         return run
 
@@ -272,6 +279,12 @@ class Stage:
 
         return made
 
+    def polled(self, news: publishing.News) -> None:
+        """Take note of a poll that nobody is told of."""
+        if news.polled_at >= self.now():
+            for run in self.runs:
+                run.triggerer.poll_failed()
+
     def write_file(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return the report's way of writing a file, noted as an effect."""
 
@@ -327,6 +340,7 @@ def stage(scenario: Any, folder: Path, *, history: bool = True, asks_anew: bool 
         patch.setattr(XCom, "aget_one", made.read_xcom)
         patch.setattr(XCom, "aset", made.publish)
         patch.setattr(publishing, "SETTLE_SECONDS", 30.0)  # time waits for what polls write
+        patch.setattr(jobs.Silent, "publish", made.polled)
         patch.setattr(JobPoller, "_delay_after", made.poll_failed(JobPoller._delay_after))
         patch.setattr(
             botocore.client.BaseClient,

@@ -33,6 +33,7 @@ class TaskInstance:
         self.run_id = run.dag_run.run_id
         self.task_id = task_id
         self.try_number = row.try_number
+        self.map_index = -1
         self._run = run
 
     def xcom_pull(
@@ -42,9 +43,12 @@ class TaskInstance:
         key: str = "return_value",
         *,
         run_id: str | None = None,
+        default: Any = None,
+        map_indexes: Any = None,
     ) -> Any:
         run = self._run.stage.find(dag_id or self.dag_id, run_id or self.run_id)
-        return run.xcoms.get(task_ids or self.task_id, key) if run else None
+        found = run.xcoms.get(task_ids or self.task_id, key) if run else None
+        return default if found is None else found
 
     def xcom_push(self, key: str, value: Any) -> None:
         self._run.stage.effects.about_to(self.task_id, f"XCom {key}")
@@ -61,7 +65,7 @@ def context_of(run: PlanRun, task: Any) -> dict[str, Any]:
         "dag": task.dag,
         "dag_run": run.dag_run,
         "run_id": ti.run_id,
-        "params": {},
+        "params": {**task.dag.params.dump(), **run.conf} if task.template_fields else {},
         "task_state_store": StateStore(
             run.stores.setdefault(task.task_id, {}),
             lambda what: run.stage.effects.about_to(task.task_id, what),
@@ -97,6 +101,8 @@ def _execute(run: PlanRun, task: Any) -> None:
     task_id = task.task_id
     row = run.rows[task_id]
     context = context_of(run, task)
+    if task.template_fields:
+        task.render_template_fields(context)
     effects = run.stage.effects
     try:
         if row.next_method is None:

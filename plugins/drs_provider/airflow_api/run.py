@@ -38,6 +38,8 @@ class RunFacts:
     :param run_after: epoch seconds; unlike start and queue times it survives a clear
     :param started_at: epoch seconds; a clear sets it anew
     :param initiated_by: the authenticated user, or ``scheduler`` for a scheduled run
+    :param run_type: Airflow's: ``manual``, ``scheduled``, ``backfill``, ``operator_triggered`` …
+    :param triggered_by: the authenticated user, None if Airflow knows none
     """
 
     dag_id: str
@@ -49,6 +51,8 @@ class RunFacts:
     scheduled: bool
     backfilled: bool
     conf: dict[str, Any]
+    run_type: str = ""
+    triggered_by: str | None = None
 
     @classmethod
     def of(cls, context: Mapping[str, Any]) -> RunFacts:
@@ -67,7 +71,15 @@ class RunFacts:
             scheduled=scheduled,
             backfilled=run_type == "backfill",
             conf=dict(run.conf or {}),
+            run_type=run_type,
+            triggered_by=run.triggering_user_name or None,
         )
+
+
+def map_index_of(task_instance: Any) -> int:
+    """Return the index of a mapped task's instance, from 0; -1 of any other."""
+    index = getattr(task_instance, "map_index", None)
+    return -1 if index is None else int(index)
 
 
 class RunReader(ABC):
@@ -141,7 +153,9 @@ class RunView(RunReader):
 
         :raises TaskStoppedError: if the task was stopped or cleared
         """
-        state = self.task_states().get(self._ti.task_id)
+        index = map_index_of(self._ti)
+        own = self._ti.task_id if index < 0 else f"{self._ti.task_id}_{index}"
+        state = self.task_states().get(own)
         if state != "running":
             raise TaskStoppedError(
                 f"{self._ti.task_id} was stopped meanwhile (it is {state}); it does nothing more"

@@ -20,10 +20,13 @@ TAG_EXECUTION_TYPE = "ExecutionType"
 TAG_PLAN_NAME = "PlanName"
 TAG_WAVE_NUMBER = "WaveNumber"
 TAG_ATTEMPT = "Attempt"
+#: Of a building block's jobs, instead of the plan's name: which task launched them
+TAG_TASK = "AirflowTask"
 RESERVED_TAG_KEYS = frozenset(
     {TAG_EXECUTION_ID, TAG_EXECUTION_TYPE, TAG_PLAN_NAME, TAG_WAVE_NUMBER, TAG_ATTEMPT}
 )
 
+_TAG_VALUE_MAX_LENGTH = 256
 _SESSION_PREFIX = "drs-"
 _SESSION_NAME_MAX_LENGTH = 64
 _NOT_IN_SESSION_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
@@ -39,6 +42,26 @@ def execution_id(deployment_id: str, dag_id: str, run_id: str, run_after: float 
     :param run_after: the run's ``run_after``, epoch seconds or a datetime with zone
     :raises ValueError: if a part is empty, or the datetime has no zone
     """
+    return _id(deployment_id, dag_id, run_id, run_after)
+
+
+def block_execution_id(
+    deployment_id: str,
+    dag_id: str,
+    run_id: str,
+    run_after: float | datetime,
+    task_id: str,
+    map_index: int,
+) -> str:
+    """Return the id of what a building block does in a run: the same for its retries and clears.
+
+    :param map_index: of a mapped task, from 0; -1 of any other
+    :raises ValueError: as :func:`execution_id`
+    """
+    return _id(deployment_id, dag_id, run_id, run_after, task_id, map_index)
+
+
+def _id(deployment_id: str, dag_id: str, run_id: str, run_after: float | datetime, *more: str | int) -> str:
     for name, value in (("deployment_id", deployment_id), ("dag_id", dag_id), ("run_id", run_id)):
         if not value:
             raise ValueError(f"execution id: {name} is empty")
@@ -47,7 +70,7 @@ def execution_id(deployment_id: str, dag_id: str, run_id: str, run_after: float 
             raise ValueError(f"execution id: run_after {run_after!r} has no time zone")
         run_after = run_after.timestamp()
     # JSON keeps the parts apart ("a", "bc" is not "ab", "c"); microseconds are all a datetime holds.
-    name = json.dumps([deployment_id, dag_id, run_id, round(run_after * 1_000_000)])
+    name = json.dumps([deployment_id, dag_id, run_id, round(run_after * 1_000_000), *more])
     return str(uuid.uuid5(_NAMESPACE, name))
 
 
@@ -86,6 +109,25 @@ def job_tags(
         TAG_WAVE_NUMBER: str(wave_number),
         TAG_ATTEMPT: str(attempt),
     }
+
+
+def block_job_tags(
+    execution_id: str, execution_type: str, task: str, attempt: int, own: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the tags of a building block's StartRecovery.
+
+    :param task: which task it is, for people
+    :param own: the block's own tags
+    :raises ValueError: if it uses one of our keys
+    """
+    tags = job_tags(execution_id, execution_type, "", 1, attempt, own)
+    del tags[TAG_PLAN_NAME]
+    return {**tags, TAG_TASK: _shorten(task, _TAG_VALUE_MAX_LENGTH)}
+
+
+def task_of_tags(tags: Mapping[str, str]) -> str | None:
+    """Return the task of a building block that a job's tags name; None of a plan's job, and of somebody else's."""
+    return tags.get(TAG_TASK) if TAG_PLAN_NAME not in tags and TAG_EXECUTION_ID in tags else None
 
 
 def _shorten(text: str, max_length: int) -> str:

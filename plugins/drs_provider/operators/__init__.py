@@ -1,1 +1,1 @@
-"""The tasks of an execution, as Airflow runs them in a worker: thin."""
+"""Building blocks that do something, for any DAG; and the sweeper."""

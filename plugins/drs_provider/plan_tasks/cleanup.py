@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 #: A terminate job takes minutes. A job that still launches may first use up its wave's time.
 MAX_SECONDS = 2 * 3600
-#: For so long a refusal is looked at again: rights and connections are edited while drills run, and IAM takes a while.
-#: So is an instance that DRS does not list: it may do so yet.
-REFUSED_SECONDS = 300
 
 
 class PlanCleanupOperator(BaseOperator):
@@ -57,6 +54,7 @@ class PlanCleanupOperator(BaseOperator):
         # boto3 stays out of DAG parsing
         from drs_provider.orchestration.cleanup.leftovers import kept_reason, left_rows, recorded_instances
         from drs_provider.orchestration.cleanup.steps import DrillCleanup
+        from drs_provider.orchestration.cleanup.target import people_must_act
         from drs_provider.orchestration.end.outside_changes import see_before_cleanup
 
         if reason := kept_reason(execution):
@@ -78,13 +76,8 @@ class PlanCleanupOperator(BaseOperator):
             return self._tell(execution, self._report(targets))
         longest = MAX_SECONDS + max((wave.timeout_seconds for wave in waves), default=0)
         waited = execution.now() - since
-        needs_operator = all(target.needs_operator for target in unfinished)
         refused = f"{keys.CLEANUP_REFUSED}_{execution.attempt}"
-        if needs_operator and any(target.refused for target in unfinished):
-            needs_operator = execution.now() - state.once(refused, now) > REFUSED_SECONDS
-        elif state.get(refused) is not None:
-            state.forget(refused)
-        if waited <= longest and not needs_operator:
+        if waited <= longest and not people_must_act(unfinished, state, refused, now=execution.now()):
             return pause(self, settings.get_seconds("poll_interval_seconds"))
         self._tell(
             execution, {**self._report(targets), "action": "incomplete", "left": left_rows(unfinished)}

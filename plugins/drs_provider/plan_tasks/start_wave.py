@@ -17,7 +17,7 @@ from drs_provider.core.events import Event
 from drs_provider.exceptions import GateClosedError, WaveFailedError
 from drs_provider.links import DrsJobsLink
 from drs_provider.orchestration.wave.preconditions import check_preconditions
-from drs_provider.rules.concurrency.claims import Wait
+from drs_provider.rules.concurrency.claims import Rank, Wait
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.schema import WaveResult
 from drs_provider.rules.wave.watch import JobsToFollow
@@ -104,7 +104,8 @@ class PlanStartWaveOperator(BaseOperator):
         from drs_provider.orchestration.concurrency.quota_waits import waits_ahead
 
         since = state.get(_queued_since(execution), execution.now())
-        return waits_ahead(execution, wave, since, self._dag_ids(execution))
+        own = Rank.of(execution.plan, wave.number, since)
+        return waits_ahead(execution.view, own, wave.target, self._dag_ids(execution), now=execution.now())
 
     def _check_gate(self, execution: Execution, wave: FrozenWave) -> None:
         gate_id = keys.gate_task_id(wave.number)

@@ -10,14 +10,20 @@ from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, inst
 
 
 def drill_instances(
-    instances: Iterable[RecoveryInstanceView], own_job_ids: Collection[str]
+    instances: Iterable[RecoveryInstanceView], own_job_ids: Collection[str], *, drills_only: bool = True
 ) -> tuple[RecoveryInstanceView, ...]:
     """Return the instances that jobs of this execution launched as a drill, and that still exist.
 
     DRS's ``jobID`` and ``isDrill`` on the instance are the exact test of whose it is (trap 19): a server may have
     an instance of an earlier recovery, or of somebody else's drill.
+
+    :param drills_only: False: those of a recovery as well
     """
-    return tuple(view for view in instances if view.is_drill and view.job_id in own_job_ids and view.exists)
+    return tuple(
+        view
+        for view in instances
+        if (view.is_drill or not drills_only) and view.job_id in own_job_ids and view.exists
+    )
 
 
 def doubtful_instances(
@@ -86,6 +92,7 @@ def next_step(
     pre_provisioned: Collection[str] = (),
     unread: Collection[str] = (),
     launched_servers: Collection[str] = (),
+    drills_only: bool = True,
 ) -> CleanupStep:
     """Return the next step of a drill's cleanup in one account and Region.
 
@@ -98,10 +105,11 @@ def next_step(
     :param pre_provisioned: EC2 instances that existed before the drill, which was launched into them (trap 39)
     :param unread: servers of which it is not known whether they were launched into such an instance
     :param launched_servers: servers that jobs of this execution may have launched
+    :param drills_only: False: instances of a recovery are terminated as well
     """
     by_id: Mapping[str, JobView] = {job.job_id: job for job in jobs}
     launching = sorted(key for key in own_job_ids if key in by_id and not by_id[key].completed)
-    mine = drill_instances(instances, own_job_ids)
+    mine = drill_instances(instances, own_job_ids, drills_only=drills_only)
     # DRS refuses a whole call for one server that is in a job of anybody's.
     running = [job for job in by_id.values() if not job.completed]
     busy = {key for job in running for key in (*job.server_ids, *job.instance_ids)}

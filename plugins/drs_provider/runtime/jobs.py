@@ -69,7 +69,14 @@ def unsettled(
 
     :param owned: from :func:`wave_jobs`
     """
+    return still_unsettled(intents, owned, now=execution.now())
+
+
+def still_unsettled(intents: Iterable[StartIntent], owned: Iterable[OwnedJob], *, now: float) -> set[str]:
+    """Return what :func:`unsettled` returns.
+
+    :param now: epoch seconds
+    """
     grace = settings.get_seconds("job_visibility_grace_seconds")
     until = unsettled_servers(intents, owned, after_seconds=grace)
-    now = execution.now()
     return {server for server, time in until.items() if now < time}

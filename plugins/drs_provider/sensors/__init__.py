@@ -1,1 +1,1 @@
-"""Tasks that wait: for people, and for DRS."""
+"""Building blocks that wait, for any DAG."""

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from airflow.sdk.exceptions import AirflowRuntimeError
@@ -53,6 +53,19 @@ class News:
     def state(self) -> tuple[Any, Any]:
         """Servers' states and the phase: what people look for."""
         return self.progress["servers"], self.progress["phase"]
+
+
+class Publishes(Protocol):
+    """Who is told what polls show."""
+
+    def publish(self, news: News) -> None:
+        """Take the newest state."""
+
+    async def settle(self) -> None:
+        """Wait a moment for what is being published."""
+
+    def close(self) -> None:
+        """Publish nothing more."""
 
 
 class Publishing:

@@ -31,7 +31,7 @@ from drs_provider.runtime.watch import make_watch
 from drs_provider.triggers.cadence import PollSettings
 from drs_provider.triggers.job_logs import JobLogs
 from drs_provider.triggers.poller import PollSnapshot, Subscription, watch_jobs
-from drs_provider.triggers.publishing import News, Publishing
+from drs_provider.triggers.publishing import News, Publishes, Publishing
 
 log = logging.getLogger(__name__)
 
@@ -95,12 +95,7 @@ class DrsRecoveryTrigger(BaseTrigger):
         """Follow the jobs until there is something to decide."""
         watch = make_watch(FrozenWave.model_validate(self.wave), self.started)
         watch.remember(self.memory)
-        publishing = Publishing(
-            self.task_instance,
-            ExecutionRef(self.execution_id, self.plan_id, self.attempt),
-            watch.wave.number,
-            self.poll_interval_seconds,
-        )
+        publishing = self._publishing(watch)
         follower = WaveFollower(self, watch, publishing)
         try:
             status = await self._follow(watch, follower)
@@ -114,6 +109,14 @@ class DrsRecoveryTrigger(BaseTrigger):
                 yield TriggerEvent({"status": status, "memory": watch.memory()})
         finally:
             publishing.close()
+
+    def _publishing(self, watch: WaveWatch) -> Publishes:
+        return Publishing(
+            self.task_instance,
+            ExecutionRef(self.execution_id, self.plan_id, self.attempt),
+            watch.wave.number,
+            self.poll_interval_seconds,
+        )
 
     async def _follow(self, watch: WaveWatch, follower: WaveFollower) -> str:
         pace = PollSettings(interval_seconds=self.poll_interval_seconds)
@@ -130,7 +133,7 @@ class DrsRecoveryTrigger(BaseTrigger):
 class WaveFollower:
     """Takes in what polls show, and tells whether the wave is decided."""
 
-    def __init__(self, trigger: DrsRecoveryTrigger, watch: WaveWatch, publishing: Publishing) -> None:
+    def __init__(self, trigger: DrsRecoveryTrigger, watch: WaveWatch, publishing: Publishes) -> None:
         self._trigger = trigger
         self._watch = watch
         self._publishing = publishing

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.texts import cause, grouped, named
 from drs_provider.hooks.aws.errors import is_transient
@@ -13,6 +15,8 @@ from drs_provider.rules.cleanup import CleanupStep
 from drs_provider.rules.drs.recovery_instances import instance_ids
 from drs_provider.rules.drs.unlisted import UnlistedInstance, unlisted_text, untold_text
 from drs_provider.rules.record.schema import LeftRow
+
+_STORED = ("instance_ids", "terminate_jobs", "told", "tagged", "pre_provisioned")
 
 
 @dataclass
@@ -47,6 +51,16 @@ class TargetState:
     problem: Exception | None = None
     recorded: Told = field(default_factory=dict)
     untold: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, target: AwsTarget, stored: Mapping[str, Any], *, recorded: Told | None = None) -> TargetState:
+        """Return it with what :meth:`stored` gave in an earlier step."""
+        known = {name: stored[name] for name in _STORED if name in stored}
+        return cls(target, **known, recorded=recorded or {})
+
+    def stored(self) -> dict[str, Any]:
+        """Return what later steps must know, as plain data."""
+        return {name: getattr(self, name) for name in _STORED}
 
     def known(self, job_id: str) -> dict[str, str]:
         """Return the instances of a launch job that anything told, by server."""
@@ -152,3 +166,22 @@ class TargetState:
         return "; ".join(
             f"launch configuration of {named(servers)}: {text}" for text, servers in causes.items()
         )
+
+
+#: For so long a refusal is looked at again: rights and connections are edited while drills run, and IAM takes a while.
+#: So is an instance that DRS does not list: it may do so yet.
+REFUSED_SECONDS = 300
+
+
+def people_must_act(unfinished: Sequence[TargetState], state: TaskState, key: str, *, now: float) -> bool:
+    """Tell whether looking again will not help, and has not for a while.
+
+    :param key: where the task's state keeps since when
+    :param now: epoch seconds
+    """
+    needed = all(target.needs_operator for target in unfinished)
+    if needed and any(target.refused for target in unfinished):
+        return bool(now - state.once(key, now) > REFUSED_SECONDS)
+    if state.get(key) is not None:
+        state.forget(key)
+    return needed

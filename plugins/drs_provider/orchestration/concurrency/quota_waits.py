@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from drs_provider import keys, settings
+from drs_provider.airflow_api.run import RunView
+from drs_provider.core.account import AwsTarget
 from drs_provider.core.task_states import TASK_ACTIVE
 from drs_provider.orchestration.concurrency.claims import running_claims
 from drs_provider.rules.concurrency.claims import Claim, QuotaWait, Rank, place_of
-from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.runtime.channels.declared import QUOTA_WAIT
 from drs_provider.runtime.channels.party import OtherRun, Run
-from drs_provider.runtime.execution import Execution
 
 #: A waiting start looks every ``queue_poll_seconds``; after so many looks that it missed, it counts as stuck.
 MISSED_LOOKS = 4
@@ -23,28 +23,27 @@ SLOW_LOOK_SECONDS = 60.0
 
 
 def waits_ahead(
-    execution: Execution, wave: FrozenWave, since: float, dag_ids: Collection[str]
+    view: RunView, own: Rank, target: AwsTarget, dag_ids: Collection[str], *, now: float
 ) -> list[QuotaWait]:
-    """Return what goes before a wave in its account and Region, the first one first.
+    """Return what goes before a start in its account and Region, the first one first.
 
-    :param since: epoch seconds from which on the wave waits
     :param dag_ids: the DAGs whose runs may wait as well
+    :param now: epoch seconds
     """
-    own, now = Rank.of(execution.plan, wave.number, since), execution.now()
     stale = MISSED_LOOKS * settings.get_seconds("queue_poll_seconds") + SLOW_LOOK_SECONDS
-    place = place_of(wave.target.account_id, wave.target.region)
+    place = place_of(target.account_id, target.region)
     ahead = [
         wait
-        for claim, _ in running_claims(execution.view, dag_ids)
-        for wait in _waits_of(execution, claim, place)
+        for claim, _ in running_claims(view, dag_ids)
+        for wait in _waits_of(view, claim, place)
         if wait.goes_before(own, now=now, stale_seconds=stale)
     ]
     return sorted(ahead, key=lambda wait: wait.rank)
 
 
-def _waits_of(execution: Execution, claim: Claim, place: str) -> Iterator[QuotaWait]:
+def _waits_of(view: RunView, claim: Claim, place: str) -> Iterator[QuotaWait]:
     """Yield the waits of starts that have begun and are not over; a run that is over waits for nothing."""
-    view, waves = execution.view, claim.waves.get(place, {})
+    waves = claim.waves.get(place, {})
     states = view.states_in(claim.dag_id, claim.run_id) if waves else {}
     run = Run(OtherRun(view, claim.dag_id, claim.run_id), claim.execution_id)
     for number, name in waves.items():

@@ -9,7 +9,7 @@ from typing import Any
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.answers import Members
-from drs_provider.core.identity import TAG_EXECUTION_ID, TAG_PLAN_NAME
+from drs_provider.core.identity import TAG_EXECUTION_ID, TAG_PLAN_NAME, task_of_tags
 from drs_provider.core.texts import cause
 from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.hooks.ec2.ec2_rows import instance_exists
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 _REMEDIES = {
     InstanceKind.FOREIGN: "Whoever launched it must say whether it may go; nobody here knows.",
+    InstanceKind.BLOCK: "Let its DAG terminate it: run or clear its terminating task; or do it in DRS by hand.",
     InstanceKind.UNPROVEN: "If it is of this Airflow, terminate it in DRS by hand; else leave it to its own.",
     InstanceKind.UNKNOWN: "See the failures below; the next sweep looks again.",
     InstanceKind.RUNNING: "Bring the execution to its end; its own cleanup then terminates it.",
@@ -124,6 +125,8 @@ class InstanceSweep:
         return JudgedInstance(instance, kind, owner, known)
 
     def _execution_of(self, instance: DrillInstance) -> KnownExecution | None:
+        if instance.task is not None:
+            return KnownExecution(Owner(OwnerState.BLOCK, told=f"launched by task {instance.task}"))
         execution_id = instance.execution_id
         if execution_id is None:
             return None
@@ -177,6 +180,7 @@ def _instance(
         launched_at=(job.created_at if job else None) or launched,
         execution_id=tags.get(TAG_EXECUTION_ID),
         plan_name=tags.get(TAG_PLAN_NAME),
+        task=task_of_tags(tags),
         may_be_launched_into=may_be_launched_into(row),
     )
 

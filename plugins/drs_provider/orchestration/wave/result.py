@@ -6,12 +6,15 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from drs_provider import keys
+from drs_provider.core.account import AwsTarget
 from drs_provider.core.texts import cause, hides, message
 from drs_provider.exceptions import DrsError
 from drs_provider.hooks.aws.errors import AWS_ERRORS
+from drs_provider.hooks.drs.drs_api import DrsApi
+from drs_provider.hooks.ec2.ec2_api import Ec2Api
 from drs_provider.hooks.ec2.ec2_rows import instance_end, instance_exists, instance_fields
 from drs_provider.orchestration.launch.instances import left_in_ec2
 from drs_provider.rules.drs.jobs import JobView, LogEvent, launched_instances, parse_jobs, parse_log
@@ -54,7 +57,17 @@ class Evidence:
     checks_unread: str | None = None
 
 
-def gather(execution: Execution, watch: WaveWatch) -> Evidence:
+class Access(Protocol):
+    """Who asks AWS: an execution, or a building block."""
+
+    def drs(self, target: AwsTarget) -> DrsApi:
+        """Return the DRS calls in a target."""
+
+    def ec2(self, target: AwsTarget) -> Ec2Api:
+        """Return the EC2 calls in a target."""
+
+
+def gather(execution: Access, watch: WaveWatch) -> Evidence:
     """Read the wave's jobs, their logs, recovery instances and EC2 instances.
 
     The jobs must be readable. If DRS or EC2 cannot tell about instances, the result is flagged and `finalize` reads
@@ -81,7 +94,7 @@ def gather(execution: Execution, watch: WaveWatch) -> Evidence:
     return evidence
 
 
-def _read_checks(execution: Execution, watch: WaveWatch, evidence: Evidence) -> None:
+def _read_checks(execution: Access, watch: WaveWatch, evidence: Evidence) -> None:
     there = [key for key, row in (evidence.ec2 or {}).items() if instance_exists(row)]
     try:
         evidence.checks = execution.ec2(watch.wave.target).status_checks(there)
@@ -220,15 +233,30 @@ def _have_ended(watch: WaveWatch, jobs: Collection[JobView]) -> bool:
 def _rows(
     execution: Execution, watch: WaveWatch, evidence: Evidence, verdict: WaveVerdict
 ) -> Sequence[Mapping[str, Any]]:
+    waiting = keys.wave_task_id(watch.wave.number, watch.wave.name, keys.WAIT_FOR_RECOVERY)
+    polled = {row["sourceServerId"]: row for row in polled_rows(execution.view, waiting)}
+    return server_rows(watch, evidence, verdict, is_drill=execution.plan.is_drill, polled=polled)
+
+
+def server_rows(
+    watch: WaveWatch,
+    evidence: Evidence,
+    verdict: WaveVerdict,
+    *,
+    is_drill: bool,
+    polled: Mapping[str, Mapping[str, Any]],
+) -> list[ServerRow]:
+    """Return the record's row of every server.
+
+    :param polled: the rows of the last poll, by source server
+    """
     jobs = {job.job_id: job for job in evidence.jobs}
     phases = {job_id: server_phases(events) for job_id, events in evidence.logs.items()}
     servers = {server.source_server_id: server for server in watch.wave.servers}
-    waiting = keys.wave_task_id(watch.wave.number, watch.wave.name, keys.WAIT_FOR_RECOVERY)
-    polled = {row["sourceServerId"]: row for row in polled_rows(execution.view, waiting)}
     return [
         server_row(
             servers[judged.source_server_id],
-            is_drill=execution.plan.is_drill,
+            is_drill=is_drill,
             job=jobs.get(judged.job_id or ""),
             phases=phases.get(judged.job_id or "", {}).get(judged.source_server_id, ()),
             instance=_instance(judged, evidence),

@@ -46,7 +46,8 @@ def _instant(value: Any) -> float:
     return (moment - datetime.fromtimestamp(0, UTC)).total_seconds()
 
 
-def _snapshot_rule(value: Any) -> Any:
+def snapshot_rule(value: Any) -> Any:
+    """Return the form of a rule for points in time: `latest`, a time, or a map of server to snapshot."""
     if value == "latest":
         return SnapshotRule()
     if isinstance(value, str):
@@ -67,7 +68,7 @@ class _ConfForm(RunConf):
     """The configuration in the form in which callers give it."""
 
     incident_time: Annotated[float, BeforeValidator(_instant)] | None = None
-    snapshots: Annotated[SnapshotRule, BeforeValidator(_snapshot_rule)] = SnapshotRule()
+    snapshots: Annotated[SnapshotRule, BeforeValidator(snapshot_rule)] = SnapshotRule()
     pause_before: Annotated[tuple[Line, ...], Unique, BeforeValidator(_names_or_all)] = ()
 
 

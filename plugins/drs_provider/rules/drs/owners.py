@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from drs_provider.core.identity import TAG_EXECUTION_ID, TAG_EXECUTION_TYPE, TAG_PLAN_NAME
+from drs_provider.core.identity import TAG_EXECUTION_ID, TAG_EXECUTION_TYPE, TAG_PLAN_NAME, task_of_tags
 from drs_provider.core.texts import named
 from drs_provider.rules.drs.jobs import JobView
 
@@ -18,6 +18,8 @@ def job_owner(job: JobView) -> str:
     execution = job.tags.get(TAG_EXECUTION_ID)
     if plan and execution:
         return f"{job.tags.get(TAG_EXECUTION_TYPE) or 'execution'} of {plan} (execution {execution})"
+    if task := task_of_tags(job.tags):
+        return f"{job.tags.get(TAG_EXECUTION_TYPE) or 'launch'} of task {task} (execution {execution})"
     return f"somebody else ({job.initiated_by or job.type or 'unknown'})"
 
 

@@ -15,6 +15,7 @@ class OwnerState(StrEnum):
     """What is known of the execution that launched an instance."""
 
     NONE = "none"  # its job carries no tags of ours
+    BLOCK = "block"  # a building block of some DAG, which nobody but that DAG may clean up
     UNPROVEN = "unproven"  # its tags name an execution that is not known to be this Airflow's
     UNKNOWN = "unknown"  # it could not be asked
     RUNS = "runs"
@@ -25,6 +26,7 @@ class InstanceKind(StrEnum):
     """What an instance that is older than it may be is."""
 
     FOREIGN = "foreign drill instance"
+    BLOCK = "drill instance of a building block"
     UNPROVEN = "drill instance of unproven origin"
     UNKNOWN = "drill instance of an execution that could not be asked"
     RUNNING = "old drill instance of a running execution"
@@ -40,6 +42,7 @@ class DrillInstance:
     :param launched_at: epoch seconds: when its job was created, or else EC2's launch time; None if neither is known
     :param execution_id: the ``ExecutionId`` tag of the job that launched it
     :param plan_name: the ``PlanName`` tag of that job
+    :param task: the task of a building block that the job's tags name
     :param may_be_launched_into: EC2 shows the tag that a pre-provisioned instance has
     """
 
@@ -52,6 +55,7 @@ class DrillInstance:
     launched_at: float | None
     execution_id: str | None = None
     plan_name: str | None = None
+    task: str | None = None
     may_be_launched_into: bool = False
 
     def age_seconds(self, now: float) -> float | None:
@@ -76,6 +80,7 @@ class Owner:
 
 _KINDS = {
     OwnerState.NONE: InstanceKind.FOREIGN,
+    OwnerState.BLOCK: InstanceKind.BLOCK,
     OwnerState.UNPROVEN: InstanceKind.UNPROVEN,
     OwnerState.UNKNOWN: InstanceKind.UNKNOWN,
     OwnerState.RUNS: InstanceKind.RUNNING,

@@ -1,0 +1,114 @@
+"""Terminate what jobs launched, in any DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from drs_provider import keys, settings
+from drs_provider.exceptions import CleanupIncompleteError
+from drs_provider.operators.start_recovery import DrsStartRecoveryOperator
+from drs_provider.plan.blocks import TerminateForm
+from drs_provider.rules.blocks import untold_launches
+from drs_provider.runtime.block_task import TARGET_FIELDS, BlockTask, Later, default_deferrable
+
+if TYPE_CHECKING:
+    from drs_provider.rules.blocks import Launches
+    from drs_provider.runtime.block import Block
+
+
+class DrsTerminateRecoveryInstancesOperator(BlockTask[TerminateForm], BaseOperator):
+    """Terminate the recovery instances of given jobs, and watch them go; nothing else is touched.
+
+    Only instances whose ``jobID`` is one of the jobs are terminated, only those of a drill unless ``drill_only`` is
+    False, and none that existed before and was launched into. It waits for jobs that still launch. With
+    ``as_teardown()`` it runs whatever became of the tasks before it, and takes what the start told up to its end.
+
+    :param jobs: output of a start or of a sensor, the id of a job, or several of these
+    :param aws_conn_id: as of :class:`DrsStartRecoveryOperator`, like the other arguments of the target
+    :param drill_only: False: instances of a RECOVERY are terminated, too
+    :param timeout_minutes: how long to wait until EC2 has none of them
+    :param deferrable: wait in the triggerer instead of in the worker
+    :raises ExecutionRefusedError: if an argument is wrong, or a job is a RECOVERY and ``drill_only`` is True
+    :raises CleanupIncompleteError: if instances are left; the message names them
+    """
+
+    form = TerminateForm
+    arguments = (*TARGET_FIELDS, "drill_only", "timeout_minutes")
+    template_fields: Sequence[str] = (*arguments, "jobs")
+    ui_color = "#d9d2e9"
+
+    def __init__(
+        self,
+        *,
+        jobs: Any,
+        aws_conn_id: str,
+        region_name: str,
+        account_id: str,
+        own_account: bool = False,
+        role: str | None = None,
+        external_id: str | None = None,
+        drill_only: bool = True,
+        timeout_minutes: int = 240,
+        deferrable: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.jobs = jobs
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.account_id = account_id
+        self.own_account = own_account
+        self.role = role
+        self.external_id = external_id
+        self.drill_only = drill_only
+        self.timeout_minutes = timeout_minutes
+        self.deferrable = default_deferrable() if deferrable is None else deferrable
+        self.check_what_is_known()
+
+    def execute(self, context: Any) -> Any:
+        """Terminate the instances."""
+        return self.until_done(context)
+
+    def look_again(self, context: Any, event: Any = None) -> Any:
+        """Go on after a wait."""
+        return self.until_done(context)
+
+    def step(self, block: Block, event: Any) -> dict[str, Any] | Later:
+        """Take the next step."""
+        # boto3 stays out of DAG parsing
+        from drs_provider.orchestration.blocks.terminate import BlockTermination, result_of
+        from drs_provider.orchestration.cleanup.target import people_must_act
+
+        form = self.read_form()
+        launches = self.read_jobs(self.jobs) if self.jobs is not None else self._of_starts(block)
+        state = BlockTermination(block, form.target(), launches, drill_only=form.drill_only).step()
+        if state.done:
+            return result_of(state)
+        since = block.state.once(f"{keys.CLEANUP_SINCE}_{block.attempt}", block.now())
+        waited = block.now() - since
+        refused = f"{keys.CLEANUP_REFUSED}_{block.attempt}"
+        act = people_must_act([state], block.state, refused, now=block.now())
+        if waited <= form.timeout_minutes * 60 and not act:
+            return Later(settings.get_seconds("poll_interval_seconds"))
+        block.view.push("return_value", result_of(state))
+        raise CleanupIncompleteError(
+            f"task {block.name} is not complete after {round(waited / 60)} minutes; left: {state.left()}. Terminate "
+            "these recovery instances in DRS, or fix the cause; then clear this task to look again."
+        )
+
+    def _of_starts(self, block: Block) -> Launches:
+        """Return what the start tasks before this one launched in this run: none of them told anything.
+
+        One that was refused launched nothing. One that was killed when it began again has lost its output.
+        """
+        starts = [
+            task.task_id
+            for task in self.get_flat_relatives(upstream=True)
+            if task.task_type == DrsStartRecoveryOperator.__name__
+        ]
+        ids = [block.execution_id_of(*instance) for instance in block.instances_of(starts)]
+        began = min(block.run.run_after, block.run.started_at or block.run.run_after)
+        return untold_launches(ids, self.read_form().target(), began)

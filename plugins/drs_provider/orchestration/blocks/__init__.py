@@ -1,0 +1,1 @@
+"""What the building blocks do: the same starts, looks and terminations as plans' tasks, without a plan."""

@@ -1,0 +1,121 @@
+"""What all building blocks share: arguments that are checked as soon as they are known, and waiting either way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import TaskDeferred
+
+from drs_provider.exceptions import ExecutionRefusedError
+from drs_provider.plan.blocks import BlockError, TargetForm, check_arguments, is_known, read_arguments
+from drs_provider.plan.problems import PlanProblem
+from drs_provider.rules.blocks import Launches, LaunchesError, read_launches
+from drs_provider.runtime.block import Block
+from drs_provider.runtime.outages import PAUSE_SECONDS, is_over, pause, should_wait_out
+
+F = TypeVar("F", bound=TargetForm)
+R = TypeVar("R")
+
+#: Of a block that takes no jobs
+NO_JOBS = object()
+#: Template fields that every block has
+TARGET_FIELDS = ("aws_conn_id", "region_name", "account_id", "own_account", "role", "external_id")
+
+
+@dataclass(frozen=True)
+class Later:
+    """What a block waits for is not there yet.
+
+    :param seconds: when to look again
+    """
+
+    seconds: float
+
+
+def default_deferrable() -> bool:
+    """Return Airflow's ``[operators] default_deferrable``, as the Amazon provider's operators do."""
+    return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
+class BlockTask(Generic[F]):
+    """Mixin of the blocks' operators and sensors."""
+
+    form: ClassVar[Any] = TargetForm
+    #: Arguments of the form: attributes of the same names, all of them template fields
+    arguments: ClassVar[tuple[str, ...]] = TARGET_FIELDS
+
+    task_id: str
+    deferrable: bool
+
+    def _given(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.arguments}
+
+    @property
+    def _called(self) -> str:
+        return f"{type(self).__name__} {self.task_id}"
+
+    def check_what_is_known(self) -> None:
+        """Check the arguments when the DAG loads.
+
+        :raises BlockError: with everything that is wrong
+        """
+        check_arguments(self.form, self._given(), block=self._called)
+        jobs = getattr(self, "jobs", NO_JOBS)
+        if jobs is not NO_JOBS and is_known(jobs):
+            try:
+                read_launches(jobs)
+            except LaunchesError as error:
+                raise BlockError([PlanProblem(self._called, "jobs", str(error))]) from error
+
+    def read_form(self) -> F:
+        """Return the arguments when the task runs.
+
+        :raises ExecutionRefusedError: with everything that is wrong
+        """
+        try:
+            form: F = read_arguments(self.form, self._given(), block=self._called)
+        except BlockError as error:
+            raise ExecutionRefusedError(f"nothing was done:\n{error}") from error
+        return form
+
+    def read_jobs(self, value: Any) -> Launches:
+        """Return the jobs that the block is given.
+
+        :raises ExecutionRefusedError: if there are none, or if they are somewhere else
+        """
+        try:
+            return read_launches(value, self.read_form().target())
+        except LaunchesError as error:
+            raise ExecutionRefusedError(f"{self._called}: {error}") from error
+
+    def step(self, block: Block, event: Any) -> Any:
+        """Do what can be done now; return the task's result, or :class:`Later`."""
+        raise NotImplementedError
+
+    def until_done(self, context: Mapping[str, Any], event: Any = None) -> Any:
+        """Take steps until there is a result: deferred in between, or with the worker."""
+        while True:
+            outcome = self._step(context, event)
+            if not isinstance(outcome, Later):
+                return outcome
+            if self.deferrable:
+                pause(self, outcome.seconds)
+            time.sleep(outcome.seconds)
+            event = None
+
+    def _step(self, context: Mapping[str, Any], event: Any) -> Any:
+        try:
+            outcome = self.step(Block.of(context), event)
+        except TaskDeferred:
+            is_over(context)
+            raise
+        except Exception as error:
+            if not should_wait_out(context, error):
+                raise
+            return Later(PAUSE_SECONDS)
+        is_over(context)
+        return outcome
