@@ -56,6 +56,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "closing": "Reject",
     },
 }
+ARGUMENTS["DrsJobTrigger"] = ARGUMENTS["DrsRecoveryTrigger"]
 
 
 def trigger_classes() -> dict[str, type[BaseTrigger]]:

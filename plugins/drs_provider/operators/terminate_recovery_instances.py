@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from drs_provider import keys, settings
+from drs_provider.core.task_states import TASK_NOT_BEGUN
 from drs_provider.exceptions import CleanupIncompleteError
 from drs_provider.operators.start_recovery import DrsStartRecoveryOperator
 from drs_provider.plan.blocks import TerminateForm
@@ -83,14 +84,14 @@ class DrsTerminateRecoveryInstancesOperator(BlockTask[TerminateForm], BaseOperat
         from drs_provider.orchestration.cleanup.target import people_must_act
 
         form = self.read_form()
-        launches = self.read_jobs(self.jobs) if self.jobs is not None else self._of_starts(block)
-        state = BlockTermination(block, form.target(), launches, drill_only=form.drill_only).step()
-        if state.done:
-            return result_of(state)
+        launches = self._of_starts(block) if self.jobs is None else self.read_jobs(self.jobs)
         since = block.state.once(f"{keys.CLEANUP_SINCE}_{block.attempt}", block.now())
+        state = BlockTermination(block, form.target(), launches, drill_only=form.drill_only).step()
         waited = block.now() - since
+        if state.done and (waited > self._longest_hidden() or not self._start_died(block)):
+            return result_of(state)
         refused = f"{keys.CLEANUP_REFUSED}_{block.attempt}"
-        act = people_must_act([state], block.state, refused, now=block.now())
+        act = not state.done and people_must_act([state], block.state, refused, now=block.now())
         if waited <= form.timeout_minutes * 60 and not act:
             return Later(settings.get_seconds("poll_interval_seconds"))
         block.view.push("return_value", result_of(state))
@@ -99,16 +100,33 @@ class DrsTerminateRecoveryInstancesOperator(BlockTask[TerminateForm], BaseOperat
             "these recovery instances in DRS, or fix the cause; then clear this task to look again."
         )
 
-    def _of_starts(self, block: Block) -> Launches:
-        """Return what the start tasks before this one launched in this run: none of them told anything.
-
-        One that was refused launched nothing. One that was killed when it began again has lost its output.
-        """
-        starts = [
+    def _starts(self) -> list[str]:
+        """Return the start tasks before this one."""
+        return [
             task.task_id
             for task in self.get_flat_relatives(upstream=True)
             if task.task_type == DrsStartRecoveryOperator.__name__
         ]
-        ids = [block.execution_id_of(*instance) for instance in block.instances_of(starts)]
+
+    def _of_starts(self, block: Block) -> Launches:
+        """Return what the start tasks before this one launched in this run: none of them told anything.
+
+        One that did not begin launched nothing. One that was killed when it began again has lost its output.
+        """
+        ids = [block.execution_id_of(*instance) for instance in block.instances_of(self._starts())]
         began = min(block.run.run_after, block.run.started_at or block.run.run_after)
         return untold_launches(ids, self.read_form().target(), began)
+
+    def _start_died(self, block: Block) -> bool:
+        """Whether a start began and told nothing: DRS may not show its job yet, and nothing says that there is one."""
+        if self.jobs is not None:
+            return False
+        states = block.view.task_states()
+        return any(
+            states.get(task_id if index < 0 else f"{task_id}_{index}") not in TASK_NOT_BEGUN
+            for task_id, index in block.instances_of(self._starts())
+        )
+
+    @staticmethod
+    def _longest_hidden() -> float:
+        return settings.get_seconds("job_visibility_grace_seconds")

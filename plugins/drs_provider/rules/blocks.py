@@ -110,6 +110,8 @@ def _items(value: Any) -> Iterable[Any]:
         return [part for part in re.split(r"[\s,]+", value) if part]
     if isinstance(value, Mapping):
         return _items(value["launches"]) if "launches" in value else [value]
+    if not isinstance(value, Iterable):
+        return [value]
     # Of a mapped task, Airflow gives a sequence of its own; an instance that told nothing leaves a None.
     return [part for item in value if item is not None for part in _items(item)]
 
@@ -132,23 +134,23 @@ def untold_launches(execution_ids: Iterable[str], target: AwsTarget, since: floa
 
     :param since: epoch seconds before which none of them began
     """
-    return Launches(
-        tuple(
-            {
-                "executionId": execution_id,
-                "executionType": ExecutionType.DRILL.value,
-                "attempt": 1,
-                "accountId": target.account_id,
-                "region": target.region,
-                "servers": [],
-                "jobs": [],
-                "intents": [],
-                "since": since,
-                "deadline": since,
-            }
-            for execution_id in execution_ids
-        )
-    )
+    return Launches(tuple(nothing_launched(execution_id, target, since) for execution_id in execution_ids))
+
+
+def nothing_launched(execution_id: str, target: AwsTarget, since: float) -> Launched:
+    """Return what a start tells before it has asked for launches."""
+    return {
+        "executionId": execution_id,
+        "executionType": ExecutionType.DRILL.value,
+        "attempt": 1,
+        "accountId": target.account_id,
+        "region": target.region,
+        "servers": [],
+        "jobs": [],
+        "intents": [],
+        "since": since,
+        "deadline": since,
+    }
 
 
 def launched(

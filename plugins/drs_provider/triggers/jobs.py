@@ -13,6 +13,8 @@ class DrsJobTrigger(DrsRecoveryTrigger):
     Its event only says "look again": the sensor's verdict is made from what DRS and EC2 say then.
     """
 
+    in_plan = False
+
     def _publishing(self, watch: WaveWatch) -> Publishes:
         return Silent()
 

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
@@ -49,6 +49,9 @@ class DrsRecoveryTrigger(BaseTrigger):
     :param may_end_task: end the task without a worker if every server is recovered; `enrich` reads all of it anew, and
         alone decides the wave
     """
+
+    #: Whether a RECOVERY of a plan may cancel what is waited for
+    in_plan: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -218,7 +221,7 @@ class WaveFollower:
         """
         ti = self._trigger.task_instance
         due = time.monotonic() >= self._notice_at + self._trigger.poll_interval_seconds
-        if ti is None or not self._type.is_drill or not due:
+        if ti is None or not (self._trigger.in_plan and self._type.is_drill and due):
             return False
         self._notice_at = time.monotonic()
         address = {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": keys.PREPARE}

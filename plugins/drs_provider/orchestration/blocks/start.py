@@ -20,7 +20,7 @@ from drs_provider.orchestration.launch.start import Started, reconciled_start
 from drs_provider.plan.blocks import StartForm
 from drs_provider.preflight.findings import PreflightReport
 from drs_provider.preflight.run import run_preflight
-from drs_provider.rules.blocks import WAVE_NUMBER, Launched, intents_of, launched
+from drs_provider.rules.blocks import WAVE_NUMBER, Launched, intents_of, launched, nothing_launched
 from drs_provider.rules.concurrency.claims import Claim, QuotaWait, Rank, place_of
 from drs_provider.rules.execution.freezing import freeze_waves
 from drs_provider.rules.execution.frozen import FrozenWave
@@ -150,16 +150,19 @@ class BlockStart:
 
         :raises ExecutionRefusedError: if it has asked for launches with other arguments
         """
-        asked, attempt = self._asked(), self._block.attempt
+        block, asked, attempt = self._block, self._asked(), self._block.attempt
         stored = self._block.state.get(keys.BLOCK_WAVE)
         if stored is not None and self.intents():
             self.wave = FrozenWave.model_validate(stored["wave"])
-            # Before anything can refuse: whoever terminates must know what was launched.
+            # Before anything can refuse: whoever terminates must know what was launched, or that nothing was.
             self._publish()
             self._require_same(stored)
             return self.wave
         if stored is not None and stored["attempt"] == attempt and _same(stored, asked):
             return FrozenWave.model_validate(stored["wave"])
+        self._block.view.push(
+            "return_value", nothing_launched(block.execution_id, self._form.target(), self.since)
+        )
         wave = self._checked()
         self._block.state.set(
             keys.BLOCK_WAVE, {**asked, "attempt": attempt, "wave": wave.model_dump(mode="json")}

@@ -8,7 +8,7 @@ from typing import Any
 from drs_provider import keys, settings
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.texts import named
-from drs_provider.exceptions import DrsError, DrsIncompleteAnswerError
+from drs_provider.exceptions import DrsError, DrsIncompleteAnswerError, ExecutionRefusedError
 from drs_provider.orchestration.wave.result import Evidence, gather, judge, server_rows
 from drs_provider.rules.blocks import Launches, followed_wave, is_drill_of, recoveries
 from drs_provider.rules.drs.jobs import JobView, parse_jobs
@@ -72,7 +72,12 @@ def look(
 
     :param memory: what an earlier look remembered
     :raises JobsNotShownError: if DRS does not show a job yet that is given by its id
+    :raises ExecutionRefusedError: if nothing was launched
     """
+    if not launches.all_job_ids:
+        raise ExecutionRefusedError(
+            f"task {block.name}: the start has launched nothing, so there is no job to look at"
+        )
     shown = shown_jobs(block, target, launches)
     wave, started = followed_wave(
         launches,
