@@ -2,6 +2,7 @@
 # make up / make down                           the same stack in the background, for the browser
 # make test / make lint                         tests; ruff, mypy and the check of import directions
 # make chaos [N=10] [SEED=7]                    executions with faults drawn from a seed, and what must hold
+# make test-distributed                         docker-compose.yaml as processes: drills while parts are killed
 # make scale                                    a drill of 4,000 servers over three accounts, and what it takes
 # make bench [ONLY=plans,waits] [PLANS=500]     speed against the conventional design, one table (docs/performance.md)
 # make docs                                     what the documents show of the code, and the schema, made anew
@@ -26,10 +27,10 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install drill up down status test chaos scale gates bench lint format docs lock clean distclean
+.PHONY: help install drill up down status test test-distributed chaos scale gates bench lint format docs lock clean distclean
 
 help:
-	@sed -n '1,9s/^# \{0,1\}//p' Makefile
+	@sed -n '1,10s/^# \{0,1\}//p' Makefile
 
 install: $(READY)
 
@@ -57,6 +58,9 @@ down status: $(READY)
 # Compiled tests are kept, also where PYTHONDONTWRITEBYTECODE is set: each process compiled all of them anew.
 test: $(READY)
 	env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest $(PYTEST_ARGS)
+
+test-distributed: $(READY)
+	@exec $(PY) -m distributed
 
 chaos: $(READY)
 	@exec $(PY) -m chaos --runs "$(N)" $(if $(SEED),--seed "$(SEED)")
@@ -90,7 +94,7 @@ lock: $(READY)
 clean:
 	@test ! -x $(PY) || $(PY) -m embedded down
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find chaos dags docs embedded plugins simulator tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find chaos dags distributed docs embedded plugins simulator tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
 	rm -rf $(VENV)

@@ -120,10 +120,10 @@ def inherited() -> dict[str, str]:
 
 def simulator_environment() -> dict[str, str]:
     """Return the environment of the simulator's process."""
-    return inherited() | _no_real_aws() | {"PYTHONPATH": str(SIMULATOR)}
+    return inherited() | no_real_aws() | {"PYTHONPATH": str(SIMULATOR)}
 
 
-def _no_real_aws() -> dict[str, str]:
+def no_real_aws() -> dict[str, str]:
     """Keep the AWS SDK from files and instance metadata of the machine: a missing setting must fail."""
     return {
         "AWS_CONFIG_FILE": os.devnull,
@@ -170,7 +170,7 @@ def airflow_environment(
     }
     return (
         inherited()
-        | _no_real_aws()
+        | no_real_aws()
         | _airflow_settings(paths, ports, generated, needs, dags)
         | _drs_settings(paths, generated, needs, dags, speed)
         | connections

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from embedded.environment import REPOSITORY
+from drs_provider.plan.files.folder import load_catalog
+from embedded.environment import REPOSITORY, SCENARIOS
 from embedded.needs import STANDARD_ROLES, Needs
 
 COMPOSE = REPOSITORY / "docker-compose.yaml"
@@ -45,7 +48,7 @@ def test_components_run_airflow_and_tell_their_health(compose: dict[str, Any]) -
         "triggerer": "triggerer",
         "worker": "celery worker",
     }
-    for name in (*COMPONENTS, "postgres", "redis"):
+    for name in (*COMPONENTS, "postgres", "redis", "simulator"):
         assert services[name]["healthcheck"]["test"], name
 
 
@@ -58,6 +61,45 @@ def test_the_simulator_is_mounted_where_it_runs_from(compose: dict[str, Any]) ->
     assert service["environment"] == {"PYTHONPATH": target}
     assert service["entrypoint"][:2] == ["python", "-m"]
     assert (REPOSITORY / source / service["entrypoint"][2] / "__main__.py").is_file()
+    # Else simulated time runs ahead of Airflow's, and recovery times mean nothing.
+    assert "--idle-speed=1" in service["command"]
+
+
+def test_the_simulator_has_every_account_and_server_that_the_sample_plans_name(
+    compose: dict[str, Any],
+) -> None:
+    (scenario,) = (
+        each.partition("=")[2]
+        for each in compose["services"]["simulator"]["command"]
+        if each.startswith("--scenario=")
+    )
+    world = yaml.safe_load((SCENARIOS / f"{scenario}.yaml").read_text())
+    loaded = load_catalog(REPOSITORY / "dags" / "plans")
+
+    assert loaded.plans
+    for name, each in loaded.plans.items():
+        for target in each.plan.targets.values():
+            assert target.region in world["accounts"][target.account_id]["regions"], name
+
+
+def test_the_file_is_valid_and_an_unknown_field_would_be_seen(tmp_path: Path) -> None:
+    wrong = tmp_path / "docker-compose.yaml"
+    wrong.write_text(COMPOSE.read_text().replace("    healthcheck:", "    healthchek:", 1))
+    program = [str(Path(sys.executable).with_name("check-jsonschema"))]
+    command = [*program, "--builtin-schema", "vendor.compose-spec"]
+
+    assert subprocess.run([*command, str(COMPOSE)], capture_output=True, check=False).returncode == 0
+    checked = subprocess.run([*command, str(wrong)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 1
+    assert "healthchek" in checked.stdout
+
+
+def test_there_are_two_triggerers_and_workers_that_scale(compose: dict[str, Any]) -> None:
+    for name in ("triggerer", "worker"):
+        service = compose["services"][name]
+        assert service["deploy"]["replicas"] >= 2
+        # A second one could not start with either.
+        assert not {"container_name", "ports", "hostname"} & service.keys()
 
 
 def test_every_image_is_pinned_and_airflow_is_that_of_the_lock(compose: dict[str, Any]) -> None:
@@ -74,7 +116,7 @@ def test_every_image_is_pinned_and_airflow_is_that_of_the_lock(compose: dict[str
 
 def test_no_secret_has_a_default_and_the_generator_makes_all_of_them() -> None:
     required = {name for name, rest in VARIABLE.findall(COMPOSE.read_text()) if rest.startswith(":?")}
-    optional = {name for name, rest in VARIABLE.findall(COMPOSE.read_text()) if not rest.startswith(":?")}
+    optional = {name: rest for name, rest in VARIABLE.findall(COMPOSE.read_text()) if name not in required}
     script = REPOSITORY / "docker" / "make_env.py"
     outputs = [
         subprocess.run([sys.executable, str(script)], check=True, capture_output=True, text=True).stdout
@@ -85,14 +127,32 @@ def test_no_secret_has_a_default_and_the_generator_makes_all_of_them() -> None:
     assert set(first) == required
     assert all(first[name] != second[name] for name in required)
     assert all(re.fullmatch(r"[\w=-]+", value) for value in first.values())
-    assert not [name for name in optional if re.search("PASSWORD|SECRET|KEY", name)]
+    assert all(rest == ":-" for name, rest in optional.items() if re.search("PASSWORD|SECRET|KEY", name))
+    printed = subprocess.run(
+        [sys.executable, str(script), "--rehearsal"], check=True, capture_output=True, text=True
+    )
+    rehearsal = dict(line.split("=", 1) for line in printed.stdout.splitlines())
+    assert required < set(rehearsal) <= required | set(optional)
+
+
+def test_a_password_that_begins_with_a_dash_is_no_option(compose: dict[str, Any]) -> None:
+    (script,) = compose["services"]["init"]["command"]
+    assert '--password="$${ADMIN_PASSWORD}"' in script
 
 
 def test_everybody_whom_the_sample_plans_name_can_log_in(compose: dict[str, Any]) -> None:
-    (script,) = compose["services"]["init"]["command"]
+    service = compose["services"]["rehearsal"]
+    spec = importlib.util.spec_from_file_location("rehearsal", REPOSITORY / "docker" / "rehearsal.py")
+    assert spec is not None
+    assert spec.loader is not None
+    rehearsal = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(rehearsal)
     named = set(Needs.of(REPOSITORY / "dags" / "plans").roles) - set(STANDARD_ROLES)
+
     assert named
-    assert set(re.findall(r"^person (\S+)", script, re.M)) == named
+    assert set(rehearsal.PEOPLE) == named
+    assert set(rehearsal.PEOPLE.values()) <= set(service["environment"])
+    assert service["profiles"] == compose["services"]["simulator"]["profiles"]
 
 
 def test_settings_are_known_to_the_package(compose: dict[str, Any]) -> None:
