@@ -71,6 +71,10 @@ class DrsPollError(DrsError):
     """Jobs could not be read for longer than the poller's error budget."""
 
 
+class OutcomeUnknownError(DrsError):
+    """Whether an action has begun cannot be found out: it must not be begun again without a person's word."""
+
+
 class TaskStoppedError(DrsError):
     """The task was stopped or cleared meanwhile, although its process still runs."""
 
@@ -160,6 +164,10 @@ class EvidenceError(DrsFailError):
 
 class GateClosedError(DrsFailError):
     """A gate was rejected by a person, or timed out."""
+
+
+class StepFailedError(DrsFailError):
+    """A step failed, and with it its wave or the execution."""
 
 
 class WaveFailedError(DrsFailError):

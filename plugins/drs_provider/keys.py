@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 # Task ids
 PREPARE = "prepare"
@@ -14,7 +14,9 @@ FINALIZE = "finalize"
 START_RECOVERY = "start_recovery"
 WAIT_FOR_RECOVERY = "wait_for_recovery"
 ENRICH = "enrich"
-#: A wave's tasks, in their order
+STEP = "step"  # stands for every step's task
+DECIDE = "decide"  # the last task of a wave with steps after its launches
+#: A wave's tasks, in their order; steps stand before and behind them
 WAVE_TASKS: Final = (START_RECOVERY, WAIT_FOR_RECOVERY, ENRICH)
 
 # XComs of `prepare`
@@ -38,6 +40,9 @@ QUOTA_WAIT = "quota_wait"  # how many servers of the wave wait for quota, and si
 NOTIFICATION_FAILURES = "notification_failures"  # of any task that sends messages
 METRICS_FAILURE = "metrics_failure"
 FAILURE = "failure"  # why a task of ours failed: its absence tells that the task was killed
+
+STEP_RESULT = "step_result"  # how far a step is, and what it came to
+ASKING = "asking"  # whether a step that is deferred waits for people
 
 # XComs of gates, cleanup and finalize
 GATE_DECISION = "gate_decision"
@@ -72,6 +77,9 @@ WATCH_SINCE = "watch_since"  # when a sensor, of an attempt, began to wait
 
 _WAVE_GROUP = re.compile(r"wave_(\d+)_(.+)")
 _GATE = re.compile(r"gate_(\d+)")
+_STEP = re.compile(r"(before|after)_(.+)")
+#: Places of steps around all waves; the groups of their tasks are called so
+AROUND: Final = ("before_first", "after_last")
 
 
 def gate_task_id(wave_number: int) -> str:
@@ -87,6 +95,38 @@ def wave_group_id(wave_number: int, wave_name: str) -> str:
 def wave_task_id(wave_number: int, wave_name: str, task: str) -> str:
     """Return the full task id of one of a wave's tasks."""
     return f"{wave_group_id(wave_number, wave_name)}.{task}"
+
+
+class NamedWave(Protocol):
+    """A wave, as frozen plans and their headers have it."""
+
+    @property
+    def number(self) -> int:
+        """Its number, from 1."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def decided_by_steps(self) -> bool:
+        """Whether `decide` decides it, and not `enrich`."""
+
+
+def wave_end_task_id(wave: NamedWave) -> str:
+    """Return the id of a wave's last task, which tells its result."""
+    return wave_task_id(wave.number, wave.name, DECIDE if wave.decided_by_steps else ENRICH)
+
+
+def step_task(place: str, name: str) -> str:
+    """Return the id of a step's task in its group."""
+    return name if place in AROUND else f"{place}_{name}"
+
+
+def step_task_id(place: str, name: str, wave_number: int = 0, wave_name: str = "") -> str:
+    """Return the full task id of a step of a wave, or of one around all waves."""
+    group = place if place in AROUND else wave_group_id(wave_number, wave_name)
+    return f"{group}.{step_task(place, name)}"
 
 
 def frozen_wave_key(wave_number: int) -> str:
@@ -119,18 +159,36 @@ def waits_for_people(task_id: str, state: str | None) -> bool:
     return state == "deferred" and (task_id == HOLD_DRILL or _GATE.fullmatch(task_id) is not None)
 
 
+def may_wait_for_people(task_id: str, state: str | None) -> bool:
+    """Whether a task waits for an answer, or is a step that is deferred and may: its request, or ASKING, tells."""
+    return waits_for_people(task_id, state) or (state == "deferred" and is_step(task_id))
+
+
+def is_step(task_id: str) -> bool:
+    """Whether a task is a step's."""
+    group_id, _, task = task_id.partition(".")
+    return bool(task) and (
+        group_id in AROUND
+        or (_WAVE_GROUP.fullmatch(group_id) is not None and _STEP.fullmatch(task) is not None)
+    )
+
+
 @dataclass(frozen=True)
 class TaskRole:
     """What a task id of a plan's DAG stands for.
 
-    :param task: one of the task id constants of this module, or ``gate``
+    :param task: one of the task id constants of this module, ``gate``, or ``step``
     :param wave_number: 1-based number of the wave, or 0
     :param wave_name: name of the wave, or an empty text
+    :param place: of a step: ``before``, ``after``, ``before_first`` or ``after_last``
+    :param step_name: name of a step
     """
 
     task: str
     wave_number: int = 0
     wave_name: str = ""
+    place: str = ""
+    step_name: str = ""
 
 
 def role_of(task_id: str) -> TaskRole:
@@ -143,6 +201,11 @@ def role_of(task_id: str) -> TaskRole:
     if gate := _GATE.fullmatch(task_id):
         return TaskRole("gate", int(gate[1]))
     group_id, _, task = task_id.partition(".")
-    if task in WAVE_TASKS and (wave := _WAVE_GROUP.fullmatch(group_id)):
-        return TaskRole(task, int(wave[1]), wave[2])
+    if group_id in AROUND and task:
+        return TaskRole(STEP, place=group_id, step_name=task)
+    if wave := _WAVE_GROUP.fullmatch(group_id):
+        if task in (*WAVE_TASKS, DECIDE):
+            return TaskRole(task, int(wave[1]), wave[2])
+        if step := _STEP.fullmatch(task):
+            return TaskRole(STEP, int(wave[1]), wave[2], step[1], step[2])
     raise ValueError(f"no recovery plan's DAG has a task {task_id!r}")

@@ -27,6 +27,7 @@ from drs_provider.core.evidence import (
     QUOTA_WAIT,
     RECOVERY_JOBS,
     START_INTENT,
+    STEP_RESULT,
     WAVE_RESULT,
     TamperedError,
     binding,
@@ -186,6 +187,7 @@ def test_purposes_are_a_closed_set():
         EXECUTION_END,
         INSTANCES_SEEN,
         OVERRIDES,
+        STEP_RESULT,
     } == PURPOSES
     with pytest.raises(ValueError, match="unknown purpose"):
         seal(PAYLOAD, key=KEY, purpose="note", binding=BOUND)

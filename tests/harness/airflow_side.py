@@ -74,7 +74,9 @@ class People:
     ) -> None:
         """Open a request as ``upsert_hitl_detail`` does: anew, an earlier answer is gone and the text stays."""
         assert params is not None, "422: params are required"
-        assert defaults in (["Reject"], ["Failed"]), "a gate without an answer must not let anything go on"
+        assert defaults in (["Reject"], ["Failed"], ["Fail"]), (
+            "a gate without an answer must not let anything go on"
+        )
         assert not multiple, "a gate takes one answer"
         approvers = [user["id"] for user in assigned_users or ()]
         made = Request(subject, body or "", list(options), as_json(params), approvers, list(defaults))

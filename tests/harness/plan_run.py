@@ -130,9 +130,13 @@ class PlanRun:
 
     def approve_everything(self, *, user: str = "dr-approver-1") -> PlanRun:
         """Approve every gate and pass the drill, wherever no answer is scripted."""
-        self._default_replies = lambda task_id: Reply(
-            "Passed" if task_id == keys.HOLD_DRILL else "Approve", user, {}
-        )
+
+        def reply(task_id: str) -> Reply | None:
+            if keys.is_step(task_id):
+                return None
+            return Reply("Passed" if task_id == keys.HOLD_DRILL else "Approve", user, {})
+
+        self._default_replies = reply
         return self
 
     def when(self, task_id: str, state: str, action: Callable[[], Any], *, after_steps: int = 0) -> PlanRun:
@@ -187,7 +191,7 @@ class PlanRun:
         row = self.rows[task_id]
         self.advance(0.001)  # no two answers come at the same moment
         status = self.people.respond(row.id, option, user, fields)
-        if status == 200 and keys.waits_for_people(task_id, row.state):
+        if status == 200 and keys.may_wait_for_people(task_id, row.state):
             self._resume(task_id, self.people.requests[row.id].response)
         return status
 
@@ -295,7 +299,7 @@ class PlanRun:
         """Give the next scripted answer to a task that waits for one."""
         for task_id, row in self.rows.items():
             request = self.people.requests.get(row.id)
-            if not keys.waits_for_people(task_id, row.state) or request is None or request.response:
+            if not keys.may_wait_for_people(task_id, row.state) or request is None or request.response:
                 continue
             if reply := self._next_reply(task_id):
                 status = self.respond(task_id, reply.option, user=reply.user, **reply.fields)

@@ -31,6 +31,11 @@ def verdict(task: Any, states: Mapping[str, str | None]) -> str | None:
         if failed:
             return "upstream_failed"
         return READY if counts["success"] + counts["skipped"] == total else None
+    if rule == "all_done_min_one_success":
+        if counts["skipped"]:
+            return "skipped"
+        done = counts["success"] + failed + counts["removed"] == total
+        return (READY if counts["success"] else "upstream_failed") if done else None
     if rule == "all_done_setup_success":  # of a teardown; there are no setups in our DAGs
         return READY if sum(counts[state] for state in FINISHED) == total else None
     raise ValueError(f"{task.task_id}: the harness knows no trigger rule {rule}")

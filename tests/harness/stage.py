@@ -39,9 +39,10 @@ from drs_provider.report import files
 from drs_provider.triggers import gate as gate_trigger
 from drs_provider.triggers import jobs, publishing
 from drs_provider.triggers.poller import JobPoller
+from drs_provider.triggers.steps import trigger as step_trigger
 from drs_simulator.adapter import gate
 from drs_simulator.testing import Simulator, simulator
-from tests.harness import botocore_once, moto_once
+from tests.harness import botocore_once, moto_once, triggerer
 from tests.harness.block_run import BlockRun
 from tests.harness.effects import Effects, WorkerKilled, changes_something
 from tests.harness.kept_answers import KeptAnswers, beginning
@@ -331,6 +332,7 @@ def stage(scenario: Any, folder: Path, *, history: bool = True, asks_anew: bool 
         patch.setattr(hitl, "get_hitl_detail_content_detail", made.read_request)
         patch.setattr(hitl, "update_hitl_detail_response", made.close_request)
         patch.setattr(gate_trigger, "LOOK_SECONDS", 0.02)
+        patch.setattr(step_trigger, "pause", triggerer.pause)
         patch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(made.task_states))
         patch.setattr(RuntimeTaskInstance, "get_dagrun_state", staticmethod(made.dag_run_state))
         patch.setattr(RuntimeTaskInstance, "get_dag", staticmethod(made.dag))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from airflow.sdk.timezone import utcnow
 from airflow.triggers.base import BaseTaskEndEvent
 
 from drs_provider.triggers.gate import DrsGateTrigger
+from drs_provider.triggers.steps.trigger import DrsStepTrigger
 
 if TYPE_CHECKING:
     from tests.harness.plan_run import PlanRun
@@ -26,6 +28,9 @@ PATIENCE_SECONDS = 5.0
 #: The poll interval is real time in a trigger, and set very short; a timer counts simulated time.
 LEAST_WAIT_SECONDS = 60.0
 _of_others: list[asyncio.AbstractEventLoop] = []
+STEP_TRIGGER = f"{DrsStepTrigger.__module__}.{DrsStepTrigger.__qualname__}"
+#: The triggerer and the task whose trigger runs
+waiting_task: ContextVar[tuple[Triggerer, str]] = ContextVar("waiting_task")
 GATE_TRIGGER = f"{DrsGateTrigger.__module__}.{DrsGateTrigger.__qualname__}"
 
 
@@ -40,6 +45,7 @@ class Triggerer:
         self.serialized: dict[str, dict[str, Any]] = {}
         self._stored: dict[str, tuple[str, dict[str, Any]]] = {}
         self._polled: set[str] = set()
+        self._pauses: dict[str, dict[object, float]] = {}
         self._news = asyncio.Event()
 
     def start(self, task_id: str, trigger: Any) -> None:
@@ -58,7 +64,8 @@ class Triggerer:
         made.task_instance = SimpleNamespace(
             dag_id=self._run.dag.dag_id, run_id=self._run.dag_run.run_id, task_id=task_id, try_number=1
         )
-        self._triggers[task_id] = self._loop.create_task(_first_event(made), name=task_id)
+        self._pauses[task_id] = {}
+        self._triggers[task_id] = self._loop.create_task(self._first_event(task_id, made), name=task_id)
 
     def cancel(self, task_id: str) -> None:
         """Drop a task's trigger: the task was stopped, cleared, or resumed by an answer."""
@@ -78,6 +85,21 @@ class Triggerer:
         """Take note of a trigger's poll."""
         self._polled.add(task_id)
         self._news.set()
+
+    async def pause(self, task_id: str, seconds: float) -> None:
+        """Let a step's trigger wait for its next look, in simulated time."""
+        mark, due = object(), self._run.now() + seconds
+        self._pauses[task_id][mark] = due
+        try:
+            while self._run.now() < due:
+                self.published(task_id)
+                await asyncio.sleep(0.002)
+        finally:
+            del self._pauses[task_id][mark]
+
+    async def _first_event(self, task_id: str, trigger: Any) -> Any:
+        waiting_task.set((self, task_id))
+        return await _first_event(trigger)
 
     def poll_failed(self) -> None:
         """Take note of a poll that failed: a trigger does not publish then."""
@@ -138,7 +160,8 @@ class Triggerer:
         now = self._run.now()
         assert self._triggers or self._due, "nothing is waited for"
         steps = [due - now for due in [*self._due.values(), *self._gates_due(now)]]
-        if any(self._stored[task_id][0] != GATE_TRIGGER for task_id in self._triggers):
+        steps += [due - now for pauses in self._pauses.values() for due in pauses.values()]
+        if any(self._stored[task_id][0] not in (GATE_TRIGGER, STEP_TRIGGER) for task_id in self._triggers):
             steps.append(self._run.step_seconds)
         self._run.advance(max(0.0, min(steps, default=0.0)))
 
@@ -163,3 +186,9 @@ async def _first_event(trigger: Any) -> Any:
         assert json.loads(json.dumps(payload)) == payload
         return payload
     raise AssertionError("a trigger must end with an event")
+
+
+async def pause(seconds: float) -> None:
+    """Stand in for a step's trigger's pause."""
+    triggerer, task_id = waiting_task.get()
+    await triggerer.pause(task_id, seconds)

@@ -151,22 +151,22 @@ def test_rows_of_a_poll_replace_those_before_however_many_they_are(history: Dyna
         assert read["waves"][0]["launchStatusCounts"] == {"LAUNCHED": count}
 
 
-def test_checks_are_in_items_of_their_own_as_well(history: DynamoDbHistory) -> None:
+def test_steps_are_in_items_of_their_own_as_well(history: DynamoDbHistory) -> None:
     record = record_of([2])
     ref = ExecutionRef.of(record)
     history.start(record)
     history.set_wave(ref, 1, WaveStatus.LAUNCHING)
-    checks = [{"check": "http", "server": f"s-{n}", "ok": True, "detail": "x" * 300} for n in range(150)]
-    assert history.set_wave(ref, 1, WaveStatus.POLLING, {"checks": checks})
+    steps = [{"name": f"http_{n}", "status": "PASSED", "output": "x" * 300} for n in range(150)]
+    assert history.set_wave(ref, 1, WaveStatus.POLLING, {"steps": steps})
     read = history.read(ref.execution_id)
     assert read is not None
-    assert read["waves"][0]["checks"] == checks
+    assert read["waves"][0]["steps"] == steps
     assert max(size_of(item) for item in items_of(history, ref.execution_id)) < ITEM_LIMIT_BYTES
     second = ExecutionRef(ref.execution_id, ref.plan_id, 2)
     assert history.set_wave(second, 1, WaveStatus.LAUNCHING, full_record=lambda: record_of([2], attempt=2))
     read = history.read(ref.execution_id)
     assert read is not None
-    assert "checks" not in read["waves"][0], "they say nothing of the next attempt"
+    assert "steps" not in read["waves"][0], "they say nothing of the next attempt"
 
 
 def test_the_largest_texts_people_can_give_still_fit() -> None:

@@ -77,7 +77,7 @@ def test_the_template_deploys(client: Any) -> None:
     ("key", "text"),
     [
         (rows_key("wiki", 2, 3), "wiki#wave#2#3"),
-        (rows_key("wiki", 2, 3, "checks"), "wiki#wave#2#checks#3"),
+        (rows_key("wiki", 2, 3, "steps"), "wiki#wave#2#steps#3"),
     ],
 )
 def test_row_items_have_keys_of_their_own(key: str, text: str) -> None:

@@ -108,7 +108,17 @@ def test_texts_of_people_stay_texts() -> None:
     record["cleanup"] = {"action": NASTY}
     for wave in record["waves"]:
         wave["waveName"] = NASTY
-        wave["checks"] = [{"check": NASTY}]
+        wave["steps"] = [
+            {
+                **{
+                    name: NASTY
+                    for name in ("name", "place", "kind", "status", "output", "reason", "acceptedBy")
+                },
+                "attempt": 1,
+                "failures": [{"name": NASTY, "output": NASTY}],
+                "stillRunning": [NASTY],
+            }
+        ]
         wave["gate"] = {
             "armedBy": NASTY,
             "outcome": NASTY,

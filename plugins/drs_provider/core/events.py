@@ -75,6 +75,12 @@ class Event(StrEnum):
         "a wave met its criteria: `waveNumber`, `serversRecovered`, `serversTotal`",
     )
     WAVE_FAILED = "waveFailed", "a wave did not: as waveCompleted"
+    STEP_STARTED = (
+        "stepStarted",
+        "a step begins: `step`, `place`, `kind`, `waveNumber` (0: around all waves), `subjects`",
+    )
+    STEP_ENDED = "stepEnded", "and has ended: `step`, `place`, `waveNumber`, `status`, `output`, `reason`"
+    STEP_ASKS = "stepAsks", "a failed step waits for people: `step`, `place`, `waveNumber`, `timeoutSeconds`"
     HOLD_OPENED = "holdOpened", "a drill waits for its verdict: `timeoutSeconds`"
     DRILL_JUDGED = "drillJudged", "the verdict: `result`"
     INSTANCES_LOST = (

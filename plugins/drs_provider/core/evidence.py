@@ -30,6 +30,7 @@ CLEANUP_REPORT = "cleanup_report"
 INSTANCES_SEEN = "instances_seen"
 NOTIFICATIONS = "notifications"
 EXECUTION_END = "execution_end"
+STEP_RESULT = "step_result"
 PURPOSES = frozenset(
     {
         FROZEN_PLAN,
@@ -48,6 +49,7 @@ PURPOSES = frozenset(
         INSTANCES_SEEN,
         NOTIFICATIONS,
         EXECUTION_END,
+        STEP_RESULT,
     }
 )
 

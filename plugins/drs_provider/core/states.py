@@ -167,6 +167,7 @@ class WaveOutcome:
     :param selected: False if the run's ``waves`` left it out; such a wave counts for nothing
     :param servers_recovered: servers that this execution launched and that are in order
     :param skipped_by_decision: somebody answered its gate with "skip wave"
+    :param accepted: the failure of one of its steps was accepted by a person
     """
 
     number: int
@@ -175,6 +176,7 @@ class WaveOutcome:
     servers_total: int
     servers_recovered: int
     skipped_by_decision: bool = False
+    accepted: bool = False
 
     @property
     def completed(self) -> bool:
@@ -193,7 +195,12 @@ def running_status(*, gate_waiting: bool) -> ExecutionStatus:
 
 
 def terminal_status(
-    waves: Sequence[WaveOutcome], *, stopped_by_person: bool, started: bool, ended_well: bool = True
+    waves: Sequence[WaveOutcome],
+    *,
+    stopped_by_person: bool,
+    started: bool,
+    ended_well: bool = True,
+    accepted: bool = False,
 ) -> ExecutionStatus:
     """Return how an attempt ended.
 
@@ -201,6 +208,7 @@ def terminal_status(
     :param started: False if it ended before its first wave (conf, identity or preflight stopped it)
     :param ended_well: False if what comes after the waves did not end well: instances of a drill are left and are not
         kept on purpose, or its hold failed. What was recovered stays recovered, so this is PARTIAL, with a red run
+    :param accepted: a person accepted that a step around all waves failed
     """
     if stopped_by_person:
         return ExecutionStatus.CANCELLED
@@ -209,8 +217,10 @@ def terminal_status(
     if not started or not completed:
         # Also when every wave was skipped by decision: nothing was recovered.
         return ExecutionStatus.FAILED
-    all_recovered = all(wave.servers_recovered >= wave.servers_total for wave in completed)
-    if len(completed) == len(selected) and all_recovered and ended_well:
+    all_recovered = all(
+        wave.servers_recovered >= wave.servers_total and not wave.accepted for wave in completed
+    )
+    if len(completed) == len(selected) and all_recovered and ended_well and not accepted:
         return ExecutionStatus.COMPLETED
     return ExecutionStatus.PARTIAL
 

@@ -6,11 +6,12 @@ longer loads. A worker needs only its operator; order and trigger rules are the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, chain
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup
 from airflow.sdk.definitions.param import ParamsDict
 
 from drs_provider import keys
@@ -19,16 +20,21 @@ from drs_provider.dag_factory.defaults import default_args, gate_arguments, time
 from drs_provider.dag_factory.docs import dag_doc
 from drs_provider.plan.conf.parsing import params_schema
 from drs_provider.plan.model import Plan, Wave
+from drs_provider.plan.steps.base import StepModel
 from drs_provider.plan_tasks.cleanup import PlanCleanupOperator
+from drs_provider.plan_tasks.decide import PlanDecideOperator
 from drs_provider.plan_tasks.enrich import PlanEnrichOperator
 from drs_provider.plan_tasks.finalize import PlanFinalizeOperator
 from drs_provider.plan_tasks.gate import PlanGateSensor
 from drs_provider.plan_tasks.hold import PlanHoldSensor
 from drs_provider.plan_tasks.prepare import PlanPrepareOperator
 from drs_provider.plan_tasks.start_wave import PlanStartWaveOperator
+from drs_provider.plan_tasks.step import PlanStepOperator
 from drs_provider.plan_tasks.wait import PlanWaitSensor
 
 TAG = "drs"
+
+Tasks = list[BaseOperator]
 
 
 def build_dag(plan: Plan, *, plans_folder: Path | None = None, withdrawn: bool = False) -> DAG:
@@ -73,27 +79,45 @@ def _tasks(plan: Plan, startable: Plan | None, plans_folder: Path | None) -> Non
     prepare = PlanPrepareOperator(task_id=keys.PREPARE, plan=startable, plans_folder=plans_folder)
     gates: dict[str, BaseOperator] = {}
     ends: dict[str, BaseOperator] = {}
+    heads: dict[str, Tasks] = {}
+    steps: Tasks = []
     for wave in plan.waves:
-        gates[wave.name], ends[wave.name] = _wave(plan, wave, plans_folder)
+        made = _wave(plan, wave, plans_folder)
+        gates[wave.name], heads[wave.name], ends[wave.name] = made.gate, made.head, made.end
+        steps += made.steps
     for wave in plan.waves:
         gates[wave.name].set_upstream([ends[name] for name in plan.dependencies(wave.name)] or prepare)
 
-    hold = PlanHoldSensor(task_id=keys.HOLD_DRILL, trigger_rule="none_failed", **gate_arguments())
+    roots = [wave.name for wave in plan.waves if not plan.dependencies(wave.name)]
     needed = {name for wave in plan.waves for name in plan.dependencies(wave.name)}
-    hold.set_upstream([end for name, end in ends.items() if name not in needed])
+    leaves = [end for name, end in ends.items() if name not in needed]
+    behind = _all_of(heads[name] for name in roots)
+    steps += _around(plan.before_first, "before_first", [gates[name] for name in roots], behind)
+    hold = PlanHoldSensor(task_id=keys.HOLD_DRILL, trigger_rule="none_failed", **gate_arguments())
+    hold.set_upstream(leaves)
+    steps += _around(plan.after_last, "after_last", leaves, [hold], trigger_rule="none_failed")
 
-    # Teardowns run even if the run is marked failed. Every gate and every wave's end is a direct upstream: with only
-    # the last ones, cleanup was seen to start while a parallel wave was still deferred.
+    # Teardowns run even if the run is marked failed. Every gate, every step and every wave's end is a direct upstream:
+    # with only the last ones, cleanup was seen to start while a parallel wave was still deferred.
     cleanup = PlanCleanupOperator(task_id=keys.CLEANUP_DRILL)
     finalize = PlanFinalizeOperator(task_id=keys.FINALIZE)
-    everything = [*gates.values(), *ends.values(), hold]
+    everything = [*gates.values(), *steps, *ends.values(), hold]
     cleanup.set_upstream(everything)
     finalize.set_upstream([*everything, cleanup])
     for teardown in (cleanup, finalize):
         teardown.as_teardown(on_failure_fail_dagrun=True)
 
 
-def _wave(plan: Plan, wave: Wave, plans_folder: Path | None) -> tuple[BaseOperator, BaseOperator]:
+class _WaveTasks(NamedTuple):
+    """A wave's tasks, as far as others follow or precede them."""
+
+    gate: BaseOperator
+    head: Tasks
+    steps: Tasks
+    end: BaseOperator
+
+
+def _wave(plan: Plan, wave: Wave, plans_folder: Path | None) -> _WaveTasks:
     number = plan.wave_number(wave.name)
     gate = PlanGateSensor(
         task_id=keys.gate_task_id(number), wave_number=number, trigger_rule="none_failed", **gate_arguments()
@@ -104,8 +128,62 @@ def _wave(plan: Plan, wave: Wave, plans_folder: Path | None) -> tuple[BaseOperat
         )
         wait = PlanWaitSensor(task_id=keys.WAIT_FOR_RECOVERY, wave_number=number)
         enrich = PlanEnrichOperator(task_id=keys.ENRICH, wave_number=number)
-        chain(gate, start, wait, enrich)
-    return gate, enrich
+        before = _steps(wave.before, "before", number)
+        after = _steps(wave.after, "after", number)
+        _in_order([gate], *before, [start], [wait], [enrich], *after)
+        end: BaseOperator = enrich
+        if after:
+            # It decides what has failed as well; where nothing was launched, or the wave is left out, there is nothing
+            # to decide.
+            end = PlanDecideOperator(
+                task_id=keys.DECIDE, wave_number=number, trigger_rule="all_done_min_one_success"
+            )
+            end.set_upstream([enrich, *_all_of(after)])
+    return _WaveTasks(gate, before[0] if before else [start], _all_of([*before, *after]), end)
+
+
+def _steps(steps: Sequence[StepModel], place: str, number: int = 0, **of_first: Any) -> list[Tasks]:
+    """Return the tasks of steps by stage: those that start together, behind those of the stage before.
+
+    :param of_first: arguments of the tasks of the first stage
+    """
+    stages: list[Tasks] = []
+    for step in steps:
+        if not step.together:
+            stages.append([])
+        task = PlanStepOperator(
+            task_id=keys.step_task(place, step.label),
+            place=place,
+            step_name=step.label,
+            wave_number=number,
+            **gate_arguments(),
+            **(of_first if len(stages) == 1 else {}),
+        )
+        stages[-1].append(task)
+    return stages
+
+
+def _around(
+    steps: Sequence[StepModel], place: str, upstream: Tasks, downstream: Tasks, **of_first: Any
+) -> Tasks:
+    """Put steps between tasks; return the tasks of the steps."""
+    if not steps:
+        return []
+    with TaskGroup(place):
+        stages = _steps(steps, place, **of_first)
+    _in_order(upstream, *stages, downstream)
+    return _all_of(stages)
+
+
+def _in_order(*stages: Tasks) -> None:
+    """Let every task of a stage wait for every task of the stage before."""
+    for before, behind in pairwise(stages):
+        for task in behind:
+            task.set_upstream(before)
+
+
+def _all_of(stages: Iterable[Tasks]) -> Tasks:
+    return [task for stage in stages for task in stage]
 
 
 def build_single_task_dag(dag_id: str, task_id: str, *, owner: str | None = None) -> DAG:
@@ -121,6 +199,11 @@ def build_single_task_dag(dag_id: str, task_id: str, *, owner: str | None = None
         keys.START_RECOVERY: (PlanStartWaveOperator, wave),
         keys.WAIT_FOR_RECOVERY: (PlanWaitSensor, wave),
         keys.ENRICH: (PlanEnrichOperator, wave),
+        keys.STEP: (
+            PlanStepOperator,
+            {**wave, "place": role.place, "step_name": role.step_name, **gate_arguments()},
+        ),
+        keys.DECIDE: (PlanDecideOperator, wave),
         keys.HOLD_DRILL: (PlanHoldSensor, gate_arguments()),
         keys.CLEANUP_DRILL: (PlanCleanupOperator, {}),
         keys.FINALIZE: (PlanFinalizeOperator, {}),
@@ -135,9 +218,10 @@ def build_single_task_dag(dag_id: str, task_id: str, *, owner: str | None = None
         default_args=default_args(0, owner),
         auto_register=False,
     ) as dag:
-        if role.wave_name:
-            with TaskGroup(keys.wave_group_id(role.wave_number, role.wave_name)):
-                operator(task_id=role.task, **arguments)
+        group, _, name = task_id.rpartition(".")
+        if group:
+            with TaskGroup(group):
+                operator(task_id=name, **arguments)
         else:
             operator(task_id=task_id, **arguments)
     return dag

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 #: Until here rows are put into the main item: each of its writes costs by its size.
 INLINE_BYTES = 64 * 1024
 ROWS_PER_ITEM = 100
-ROW_KINDS = ("serverStatuses", "checks")
+ROW_KINDS = ("serverStatuses", "steps")
 _WAVE_FIELDS_SHARE = 60_000
 _FIELD_BYTES = 10_000
 _ATTEMPT_FIELD_BYTES = 1_000
@@ -150,8 +150,8 @@ def _unpack_wave(
     whole = dict(wave)
     for kind in ROW_KINDS:
         found = of_wave.get((wave.get("waveNumber"), kind), ())
-        if kind == "checks":
-            # What an earlier attempt checked says nothing of this one.
+        if kind == "steps":
+            # Steps of an earlier attempt say nothing of this one.
             found = [item for item in found if item["attempt"] == wave["attempt"]]
         if kind in whole or not found:
             continue

@@ -10,11 +10,12 @@ from airflow.sdk import BaseOperator
 from drs_provider import settings
 from drs_provider.airflow_api.run import RunView
 from drs_provider.core.events import Event
-from drs_provider.exceptions import WaveFailedError
+from drs_provider.core.states import WaveStatus
+from drs_provider.plan_tasks.decide import tell_wave_end
+from drs_provider.rules.record.schema import WaveResult
 from drs_provider.runtime.channels.declared import WAVE_RESULT
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.outages import pause, waits_out_outages
 from drs_provider.runtime.preconditions import require_end_ahead
 from drs_provider.runtime.watch import open_watch
@@ -22,6 +23,8 @@ from drs_provider.runtime.watch import open_watch
 
 class PlanEnrichOperator(BaseOperator):
     """Completes a wave: bulk reads of recovery instances and EC2 instances, the verdict, the record.
+
+    Steps after the launches decide the wave if it has any: it stays POLLING then, and `decide` completes it.
 
     :param wave_number: 1-based number of the wave
     :raises WaveFailedError: if the wave's criteria are not met, or if its jobs have not ended
@@ -66,19 +69,15 @@ class PlanEnrichOperator(BaseOperator):
             seconds=seconds,
             complete=not result.get("enrichmentIncomplete", False),
         )
-        execution.emit(
-            Event.WAVE_COMPLETED if result["status"] == "COMPLETED" else Event.WAVE_FAILED,
-            waveNumber=self.wave_number,
-            status=result["status"],
-            serversRecovered=result["serversRecovered"],
-            serversTotal=result["serversTotal"],
-            enrichmentSeconds=seconds,
-        )
         if impaired := result.get("impairedServers"):
             execution.emit(Event.STATUS_CHECKS_IMPAIRED, waveNumber=self.wave_number, servers=impaired)
-        WAVE_RESULT.publish(execution, result, wave=self.wave_number)
-        execution.history.wave_ended(result)
-        if result["status"] != "COMPLETED":
-            notify(execution, "wave_failed", result["errorMessage"], waveNumber=self.wave_number)
-            raise WaveFailedError(result["errorMessage"])
-        return {name: result[name] for name in ("status", "serversRecovered", "serversTotal")}
+        if watch.wave.decided_by_steps and result["status"] == WaveStatus.COMPLETED:
+            return self._leave_to_steps(execution, result)
+        return tell_wave_end(execution, result, enrichmentSeconds=seconds)
+
+    def _leave_to_steps(self, execution: Execution, result: WaveResult) -> dict[str, Any]:
+        """Publish what was launched; the wave stays POLLING until its steps have ended."""
+        launched: WaveResult = {**result, "status": WaveStatus.POLLING.value}
+        WAVE_RESULT.publish(execution, launched, wave=self.wave_number)
+        execution.history.wave_launched(launched)
+        return {name: launched[name] for name in ("status", "serversRecovered", "serversTotal")}

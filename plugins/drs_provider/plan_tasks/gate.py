@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from drs_provider import keys
@@ -13,12 +13,15 @@ from drs_provider.exceptions import GateClosedError
 from drs_provider.plan_tasks.human_gate import HumanGateSensor
 from drs_provider.rules.execution.frozen import FrozenGate, FrozenWave
 from drs_provider.rules.gate import Answers, GateDecision, Request, gate_row
+from drs_provider.rules.record.schema import WaveResult
+from drs_provider.rules.steps.state import StepStatus
 from drs_provider.runtime.channels.declared import GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.expected_duration import elapsed_text
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.plain_markdown import plain_markdown
+from drs_provider.runtime.steps import waits_for_people
 
 APPROVE = "Approve"
 REJECT = "Reject"
@@ -133,8 +136,9 @@ class PlanGateSensor(HumanGateSensor):
 def other_gates_wait(execution: Execution, own_task_id: str) -> bool:
     """Tell whether another gate of the run waits for people: then the execution stays PAUSED."""
     return any(
-        keys.waits_for_people(task_id, state) and task_id != own_task_id
+        waits_for_people(execution.view, task_id, state)
         for task_id, state in execution.view.task_states().items()
+        if task_id != own_task_id
     )
 
 
@@ -159,11 +163,21 @@ def gate_body(execution: Execution, wave: FrozenWave) -> str:
     return "\n\n".join(lines)
 
 
+def _step_texts(result: WaveResult) -> Iterator[str]:
+    """Yield what people must know of a wave's steps before they let the next one start."""
+    for step in result.get("steps", ()):
+        if step["status"] == StepStatus.ACCEPTED:
+            why = f"{step.get('acceptedBy')}: {step.get('reason')}"
+            yield f", step {step['name']} failed and was accepted by {plain_markdown(why)}"
+        elif step["status"] == StepStatus.FAILED:
+            yield f", step {step['name']} failed: {plain_markdown(step.get('output', ''))}"
+
+
 def _done_so_far(execution: Execution) -> Sequence[str]:
     rows = []
     for ref in execution.plan.selected_waves:
-        enrich = keys.wave_task_id(ref.number, ref.name, keys.ENRICH)
-        result = WAVE_RESULT.read(execution, wave=ref.number, task_id=enrich).value
+        end = keys.wave_end_task_id(ref)
+        result = WAVE_RESULT.read(execution, wave=ref.number, task_id=end).value
         if result:
             failed = named([plain_markdown(name) for name in result.get("failedServers", [])]) or "none"
             impaired = named([plain_markdown(name) for name in result.get("impairedServers", [])])
@@ -171,5 +185,6 @@ def _done_so_far(execution: Execution) -> Sequence[str]:
                 f"- wave {ref.number} **{plain_markdown(ref.name)}**: {result['status']}, "
                 f"{result['serversRecovered']} of {result['serversTotal']} servers recovered, failed: {failed}"
                 + (f", EC2's status checks fail: {impaired}" if impaired else "")
+                + "".join(_step_texts(result))
             )
     return rows

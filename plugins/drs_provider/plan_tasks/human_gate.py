@@ -68,6 +68,10 @@ class HumanGateSensor(BaseSensorOperator):
         require_end_ahead(execution.view)
         if not self.armed(execution):
             return self.passed(execution)
+        return self.go_on_asking(execution)
+
+    def go_on_asking(self, execution: Execution) -> Any:
+        """Ask, or go on where an earlier try of the task was."""
         request = self.request(execution)
         answers = self._stored(execution, execution.attempt)
         if option := answers.settled(request):

@@ -14,7 +14,7 @@ from drs_provider import keys, settings
 from drs_provider.airflow_api.dag_register import register
 from drs_provider.airflow_api.state_store import KeptState, TaskState
 from drs_provider.core.events import Event
-from drs_provider.exceptions import GateClosedError, WaveFailedError
+from drs_provider.exceptions import WaveFailedError
 from drs_provider.links import DrsJobsLink
 from drs_provider.orchestration.wave.preconditions import check_preconditions
 from drs_provider.rules.concurrency.claims import Rank, Wait
@@ -23,7 +23,7 @@ from drs_provider.rules.record.schema import WaveResult
 from drs_provider.rules.wave.watch import JobsToFollow
 from drs_provider.runtime.channels.declared import QUOTA_WAIT, RECOVERY_JOBS, START_INTENTS, WAVE_RESULT
 from drs_provider.runtime.channels.failures import tells_failure
-from drs_provider.runtime.decisions import decision_of
+from drs_provider.runtime.decisions import gate_decision
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.outages import pause, waits_out_outages
 from drs_provider.runtime.watch import jobs_to_follow
@@ -108,10 +108,7 @@ class PlanStartWaveOperator(BaseOperator):
         return waits_ahead(execution.view, own, wave.target, self._dag_ids(execution), now=execution.now())
 
     def _check_gate(self, execution: Execution, wave: FrozenWave) -> None:
-        gate_id = keys.gate_task_id(wave.number)
-        decision = decision_of(execution, gate_id, wave.number, wave.depends_on)["decision"]
-        if decision == "reject":
-            raise GateClosedError(f"{gate_id} was rejected; clear the gate as well to ask again")
+        decision = gate_decision(execution, wave)
         if not wave.selected:
             self._skip(execution, "not selected for this run")
         if decision == "skip":

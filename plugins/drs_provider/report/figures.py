@@ -7,7 +7,8 @@ from typing import Any
 
 from drs_provider.core.states import ExecutionStatus, ExecutionType, WaveStatus
 from drs_provider.rules.record.merging import recovered, waiting_seconds
-from drs_provider.rules.record.schema import ExecutionRecord, ServerRow, WaveRow, without_empty
+from drs_provider.rules.record.schema import ExecutionRecord, ServerRow, StepRow, WaveRow, without_empty
+from drs_provider.rules.steps.verdict import acceptances
 
 NOT_VERIFIED = "not verified"
 
@@ -30,15 +31,17 @@ def wanted_waves(record: ExecutionRecord) -> list[WaveRow]:
 
 
 def rto(record: ExecutionRecord) -> dict[str, Any]:
-    """Return the recovery time: from :func:`clock_start` until the last wave was recovered.
+    """Return the recovery time: from :func:`clock_start` until the last wave was ready, and the last step behind it.
 
-    A drill's hold and cleanup come after it and do not count. Waiting for people is in ``usedSeconds``,
+    A wave is ready when its servers are recovered and its required steps have passed, or a person accepted that they
+    did not: ``acceptedSteps`` names those, on whose word the time rests. A drill's hold and cleanup come after it and do not count. Waiting for people is in ``usedSeconds``,
     and named apart. If not everything is recovered the objective is not met, and the time runs until the
     attempt ended.
     """
     begin = clock_start(record)
     waves = wanted_waves(record)
-    ends = [wave["endTime"] for wave in waves if "endTime" in wave]
+    ends = [wave.get("readyTime", wave["endTime"]) for wave in waves if "endTime" in wave]
+    ends += [step["endTime"] for step in record.get("steps", ()) if _counts(step)]
     complete = bool(waves) and all(wave["status"] == WaveStatus.COMPLETED for wave in waves)
     end = max(ends) if complete and ends else record.get("endTime", max([begin, *ends]))
     used = _length(begin, end)
@@ -53,10 +56,25 @@ def rto(record: ExecutionRecord) -> dict[str, Any]:
             "waitingSeconds": waiting,
             "workingSeconds": round(used - waiting, 3),
             "recoveredCompletely": complete,
+            "acceptedSteps": accepted_steps(record) or None,
             "objectiveSeconds": objective,
             "met": None if objective is None else complete and used <= objective,
         }
     )
+
+
+def _counts(step: StepRow) -> bool:
+    return step["place"] == "after_last" and step.get("required", True) and "endTime" in step
+
+
+def accepted_steps(record: ExecutionRecord) -> list[str]:
+    """Return the failures of steps that a person accepted: which, who and why."""
+    of_waves = [
+        f"wave {wave['waveName']}: {text}"
+        for wave in wanted_waves(record)
+        for text in acceptances(wave.get("steps", ()))
+    ]
+    return [*of_waves, *acceptances(record.get("steps", ()))]
 
 
 def rpo(record: ExecutionRecord) -> dict[str, Any]:
@@ -134,6 +152,7 @@ def wave_figures(record: ExecutionRecord, wave: WaveRow) -> dict[str, Any]:
             "durationSeconds": span,
             "serversTotal": len(rows),
             "serversRecovered": sum(recovered(row) for row in rows),
+            "readyTime": wave.get("readyTime"),
             "servers": [_server_figures(record, wave, row) for row in rows],
         }
     )
@@ -214,16 +233,29 @@ def summary(record: ExecutionRecord) -> dict[str, Any]:
     }
 
 
+def _asks(of: Mapping[str, Any], wave: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Return what people were asked about steps."""
+    where = f" of wave {wave['waveNumber']} ({wave['waveName']})" if wave else ""
+    return [
+        {"where": f"step {step['name']}{where}", "attempt": step["attempt"], **ask}
+        for step in of.get("steps", ())
+        for ask in step.get("asks", ())
+    ]
+
+
 def gates(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return every gate that was armed or answered, of every attempt, and a drill's hold at the end."""
+    """Return every gate that was armed or answered, and every question about a step, of every attempt; a hold last."""
     found = []
     for wave in record["waves"]:
         name = f"before wave {wave['waveNumber']} ({wave['waveName']})"
         for earlier in wave.get("earlierAttempts", ()):
             if "gate" in earlier:
                 found.append({"where": name, "attempt": earlier["attempt"], **earlier["gate"]})
+            found += _asks(earlier, wave)
         if "gate" in wave:
             found.append({"where": name, "attempt": wave["attempt"], **wave["gate"]})
+        found += _asks(wave, wave)
+    found += _asks(record, None)
     for row in record["attempts"][:-1]:
         if "hold" in row:
             found.append({"where": "before cleanup", "attempt": row["attempt"], **row["hold"]})

@@ -17,7 +17,7 @@ PHASES = ("snapshot", "conversion", "launch", "post-launch")
 class Bar:
     """A stretch of time.
 
-    :param kind: ``gate``, a phase, or a wave status in lower case
+    :param kind: ``gate``, a phase, ``step``, or a wave status in lower case
     :param left: percent of the timeline
     :param width: percent of the timeline
     """
@@ -92,7 +92,7 @@ def _moments(record: ExecutionRecord) -> Iterator[float]:
     for gate in [wave.get("gate", {}) for wave in _waves_of_attempt(record)] + [record.get("hold", {})]:
         yield from (gate[name] for name in ("openedAt", "closedAt") if name in gate)
     for wave in _waves_of_attempt(record):
-        yield from (wave[name] for name in ("startTime", "endTime") if name in wave)
+        yield from (wave[name] for name in ("startTime", "endTime", "readyTime") if name in wave)
 
 
 def _waves_of_attempt(record: ExecutionRecord) -> list[WaveRow]:
@@ -112,7 +112,12 @@ def _wave_lane(record: ExecutionRecord, wave: WaveRow, scale: _Scale) -> Lane:
     if "startTime" in wave:
         lane.bars.append(scale.bar(wave["status"].lower(), wave["startTime"], wave.get("endTime")))
         lane.phases.extend(_phase_bars(wave, scale))
-    return lane if lane.bars else Lane(lane.name, lane.status, remark="not started")
+    lane.phases.extend(
+        scale.bar("step", step["startTime"], step["endTime"])
+        for step in wave.get("steps", ())
+        if "startTime" in step and "endTime" in step
+    )
+    return lane if lane.bars or lane.phases else Lane(lane.name, lane.status, remark="not started")
 
 
 def _phase_bars(wave: WaveRow, scale: _Scale) -> Iterator[Bar]:

@@ -45,6 +45,7 @@ class Request:
     :param approvers: logins of those whose answers count; empty: everybody's whom Airflow lets answer
     :param people: how many different people must give the answer ``confirming``
     :param excluded: login that may not give it, or None
+    :param reasoned: options that need a ``comment``
     """
 
     subject: str
@@ -58,6 +59,7 @@ class Request:
     approvers: tuple[str, ...] = ()
     people: int = 1
     excluded: str | None = None
+    reasoned: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -155,6 +157,8 @@ def refusal(request: Request, earlier: Sequence[Mapping[str, Any]], answer: Answ
     # The same person may have one login and one id only; who started the run Airflow tells by login.
     if request.approvers and answer.login not in request.approvers:
         return f"{answer.login} is none of the plan's approvers: {', '.join(request.approvers)}"
+    if answer.option in request.reasoned and not answer.inputs.get("comment"):
+        return f"{answer.option} needs a comment that says why"
     if answer.option != request.confirming:
         return None
     if answer.login == request.excluded:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.exceptions import EvidenceError
+from drs_provider.exceptions import EvidenceError, GateClosedError
+from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.gate import DecisionInputs, GateDecision
 from drs_provider.runtime.channels.channel import fingerprint
 from drs_provider.runtime.channels.declared import GATE_DECISION
@@ -20,14 +21,14 @@ from drs_provider.runtime.execution import Execution
 def basis_of(execution: Execution, wave_numbers: Iterable[int]) -> DecisionInputs:
     """Return what is there now: the last run of `prepare`, and the results of some waves."""
     view = execution.view
-    names = {ref.number: ref.name for ref in execution.plan.waves}
+    refs = {ref.number: ref for ref in execution.plan.waves}
     states = view.task_states()
     basis: DecisionInputs = {keys.PREPARE: fingerprint(view.pull(keys.PREPARE, keys.PREPARED))}
     for number in sorted(wave_numbers):
-        enrich = keys.wave_task_id(number, names[number], keys.ENRICH)
+        end = keys.wave_end_task_id(refs[number])
         # A wave that was left out is told by its first task; what its last one told is older then.
-        start = keys.wave_task_id(number, names[number], keys.START_RECOVERY)
-        told_by = enrich if states.get(enrich) == "success" else start
+        start = keys.wave_task_id(number, refs[number].name, keys.START_RECOVERY)
+        told_by = end if states.get(end) == "success" else start
         basis[f"wave {number}"] = fingerprint(view.pull(told_by, keys.WAVE_RESULT))
     return basis
 
@@ -48,6 +49,19 @@ def decision_of(
             f"{', '.join(newer)} ran again since, and {task_id} did not. Clear {task_id} and everything behind it, so "
             "that it asks again."
         )
+    return decision
+
+
+def gate_decision(execution: Execution, wave: FrozenWave) -> str:
+    """Return what the gate before a wave decided: ``approve``, ``skip`` or ``unarmed``.
+
+    :raises EvidenceError: as :func:`decision_of`
+    :raises GateClosedError: if it was rejected
+    """
+    gate_id = keys.gate_task_id(wave.number)
+    decision = decision_of(execution, gate_id, wave.number, wave.depends_on)["decision"]
+    if decision == "reject":
+        raise GateClosedError(f"{gate_id} was rejected; clear the gate as well to ask again")
     return decision
 
 

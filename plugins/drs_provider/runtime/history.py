@@ -125,6 +125,14 @@ class RunHistory:
         fields = {"hold": dict(hold), "verdict": dict(verdict)}
         self._status(running_status(gate_waiting=other_gates_wait), fields)
 
+    def people_asked(self) -> None:
+        """Show the execution as PAUSED: a step waits for people."""
+        self._status(running_status(gate_waiting=True))
+
+    def people_answered(self, *, other_gates_wait: bool) -> None:
+        """Show the execution as it goes on; it is PAUSED for as long as something else waits for people."""
+        self._status(running_status(gate_waiting=other_gates_wait))
+
     def wave_launching(self, wave_number: int) -> None:
         """Show a wave as LAUNCHING."""
         self._wave(wave_number, WaveStatus.LAUNCHING)
@@ -168,6 +176,11 @@ class RunHistory:
                 full_record=self._full_record,
             ),
         )
+
+    def wave_launched(self, result: Mapping[str, Any]) -> None:
+        """Write what a wave launched; its steps decide it, so its status stays."""
+        fields = {name: value for name, value in record_fields(dict(result)).items() if name not in _ADDRESS}
+        self._wave(result["waveNumber"], None, fields)
 
     def wave_ended(self, result: Mapping[str, Any]) -> None:
         """Write a wave's result: who sees it COMPLETED sees its instances, since rows are written first."""

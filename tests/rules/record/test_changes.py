@@ -58,7 +58,7 @@ def every_change(attempt: int) -> st.SearchStrategy[Change]:
             "endTime": time,
             "jobs": st.just([job]),
             "gate": st.just({"armedBy": "plan", "openedAt": T0, "responses": []}),
-            "checks": st.just([{"check": "http", "ok": True}]),
+            "steps": st.just([{"name": "http", "status": "PASSED"}]),
             "errorMessage": st.sampled_from(["no", "not at all"]),
         },
     )

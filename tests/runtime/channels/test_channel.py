@@ -20,6 +20,7 @@ from drs_provider.rules.concurrency.claims import Claim, Wait
 from drs_provider.rules.concurrency.preemption import Preemption
 from drs_provider.rules.gate import Answers
 from drs_provider.rules.record.outside_changes import Seen
+from drs_provider.rules.steps.state import StepState
 from drs_provider.rules.wave.ownership import StartIntent
 from drs_provider.runtime.channels import declared
 from drs_provider.runtime.channels.channel import ATTEMPT, PLAN_HASH, WAVE, Channel, Place
@@ -88,6 +89,9 @@ SAMPLES: dict[str, Any] = {
     "frozen_wave": wave(),
     "notifications": [Notification(events=("finished",), notifier="mail.Notifier", args={"to": ["dr-team"]})],
     "prepared": 2,
+    "step_result": StepState(
+        "after http", 2, 1.5, "PASSED", subjects={"wave": {"state": "passed", "name": "all", "at": 2.5}}
+    ),
     "claim": CLAIMED,
     "preemption": Preemption(1, "e-2", "RECOVERY", "wiki", "drs_wiki", "r2", "dr-operator", "lost", 2.5),
     "overrides": [{"what": "preempt_drill", "by": "dr-operator"}],

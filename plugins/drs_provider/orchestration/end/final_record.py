@@ -16,6 +16,7 @@ from drs_provider.core.texts import cause, message, named
 from drs_provider.exceptions import EvidenceError
 from drs_provider.orchestration.cleanup.leftovers import drill_end, left_text
 from drs_provider.orchestration.end.outside_changes import with_outside_changes
+from drs_provider.orchestration.end.steps_around import steps_around
 from drs_provider.orchestration.wave.end import WaveEnd, broken_end, wave_end
 from drs_provider.plan.conf.overrides import shown_conf
 from drs_provider.rules.concurrency.preemption import Override, Preemption
@@ -24,6 +25,7 @@ from drs_provider.rules.record.merging import apply_wave_result, close_attempt
 from drs_provider.rules.record.outside_changes import without_ground
 from drs_provider.rules.record.schema import ExecutionRecord, record_fields
 from drs_provider.rules.record.servers import impaired_servers
+from drs_provider.rules.steps.verdict import acceptances
 from drs_provider.runtime.channels.declared import OVERRIDES
 from drs_provider.runtime.decisions import decision_of
 from drs_provider.runtime.execution import Execution, execution_id_of
@@ -66,8 +68,15 @@ def final_record(
         hold_problem = None
     stopped = any(end.stopped_by_person for end in ends) or _hold_stopped(states, hold_problem)
     drill = drill_end(execution, ends)
-    after = [problem for problem in (hold_problem, drill.problem) if problem]
-    status = terminal_status(outcomes, stopped_by_person=stopped, started=True, ended_well=not after)
+    around = steps_around(execution, states)
+    after = [problem for problem in (around.problem, hold_problem, drill.problem) if problem]
+    status = terminal_status(
+        outcomes,
+        stopped_by_person=stopped,
+        started=True,
+        ended_well=not after,
+        accepted=bool(acceptances(around.rows)),
+    )
     if broken:
         status = ExecutionStatus.FAILED  # whatever the other waves came to: what was frozen has been touched
     problems: list[str] = []
@@ -82,6 +91,7 @@ def final_record(
     if notice and status is ExecutionStatus.CANCELLED:
         problems = _without_repetition(notice, problems)
         record["overrides"].append(notice.override())
+    record |= around.fields
     if undelivered := failures(execution.view, _telling_tasks(execution)):
         record["notificationFailures"] = undelivered
     if "verdict" in hold:
@@ -103,7 +113,7 @@ def final_record(
     plan = execution.plan
     summary = (
         f"{plan.execution_type} {plan.plan_title}: {status}, {recovered} of {total} servers recovered, "
-        f"{took_text(execution, record)}{_impaired_text(record)}"
+        f"{took_text(execution, record)}{_impaired_text(record)}{_accepted_text(record)}"
     )
     if left := (drill.report or {}).get("left"):
         summary += f"; instances of the drill are left: {cause(left_text(left))}"
@@ -149,6 +159,19 @@ def _impaired_text(record: Mapping[str, Any]) -> str:
     return f"; EC2's status checks fail: {named(impaired)}" if impaired else ""
 
 
+def _accepted_text(record: ExecutionRecord) -> str:
+    """Return which failures of steps were accepted in this attempt, by whom and why."""
+    texts = [
+        *(
+            f"{text} (wave {wave['waveName']})"
+            for wave in record["waves"]
+            for text in acceptances(wave.get("steps", ()))
+        ),
+        *acceptances(record.get("steps", ())),
+    ]
+    return f"; accepted: {'; '.join(texts)}" if texts else ""
+
+
 def _ends(execution: Execution, states: Mapping[str, str | None]) -> tuple[list[WaveEnd], list[str], bool]:
     """Return how the waves ended, by number, lost instances, and whether a wave's frozen form does not verify."""
     intact, broken = execution.intact_waves()
@@ -169,7 +192,9 @@ def _telling_tasks(execution: Execution) -> list[str]:
     waves = execution.plan.selected_waves
     gates = [keys.gate_task_id(wave.number) for wave in waves]
     ends = [keys.wave_task_id(wave.number, wave.name, keys.ENRICH) for wave in waves]
-    return [keys.PREPARE, *gates, *ends, keys.HOLD_DRILL]
+    decided = [keys.wave_end_task_id(wave) for wave in waves if wave.decided_by_steps]
+    steps = [task_id for task_id in execution.view.task_states() if keys.is_step(task_id)]
+    return [keys.PREPARE, *gates, *ends, *decided, *steps, keys.HOLD_DRILL]
 
 
 def _record(

@@ -13,14 +13,17 @@ from drs_provider.core.task_states import TASK_NOT_BEGUN
 from drs_provider.core.texts import message, named
 from drs_provider.exceptions import DrsError, EvidenceError, GateClosedError, PreemptedError
 from drs_provider.hooks.aws.errors import AWS_ERRORS
+from drs_provider.orchestration.steps.ends import end_of_steps
 from drs_provider.orchestration.wave.result import completed_wave, gather, judge, wave_result
 from drs_provider.orchestration.wave.started_jobs import Begun, begun
 from drs_provider.rules.execution.frozen import FrozenWave, FrozenWaveRef
 from drs_provider.rules.record.schema import UNKNOWN_JOB, GateRow, JobRow, WaveResult
+from drs_provider.rules.steps.verdict import after_steps, of_steps
 from drs_provider.rules.wave.watch import JobsToFollow
 from drs_provider.runtime.channels.declared import CLEANUP, GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import start_task_id
+from drs_provider.runtime.steps import believed, task_of
 from drs_provider.runtime.watch import open_watch, told_before_its_jobs
 
 log = logging.getLogger(__name__)
@@ -67,7 +70,19 @@ def wave_end(execution: Execution, wave: FrozenWave, states: Mapping[str, str | 
         end = WaveEnd(result, outcome_of(wave, result), error=result.get("errorMessage"), told=True)
     if gate := _gate(execution, wave, states):
         end = replace(end, result={**end.result, "gate": gate})
-    return end
+    return _with_steps(execution, wave, end)
+
+
+def _with_steps(execution: Execution, wave: FrozenWave, end: WaveEnd) -> WaveEnd:
+    """Return the end of a wave with its steps; remote work of a step that was stopped is stopped, or named."""
+    if not (wave.before or wave.after) or not wave.selected:
+        return end
+    steps = [*end_of_steps(execution, wave, "before"), *end_of_steps(execution, wave, "after")]
+    end = replace(end, result={**end.result, "steps": steps})
+    if not (running := [text for step in steps for text in step.get("stillRunning", ())]):
+        return end
+    error = message("; ".join(filter(None, (end.error, *running))))
+    return replace(end, result={**end.result, "errorMessage": error}, error=error)
 
 
 def broken_end(execution: Execution, ref: FrozenWaveRef, problem: EvidenceError) -> WaveEnd:
@@ -94,10 +109,14 @@ def told_result(
 
     :raises EvidenceError: if it was changed since
     """
-    enrich_id = keys.wave_task_id(wave.number, wave.name, keys.ENRICH)
-    if states.get(enrich_id) not in TASK_NOT_BEGUN:
-        result = WAVE_RESULT.read(execution, wave=wave.number, task_id=enrich_id).value
-        if result is None or result["attempt"] == execution.attempt:
+    ends = [keys.wave_end_task_id(wave), keys.wave_task_id(wave.number, wave.name, keys.ENRICH)]
+    for task_id in dict.fromkeys(ends):
+        if states.get(task_id) in TASK_NOT_BEGUN:
+            continue
+        result = WAVE_RESULT.read(execution, wave=wave.number, task_id=task_id).value
+        if result is None or result["status"] == WaveStatus.POLLING:
+            return None  # its steps have not decided it
+        if result["attempt"] == execution.attempt:
             return result
         return None if told_before_its_jobs(execution, wave, result) else result
     skipped = states.get(start_task_id(wave)) == "skipped"
@@ -115,13 +134,14 @@ def outcome_of(wave: FrozenWave, result: WaveResult) -> WaveOutcome:
         servers_total=result.get("serversTotal", len(wave.servers)),
         servers_recovered=result.get("serversRecovered", 0),
         skipped_by_decision=result.get("skippedByDecision", False),
+        accepted=bool(result.get("acceptedSteps")),
     )
 
 
 def _without_result(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> WaveEnd:
     end = partial(_end, execution, wave, states)
     gate_id = keys.gate_task_id(wave.number)
-    task_ids = [gate_id, *(keys.wave_task_id(wave.number, wave.name, task) for task in keys.WAVE_TASKS)]
+    task_ids = [gate_id, *_tasks_of(execution, wave)]
     if not wave.selected:
         return end(WaveStatus.SKIPPED, None)
     for task_id in task_ids:
@@ -147,6 +167,18 @@ def _without_result(execution: Execution, wave: FrozenWave, states: Mapping[str,
         text = f"wave {wave.number} ({wave.name}) told no result: its tasks were marked as success, and did not run"
         return end(WaveStatus.FAILED, text)
     return end(WaveStatus.CANCELLED, "not started: a wave before it did not complete", quiet=True)
+
+
+def _tasks_of(execution: Execution, wave: FrozenWave) -> list[str]:
+    """Return the tasks between a wave's gate and its end, in their order."""
+    first = () if wave.depends_on else execution.plan.before_first
+    return [
+        *(task_of(step, None) for step in first),
+        *(task_of(step, wave) for step in wave.before),
+        *(keys.wave_task_id(wave.number, wave.name, task) for task in keys.WAVE_TASKS),
+        *(task_of(step, wave) for step in wave.after),
+        *([keys.wave_end_task_id(wave)] if wave.after else []),
+    ]
 
 
 def _stopped_text(wave: FrozenWave, states: list[str | None]) -> str:
@@ -222,6 +254,10 @@ def _enriched_again(execution: Execution, wave: FrozenWave, result: WaveResult) 
         "attempt": result["attempt"],
         "enrichmentIncomplete": bool(cleaned_up),
     }
+    if wave.after:
+        # What its steps came to stays, also where instance data are read again.
+        rows = after_steps(fresh["serverStatuses"], believed(execution, wave.after, wave))
+        again = {**again, **of_steps(result), "serverStatuses": rows}
     if result["status"] != WaveStatus.COMPLETED:
         again["status"] = result["status"]
         if "errorMessage" in result:

@@ -9,9 +9,11 @@ from drs_provider.core.states import WaveStatus
 from drs_provider.core.task_states import TASK_OVER
 from drs_provider.exceptions import ExecutionRefusedError
 from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.steps.state import StepStatus
 from drs_provider.runtime.channels.declared import CLEANUP, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.jobs import start_task_id
+from drs_provider.runtime.steps import all_told
 from drs_provider.runtime.watch import told_before_its_jobs
 
 
@@ -26,6 +28,7 @@ def check_preconditions(execution: Execution, wave: FrozenWave) -> None:
         _renamed(execution, wave)
         or _too_early(execution, wave, states)
         or _too_late(states)
+        or _steps_open(execution, wave)
         or _cleaned_up_since(execution, wave, states)
     )
     if problem:
@@ -40,14 +43,15 @@ def _renamed(execution: Execution, wave: FrozenWave) -> str | None:
 
 
 def _too_early(execution: Execution, wave: FrozenWave, states: Mapping[str, str | None]) -> str | None:
-    names = {ref.number: ref.name for ref in execution.plan.waves}
+    refs = {ref.number: ref for ref in execution.plan.waves}
+    names = {number: ref.name for number, ref in refs.items()}
     for number in wave.depends_on:
-        enrich = keys.wave_task_id(number, names[number], keys.ENRICH)
-        state = states.get(enrich)
+        end = keys.wave_end_task_id(refs[number])
+        state = states.get(end)
         if state == "skipped" and _skipped_by_us(execution, number, names[number]):
             continue
         if state == "success":
-            result = WAVE_RESULT.read(execution, wave=number, task_id=enrich).value
+            result = WAVE_RESULT.read(execution, wave=number, task_id=end).value
             if (
                 result is not None
                 and result["status"] == WaveStatus.COMPLETED
@@ -66,6 +70,19 @@ def _skipped_by_us(execution: Execution, number: int, name: str) -> bool:
     """Whether a wave was left out: Airflow also skips what has not begun when a run is marked failed."""
     start = keys.wave_task_id(number, name, keys.START_RECOVERY)
     return WAVE_RESULT.read(execution, wave=number, task_id=start).value is not None
+
+
+def _steps_open(execution: Execution, wave: FrozenWave) -> str | None:
+    """Tell which step before the wave has not passed, whatever its task's colour says."""
+    told = all_told(execution, wave.before, wave)
+    if not wave.depends_on:
+        told += all_told(execution, execution.plan.before_first, None)
+    for step, state in told:
+        if state is None or not state.over:
+            return f"its step {step.name} has not come to its end. Clear that step"
+        if state.status == StepStatus.FAILED and step.on_failure != "continue":
+            return f"its step {step.name} failed. Clear that step"
+    return None
 
 
 def _too_late(states: Mapping[str, str | None]) -> str | None:

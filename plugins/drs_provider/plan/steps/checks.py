@@ -232,3 +232,23 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+class ManualStep(CheckModel):
+    """A person confirms, with a note, that something is in order."""
+
+    check: Literal["manual"] = Field(description="A person looks.")
+    message: Message = Field(description="What the person is to look at.")
+
+    @property
+    def needs_target(self) -> bool:
+        """It calls no AWS."""
+        return False
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        if self.each == "server":
+            raise refusal("a person is asked once, not for each server", "remove each")
+        if self.retries:
+            raise refusal("retries does nothing in a manual step: people can be asked again", "remove it")
+        return self

@@ -21,6 +21,7 @@ from drs_provider.plan.steps.checks import (
     CloudwatchAlarmStep,
     Ec2StatusStep,
     HttpStep,
+    ManualStep,
     SsmCommandCheck,
     TcpStep,
 )
@@ -31,6 +32,7 @@ KINDS: Final[tuple[type[StepModel], ...]] = (
     HttpStep,
     SsmCommandCheck,
     CloudwatchAlarmStep,
+    ManualStep,
     SsmAutomationStep,
     SsmCommandAction,
     LambdaStep,

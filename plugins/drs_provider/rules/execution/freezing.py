@@ -10,7 +10,7 @@ from drs_provider.core.account import AwsTarget
 from drs_provider.core.states import ExecutionType
 from drs_provider.plan.conf.parsing import RunConf, clean_conf
 from drs_provider.plan.model import Gate, Plan, Wave
-from drs_provider.plan.steps.base import DEFAULT_PARALLEL, Place, StepModel
+from drs_provider.plan.steps.base import DEFAULT_PARALLEL, CheckModel, Place, StepModel
 from drs_provider.rules.execution.frozen import (
     FrozenGate,
     FrozenHold,
@@ -130,6 +130,7 @@ def freeze_steps(
             place=place,
             name=step.label,
             kind=step.kind,
+            is_check=isinstance(step, CheckModel),
             settings=step.settings(),
             together=step.together,
             each=step.each_at(place),
@@ -256,6 +257,7 @@ def freeze_header(
                 name=wave.name,
                 selected=wave.name in selected,
                 depends_on=tuple(plan.wave_number(name) for name in plan.dependencies(wave.name)),
+                decided_by_steps=bool(wave.after),
             )
             for wave in plan.waves
         ),

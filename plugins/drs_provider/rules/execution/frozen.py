@@ -62,6 +62,7 @@ class FrozenGate(Frozen):
 class FrozenStep(Frozen):
     """A step around a wave, or around all waves, as it is for this type of execution.
 
+    :param is_check: it looks; else it does something
     :param settings: the kind's own fields, placeholders not filled
     :param together: it starts with the step above it
     :param parallel: for how many servers at a time
@@ -75,6 +76,7 @@ class FrozenStep(Frozen):
     place: Place
     name: str
     kind: str
+    is_check: bool = True
     settings: dict[str, Any] = Field(default_factory=dict)
     together: bool = False
     each: Each = "wave"
@@ -123,18 +125,27 @@ class FrozenWave(Frozen):
         return self
 
     @property
+    def decided_by_steps(self) -> bool:
+        """Whether a task behind its steps decides it."""
+        return bool(self.after)
+
+    @property
     def server_ids(self) -> tuple[str, ...]:
         """Source server ids in the wave's order."""
         return tuple(server.source_server_id for server in self.servers)
 
 
 class FrozenWaveRef(Frozen):
-    """What the header says of a wave."""
+    """What the header says of a wave.
+
+    :param decided_by_steps: it has steps after its launches, and a task behind them that decides it
+    """
 
     number: int = Field(ge=1)
     name: str
     selected: bool = True
     depends_on: tuple[int, ...] = ()
+    decided_by_steps: bool = False
 
 
 class FrozenHold(Frozen):

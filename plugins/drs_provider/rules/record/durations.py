@@ -44,7 +44,7 @@ def recovery_seconds(
     """Return how long an earlier execution worked, or None if it says nothing about one like this.
 
     It counts if it was COMPLETED at the first attempt, of the same type, with the same waves: from its start until
-    its last wave had ended, waiting for people excluded. A drill's hold and cleanup come after that.
+    its last wave was ready, waiting for people excluded. A drill's hold and cleanup come after that.
     """
     # The table may hold records of other systems, which lack fields: those say nothing, and hold up no execution.
     kind = (record.get("status"), record.get("executionType"), record.get("attempt"))
@@ -52,7 +52,7 @@ def recovery_seconds(
     if kind != (ExecutionStatus.COMPLETED, execution_type, 1) or begin is None:
         return None
     ran = [wave for wave in record.get("waves") or () if wave.get("selected", True)]
-    ends = [wave.get("endTime") for wave in ran]
+    ends = [wave.get("readyTime", wave.get("endTime")) for wave in ran]
     if {wave.get("waveName") for wave in ran} != waves or not ends or None in ends:
         return None
     last = max(end for end in ends if end is not None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from drs_provider.core.states import (
@@ -26,19 +26,21 @@ from drs_provider.rules.record.schema import (
     ExecutionRecord,
     GateRow,
     ServerRow,
+    StepRow,
     WaveRow,
     without_empty,
 )
 
-WRITTEN_ONCE = ("startTime", "endTime")
+WRITTEN_ONCE = ("startTime", "endTime", "readyTime")
 COUNTERS = ("completedWaves", "failedWaves", "currentWave")
 # What an attempt leaves behind in the wave when the next one begins.
 WAVE_RESULT_FIELDS = (
     "startTime",
     "endTime",
+    "readyTime",
     "lastPolledTime",
     "gate",
-    "checks",
+    "steps",
     "errorMessage",
     "enrichmentIncomplete",
     "statusChecksUnread",
@@ -53,6 +55,7 @@ RESULT_FIELDS = (
     "verdict",
     "hold",
     "cleanup",
+    "steps",
     "errorMessage",
 )
 
@@ -64,8 +67,15 @@ def recovered(row: Mapping[str, Any]) -> bool:
 
 def earlier_wave(wave: Mapping[str, Any]) -> EarlierWave:
     """Return what a wave's ``earlierAttempts`` keep of it when the next attempt begins."""
-    names = ("attempt", "status", "startTime", "endTime", "gate", "errorMessage")
-    return cast("EarlierWave", {name: wave[name] for name in names if name in wave})
+    names = ("attempt", "status", "startTime", "endTime", "readyTime", "gate", "errorMessage")
+    kept = {name: wave[name] for name in names if name in wave}
+    if "steps" in wave:
+        # In the main item of the history: what each saw is in that attempt's report.
+        seen = ("output", "servers", "failures")
+        kept["steps"] = [
+            {name: value for name, value in step.items() if name not in seen} for step in wave["steps"]
+        ]
+    return cast("EarlierWave", kept)
 
 
 def merge_wave(wave: WaveRow, result: Mapping[str, Any], *, attempt: int) -> WaveRow:
@@ -257,6 +267,8 @@ def _gates(record: Mapping[str, Any]) -> Iterable[GateRow]:
         for earlier in wave.get("earlierAttempts", ()):
             if "gate" in earlier:
                 yield earlier["gate"]
+    for step in all_steps(record):
+        yield from step.get("asks", ())
     if "hold" in record:
         yield record["hold"]
 
@@ -278,6 +290,14 @@ def waiting_seconds(record: Mapping[str, Any], since: float, until: float) -> fl
             total += end - begin
             reached = end
     return total
+
+
+def all_steps(record: Mapping[str, Any]) -> Iterator[StepRow]:
+    """Yield every step of a record: of its waves, with those of their earlier attempts, and around all waves."""
+    for wave in record["waves"]:
+        for of_wave in (*wave.get("earlierAttempts", ()), wave):
+            yield from of_wave.get("steps", ())
+    yield from record.get("steps", ())
 
 
 def server_rows(record: Mapping[str, Any]) -> list[ServerRow]:

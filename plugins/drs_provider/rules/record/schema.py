@@ -106,6 +106,33 @@ class GateRow(TypedDict, total=False):
     responses: list[GateResponse]
 
 
+class StepFailure(TypedDict):
+    """A server that a step failed for."""
+
+    name: str
+    output: str
+
+
+class StepRow(TypedDict, total=False):
+    """A step around a wave or around all waves, as it was in the attempt that ran it last."""
+
+    name: Required[str]
+    place: Required[str]  # before, after, before_first or after_last
+    kind: Required[str]
+    status: Required[str]  # PASSED, FAILED, ACCEPTED or SKIPPED; RUNNING or ASKING if it was stopped
+    required: bool
+    attempt: Required[int]
+    startTime: float
+    endTime: float
+    output: str
+    reason: str  # why it was accepted, failed by people, or skipped
+    acceptedBy: str  # login of who accepted its failure
+    servers: dict[str, int]  # how many passed and failed, of a step for each server
+    failures: list[StepFailure]  # the first ones
+    asks: list[GateRow]  # what people were asked about it, and answered
+    stillRunning: list[str]  # remote work that a stopped execution could not stop
+
+
 class EarlierWave(TypedDict, total=False):
     """What a wave was at the end of an earlier attempt."""
 
@@ -113,7 +140,9 @@ class EarlierWave(TypedDict, total=False):
     status: Required[str]
     startTime: float
     endTime: float
+    readyTime: float
     gate: GateRow
+    steps: list[StepRow]
     errorMessage: str
 
 
@@ -125,10 +154,12 @@ class WaveFields(TypedDict, total=False):
     attempt: Required[int]
     jobs: list[JobRow]
     startTime: float
-    endTime: float
+    endTime: float  # DRS's: the end of its last job
+    readyTime: float  # when its last required step had passed; absent without steps
     lastPolledTime: float
     serverStatuses: list[ServerRow]
     gate: GateRow
+    steps: list[StepRow]
     skipReason: str
     enrichmentIncomplete: bool
     statusChecksUnread: str  # why EC2's status checks could not be read
@@ -143,6 +174,7 @@ class WaveSummary(TypedDict, total=False):
     failedServers: list[str]
     impairedServers: list[str]
     skippedByDecision: bool
+    acceptedSteps: list[str]  # steps whose failure a person accepted
     rowsApart: list[str]  # hashes of the server rows, where those travel in pieces
 
 
@@ -160,7 +192,6 @@ class WaveRow(WaveFields, total=False):
     region: str
     accountContext: dict[str, Any]
     executionMode: str  # DRILL or RECOVERY
-    checks: list[dict[str, Any]]
     launchStatusCounts: dict[str, int]  # its servers by launchStatus, also where the rows are not shown
     selected: bool
     earlierAttempts: list[EarlierWave]
@@ -243,6 +274,7 @@ class ExecutionRecord(TypedDict, total=False):
     verdict: dict[str, Any]
     hold: GateRow
     cleanup: CleanupReport
+    steps: list[StepRow]  # around all waves
     totalWaves: Required[int]
     completedWaves: Required[int]
     failedWaves: Required[int]

@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 #: Key of the subject of a step that runs once
 WAVE_SUBJECT: Final = "wave"
+#: Kind of the step that people do
+MANUAL: Final = "manual"
 
 
 @dataclass(frozen=True)

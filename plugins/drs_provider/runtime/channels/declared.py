@@ -13,6 +13,7 @@ from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
 from drs_provider.rules.gate import Answers, GateDecision
 from drs_provider.rules.record.outside_changes import Seen
 from drs_provider.rules.record.schema import CleanupReport, ExecutionRecord, WaveResult
+from drs_provider.rules.steps.state import StepState
 from drs_provider.rules.wave.ownership import StartIntent
 from drs_provider.rules.wave.watch import JobsToFollow
 from drs_provider.runtime.channels.channel import ATTEMPT, PLAN_HASH, WAVE, Channel, Place
@@ -118,15 +119,25 @@ RECOVERY_JOBS = Channel[JobsToFollow](
 WAVE_RESULT = Channel[WaveResult](
     evidence.WAVE_RESULT,
     keys.WAVE_RESULT,
-    (keys.ENRICH, keys.START_RECOVERY),
+    (keys.ENRICH, keys.START_RECOVERY, keys.DECIDE),
     readable=True,
     rows="serverStatuses",
+)
+#: How far a step is, and what it came to: the record, the wave's decision and later tries rest on it
+STEP_RESULT = Channel[StepState](
+    evidence.STEP_RESULT,
+    keys.STEP_RESULT,
+    (keys.STEP,),
+    StepState.to_dict,
+    StepState.from_dict,
+    places=_KEPT,
+    readable=True,
 )
 #: The answers of people to a gate, or the hold (wave 0), which began in an attempt
 GATE_ANSWERS = Channel[Answers](
     evidence.GATE_ANSWERS,
     f"{keys.GATE_ANSWERS}_{{attempt}}",
-    (GATE, keys.HOLD_DRILL),
+    (GATE, keys.HOLD_DRILL, keys.STEP),
     asdict,
     lambda content: Answers(**content),
     binds=frozenset({WAVE, ATTEMPT, PLAN_HASH}),
