@@ -71,10 +71,6 @@ class DrsPollError(DrsError):
     """Jobs could not be read for longer than the poller's error budget."""
 
 
-class OutcomeUnknownError(DrsError):
-    """Whether an action has begun cannot be found out: it must not be begun again without a person's word."""
-
-
 class TaskStoppedError(DrsError):
     """The task was stopped or cleared meanwhile, although its process still runs."""
 

@@ -34,9 +34,9 @@ def rto(record: ExecutionRecord) -> dict[str, Any]:
     """Return the recovery time: from :func:`clock_start` until the last wave was ready, and the last step behind it.
 
     A wave is ready when its servers are recovered and its required steps have passed, or a person accepted that they
-    did not: ``acceptedSteps`` names those, on whose word the time rests. A drill's hold and cleanup come after it and do not count. Waiting for people is in ``usedSeconds``,
-    and named apart. If not everything is recovered the objective is not met, and the time runs until the
-    attempt ended.
+    did not: ``acceptedSteps`` names those, on whose word the time rests. A drill's hold and cleanup come after it and
+    do not count. Waiting for people is in ``usedSeconds``, and named apart. If not everything is recovered the
+    objective is not met, and the time runs until the attempt ended.
     """
     begin = clock_start(record)
     waves = wanted_waves(record)
