@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from drs_provider.plan.model import Plan
 from drs_provider.plan_tasks import wait
 from tests.faults.invariants import check_everything, ended_as_if_nothing_had_happened
 from tests.harness.deaths import killed_before_each_effect
@@ -30,6 +31,15 @@ WORLD = world(FOREIGN)
 VEILED = world(FOREIGN, visibility_delay_seconds=20, tags_delay_seconds="never")
 GATE = {"approvers": ["dr-approver-1"], "timeout_minutes": 30}
 PLAN = plan({"name": "everything", "servers": WIKI, "gate": GATE})
+RUNBOOK = {"run": "ssm_automation", "document": "Restart", "modes": ["drill"]}
+STEPS = plan(
+    {
+        "name": "everything",
+        "servers": WIKI,
+        "after": [{"check": "ec2_status", "timeout_minutes": 30}, RUNBOOK],
+    }
+)
+WITH_RUNBOOK = world(FOREIGN, services={"automations": [{"document": "Restart", "seconds": 300}]})
 TASKS = (
     "prepare",
     "gate_1",
@@ -43,11 +53,13 @@ TASKS = (
 
 
 @contextmanager
-def drill(folder: Path, scenario: dict[str, Any], *, history: bool = True) -> Iterator[tuple[Stage, PlanRun]]:
+def drill(
+    folder: Path, scenario: dict[str, Any], *, history: bool = True, made: Plan = PLAN
+) -> Iterator[tuple[Stage, PlanRun]]:
     """Give a stage of its own with a drill; what goes wrong with it says where its worker died."""
     with stage(scenario, folder, history=history) as play:
         try:
-            yield play, play.plan_run(PLAN).approve_everything()
+            yield play, play.plan_run(made).approve_everything()
         except Exception as error:
             error.add_note(f"killed before: {play.effects.died}")
             raise
@@ -67,6 +79,7 @@ def kill_everywhere(
     scenario: dict[str, Any] = WORLD,
     *,
     history: bool = False,
+    made: Plan = PLAN,
 ) -> int:
     """Play a drill for each effect of a task; return how many there are.
 
@@ -74,12 +87,12 @@ def kill_everywhere(
     """
     once = folder / "once"
     with (
-        drill(once, scenario, history=history) as (play, run),
+        drill(once, scenario, history=history, made=made) as (play, run),
         killed_before_each_effect(play, run, task_id, once) as deaths,
     ):
         lives(play, run)
     for number in deaths.remaining:
-        with drill(folder / str(number), scenario, history=history) as (play, run):
+        with drill(folder / str(number), scenario, history=history, made=made) as (play, run):
             play.effects.kill_before(task_id, number)
             lives(play, run)
             assert play.effects.died
@@ -102,6 +115,18 @@ def test_trap_16_a_worker_that_dies_anywhere_loses_nothing(
     # Where somebody listens to tasks, a worker ends the wait, too.
     monkeypatch.setattr(wait, "has_listeners", lambda: True)
     assert kill_everywhere(tmp_path, task_id, survives, history=history) >= 3
+
+
+@pytest.mark.parametrize("task", ["after_ec2_status", "after_ssm_automation", "decide"])
+def test_a_worker_that_dies_in_a_step_repeats_nothing(task: str, tmp_path: Path) -> None:
+    def lives(play: Stage, run: PlanRun) -> None:
+        survives(play, run)
+        ssm = play.simulator.client("ssm")
+        rows = ssm.describe_automation_executions()["AutomationExecutionMetadataList"]
+        assert [row["AutomationExecutionStatus"] for row in rows] == ["Success"]
+        assert {step["status"] for step in run.wave("everything")["steps"]} == {"PASSED"}
+
+    assert kill_everywhere(tmp_path, f"{WAVE}.{task}", lives, WITH_RUNBOOK, made=STEPS) >= 2
 
 
 def test_trap_16_nor_if_the_trigger_ends_the_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

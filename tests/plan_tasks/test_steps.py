@@ -113,3 +113,159 @@ def test_people_decide_over_a_failure_in_a_recovery(play: Stage) -> None:
     assert "failed: Retry, Accept or Fail?" in asked[0][1].subject
     assert "wiki" in asked[0][1].body
     assert asked[0][1].approvers == ["dr-approver-1", "dr-approver-2"]
+
+
+MANUAL = {"check": "manual", "message": "Is *{wave_name}* in order?", "timeout_minutes": 30}
+AROUND = {"check": "manual", "message": "Is {execution_type} in order?", "timeout_minutes": 30}
+RUNBOOK = {"run": "ssm_automation", "document": "Restart", "modes": ["drill", "recovery"]}
+FUNCTION = {"run": "lambda", "function": "tell", "modes": ["drill", "recovery"]}
+AUTOMATIONS = {"automations": [{"document": "Restart", "seconds": 300}]}
+FUNCTIONS = {"functions": [{"name": "tell", "payload": {"told": 3}}]}
+
+
+def automations(play: Stage) -> list[str]:
+    rows = play.simulator.client("ssm").describe_automation_executions()["AutomationExecutionMetadataList"]
+    return [row["AutomationExecutionStatus"] for row in rows]
+
+
+@pytest.mark.drs_scenario(
+    world({WIKI[1]: {"impaired": 1.0}}, profile={"status_checks": "PT1M"}), history=False
+)
+def test_a_step_for_each_server_decides_over_that_server_as_a_failed_launch_does(play: Stage) -> None:
+    run = recovery(play, checked(optional={"servers": [WIKI[1]]}))
+    assert run.go() == "success", run.states  # nobody is asked: the wave is met
+    wave = run.wave("everything")
+    rows = {row["sourceServerId"]: row for row in wave["serverStatuses"]}
+    assert (run.record["status"], wave["status"]) == ("PARTIAL", "COMPLETED")
+    assert "error" not in rows[WIKI[0]]
+    assert "step ec2_status failed" in rows[WIKI[1]]["error"]
+    assert (wave["steps"][0]["status"], wave["steps"][0]["servers"]) == ("FAILED", {"passed": 1, "failed": 1})
+
+
+@pytest.mark.drs_scenario(world(), history=False)
+def test_steps_stand_where_the_plan_puts_them_and_nothing_acts_before_the_approval(play: Stage) -> None:
+    made = plan(
+        {
+            "name": "first",
+            "servers": WIKI[:1],
+            "before": [MANUAL],
+            "after": [STATUS, {**MANUAL, "together": True}],
+        },
+        {"name": "second", "servers": WIKI[1:], "after": [{**STATUS, "required": False}]},
+        before_first=[AROUND],
+        after_last=[AROUND],
+        recovery=RECOVERY,
+    )
+    run = recovery(play, made)
+    steps = [
+        "before_first.manual",
+        "wave_1_first.before_manual",
+        "wave_1_first.after_ec2_status",
+        "wave_1_first.after_manual",
+        "wave_2_second.after_ec2_status",
+        "after_last.manual",
+    ]
+    for task_id in steps:
+        run.answer(task_id, "Confirm", comment="looked at it")
+    asked: list[Any] = []
+    run.when(
+        "wave_1_first.before_manual",
+        "deferred",
+        lambda: asked.append(run.request("wave_1_first.before_manual")),
+    )
+    assert run.go() == "success", run.states
+    ended = [task_id for task_id, state in run.history if state == "success"]
+    order = ["gate_1", steps[0], steps[1], "wave_1_first.start_recovery", "wave_1_first.enrich"]
+    order += ["wave_1_first.decide", "gate_2", steps[4], "wave_2_second.decide", steps[5], "hold_drill"]
+    assert [task_id for task_id in ended if task_id in order] == order
+    assert {run.states[task_id] for task_id in steps} == {"success"}
+    assert asked[0].body == r"Is \*first\* in order?"
+    assert run.record["status"] == "COMPLETED"
+    assert [(row["name"], row["place"], row["status"]) for row in run.record["steps"]] == [
+        ("manual", "before_first", "PASSED"),
+        ("manual", "after_last", "PASSED"),
+    ]
+    assert run.record["steps"][1]["output"] == "confirmed by dr-approver-1: looked at it"
+    finals = {"cleanup_drill", "finalize"}
+    assert all(run.dag.get_task(task_id).downstream_task_ids >= finals for task_id in steps)
+
+
+@pytest.mark.drs_scenario(world(), history=False)
+def test_a_rejected_gate_lets_no_step_act(play: Stage) -> None:
+    run = recovery(play, checked(before=[MANUAL])).answer("gate_1", "Reject")
+    assert run.go() == "failed"
+    assert run.states[f"{WAVE}.before_manual"] == "upstream_failed"
+    assert (run.record["status"], play.jobs()) == ("CANCELLED", [])
+
+
+@pytest.mark.drs_scenario(world(services=AUTOMATIONS), history=False)
+def test_what_modes_leave_out_does_not_run(play: Stage) -> None:
+    run = drill(play, checked({**RUNBOOK, "modes": ["recovery"]}))
+    assert run.go() == "success", run.states
+    (step,) = run.wave("everything")["steps"]
+    assert (step["status"], step["reason"]) == ("SKIPPED", "its modes leave out a DRILL")
+    assert (automations(play), run.record["status"]) == ([], "COMPLETED")
+
+
+@pytest.mark.drs_scenario(world(services=AUTOMATIONS), history=False)
+def test_an_action_that_has_passed_is_not_done_again_by_a_retry(play: Stage) -> None:
+    run = recovery(play, checked(RUNBOOK, {**MANUAL, "on_failure": "fail"}))
+    run.answer(f"{WAVE}.after_manual", "Fail", comment="no logins").answer(
+        f"{WAVE}.after_manual", "Confirm", comment="logins"
+    )
+    assert run.go() == "failed"
+    assert "step manual failed: Fail by dr-approver-1: no logins" in run.record["errorMessage"]
+    assert automations(play) == ["Success"]
+    run.clear(WAVE)
+    assert run.go() == "success", run.states
+    assert automations(play) == ["Success"]
+    runbook, manual = run.wave("everything")["steps"]
+    assert (runbook["status"], runbook["attempt"], manual["status"]) == ("PASSED", 2, "PASSED")
+    assert len(play.jobs()) == 1
+
+
+@pytest.mark.drs_scenario(world(services=AUTOMATIONS), history=False)
+def test_a_cancelled_execution_stops_what_its_steps_have_begun(play: Stage) -> None:
+    run = drill(play, checked(RUNBOOK))
+    run.when(f"{WAVE}.after_ssm_automation", "deferred", run.mark_failed)
+    assert run.go() == "failed"
+    assert (run.record["status"], run.wave("everything")["status"]) == ("CANCELLED", "CANCELLED")
+    assert automations(play) == ["Cancelled"]
+    (step,) = run.wave("everything")["steps"]
+    assert (step["status"], "stillRunning" in step) == ("RUNNING", False)
+
+
+@pytest.mark.drs_scenario(world(services=FUNCTIONS), history=False)
+def test_an_action_of_unknown_outcome_is_repeated_only_if_a_person_says_so(play: Stage) -> None:
+    task_id = f"{WAVE}.after_lambda"
+    play.kill_worker("Invoke", after=True)
+    run = drill(play, checked(FUNCTION)).answer(task_id, "Retry")
+    assert run.go() == "success", run.states
+    assert len(play.simulator.calls("Invoke", service="lambda")) == 2
+    (step,) = run.wave("everything")["steps"]
+    assert (step["status"], step["asks"][0]["outcome"]) == ("PASSED", "Retry")
+
+
+@pytest.mark.drs_scenario(world(profile=LATE), history=False)
+def test_trap_37_a_step_that_was_marked_as_success_is_not_believed(play: Stage) -> None:
+    run = drill(play, checked(before=[MANUAL])).answer(f"{WAVE}.before_manual", "Confirm", comment="ok")
+    run.when(STEP, "deferred", lambda: run.mark_success(STEP))
+    assert run.go() == "failed"
+    assert "step ec2_status did not come to its end" in run.wave("everything")["errorMessage"]
+    play.simulator.advance(3600)
+    run = drill(play, checked(before=[MANUAL]))
+    run.when(f"{WAVE}.before_manual", "deferred", lambda: run.mark_success(f"{WAVE}.before_manual"))
+    jobs = len(play.jobs())
+    assert run.go() == "failed"
+    assert "its step manual has not come to its end" in run.record["errorMessage"]
+    assert len(play.jobs()) == jobs
+
+
+@pytest.mark.drs_scenario(world(), history=False)
+def test_a_step_after_all_waves_that_fails_leaves_the_execution_partial_and_red(play: Stage) -> None:
+    made = plan({"name": "everything", "servers": WIKI}, after_last=[AROUND])
+    run = drill(play, made).answer("after_last.manual", "Fail", comment="not seen")
+    assert run.go() == "failed"
+    assert (run.record["status"], run.wave("everything")["status"]) == ("PARTIAL", "COMPLETED")
+    assert "step manual in after_last failed" in run.record["errorMessage"]
+    assert "not seen" in run.record["errorMessage"]

@@ -66,8 +66,9 @@ class StepRun:
         if why and not state.over:
             state.reason = why
             run._end(StepStatus.SKIPPED)
-        elif begins and state is not kept:
-            run.keep()
+        elif begins:
+            run.keep()  # also what is kept already: a try that died may have left others an older copy
+        if begins and state is not kept and not why:
             execution.emit(Event.STEP_STARTED, kind=step.kind, subjects=len(subjects), **run._names())
         return run
 
