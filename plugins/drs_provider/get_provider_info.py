@@ -26,7 +26,7 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["aws"],
             }
         ],
-        "hooks": [_modules("hooks.aws.drs_hook")],
+        "hooks": [_modules("hooks.drs_hook")],
         "operators": [
             _modules(
                 "operators.start_recovery",

@@ -27,7 +27,7 @@ from drs_provider.airflow_api import hitl as adapter
 from drs_provider.airflow_api.run import RunFacts, RunView, publish_xcom
 from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.exceptions import DrsError, DrsFailError
-from drs_provider.hooks.aws.drs_hook import DrsHook
+from drs_provider.hooks.aws.target_hook import TargetHook
 from drs_provider.triggers.gate import DrsGateTrigger
 from tests.contract.task_process import Probe, SensorProbe, dag_run, run, run_probe
 
@@ -74,7 +74,7 @@ def test_the_base_hook_has_the_members_that_ours_builds_on(member):
 
 @pytest.mark.parametrize("member", ["_region_name", "_verify", "_config", "aws_conn_id"])
 def test_the_base_hook_keeps_what_ours_reads(member):
-    assert hasattr(DrsHook(aws_conn_id="aws_dr", region_name="eu-west-1"), member)
+    assert hasattr(TargetHook(aws_conn_id="aws_dr", region_name="eu-west-1"), member)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ MAKES_CLIENTS = re.compile(
 def test_trap_03_only_the_hooks_make_clients():
     allowed = {
         PACKAGE / "hooks" / "aws" / name
-        for name in ("clients.py", "drs_hook.py", "sessions.py", "async_sessions.py")
+        for name in ("clients.py", "target_hook.py", "sessions.py", "async_sessions.py")
     }
     sources = [
         path

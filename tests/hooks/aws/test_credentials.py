@@ -14,8 +14,8 @@ from drs_provider.core.account import AwsTarget
 from drs_provider.exceptions import DrsError, DrsIdentityError, DrsIdentityUnprovenError
 from drs_provider.hooks.aws import credentials as credentials_module
 from drs_provider.hooks.aws.clients import AwsClients
-from drs_provider.hooks.aws.drs_hook import DrsHook
 from drs_provider.hooks.aws.errors import is_outcome_unknown, is_transient
+from drs_provider.hooks.aws.target_hook import TargetHook
 from tests.harness.metadata import Metadata, renew_always
 from tests.hooks.conftest import SESSION_NAME
 from tests.hooks.scripted_aws import HUB_KEY, Refusal, ScriptedAws
@@ -206,7 +206,7 @@ def test_without_a_target_nobody_is_asked_either(
         f"[profile dr]\nrole_arn = {ROLE}\nmfa_serial = arn:aws:iam::1:mfa/me\nsource_profile = base\n"
     )
     with pytest.raises(credentials_module.MfaWantedError):
-        DrsHook(aws_conn_id="aws_dr", region_name="eu-west-1").conn.describe_jobs()
+        TargetHook(aws_conn_id="aws_dr", region_name="eu-west-1").conn.describe_jobs()
 
 
 def test_the_role_of_the_profile_is_not_taken_for_the_targets(

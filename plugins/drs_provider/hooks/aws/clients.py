@@ -15,7 +15,7 @@ from typing import Any
 from botocore.config import Config
 
 from drs_provider.core.account import AwsTarget
-from drs_provider.hooks.aws.drs_hook import DrsHook
+from drs_provider.hooks.aws.target_hook import TargetHook
 
 MAX_AGE_SECONDS = 1800.0  # well before a role session's hour ends; also picks up an edited connection
 _MAX_CACHED = 64
@@ -47,7 +47,7 @@ class AwsClients:
             )
         self.target = target
         self.session_name = session_name
-        self._hook = DrsHook(
+        self._hook = TargetHook(
             target=target, session_name=session_name, **({"config": _FAIL_FAST} if fail_fast else {})
         )
         self._clients: dict[tuple[str, Config | None], Any] = {}

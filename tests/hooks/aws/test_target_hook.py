@@ -10,7 +10,7 @@ from drs_provider.exceptions import (
     DrsIdentityError,
     DrsIdentityUnprovenError,
 )
-from drs_provider.hooks.aws.drs_hook import DrsHook
+from drs_provider.hooks.aws.target_hook import TargetHook
 from drs_provider.partitions import role_arn
 from tests.hooks.conftest import SESSION_NAME
 from tests.hooks.scripted_aws import HUB_KEY, Refusal
@@ -20,7 +20,7 @@ def test_missing_connection_is_an_error_that_names_connection_target_and_remedy(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAAMBIENT000000000")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "ambient")
     with pytest.raises(DrsConnectionMissingError) as caught:
-        DrsHook(target=own).get_session()
+        TargetHook(target=own).get_session()
     for part in ("'aws_dr'", "'main'", "111122223333", "eu-west-1", "Create it", "secrets backend"):
         assert part in str(caught.value)
 
@@ -28,18 +28,18 @@ def test_missing_connection_is_an_error_that_names_connection_target_and_remedy(
 @pytest.mark.parametrize("conn_id", [None, ""])
 def test_no_connection_id_never_means_ambient_credentials(conn_id):
     with pytest.raises(DrsConnectionMissingError):
-        _ = DrsHook(aws_conn_id=conn_id, region_name="eu-west-1").conn
+        _ = TargetHook(aws_conn_id=conn_id, region_name="eu-west-1").conn
 
 
 async def test_missing_connection_is_an_error_for_asynchronous_code(own):
     with pytest.raises(DrsConnectionMissingError, match="'aws_dr'"):
-        await DrsHook(target=own).aload_connection()
+        await TargetHook(target=own).aload_connection()
 
 
 def test_connection_of_another_type_is_refused(own, set_connection):
     set_connection(conn_type="postgres", host="db")
     with pytest.raises(DrsConnectionInvalidError, match="has type 'postgres'"):
-        DrsHook(target=own).get_session()
+        TargetHook(target=own).get_session()
 
 
 def test_connection_without_keys_uses_the_default_chain_but_proves_the_account(
@@ -53,32 +53,32 @@ def test_connection_without_keys_uses_the_default_chain_but_proves_the_account(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "machine")
     set_connection(extra={"endpoint_url": aws.url})
     with pytest.raises(DrsIdentityError, match="account 999988887777"):
-        DrsHook(target=own).get_session()
+        TargetHook(target=own).get_session()
 
 
 def test_machine_without_identity_is_named(aws, own, set_connection):
     set_connection(extra={"endpoint_url": aws.url})
     with pytest.raises(DrsIdentityUnprovenError, match="gives no credentials"):
-        DrsHook(target=own).get_session()
+        TargetHook(target=own).get_session()
     assert aws.calls == []
 
 
 def test_profile_that_does_not_exist_is_named(own, set_connection):
     set_connection(extra={"profile_name": "no-such-profile"})
     with pytest.raises(DrsIdentityUnprovenError, match="no-such-profile"):
-        DrsHook(target=own).get_session()
+        TargetHook(target=own).get_session()
 
 
 def test_trap_01_own_account_assumes_no_role(aws, connect, own):
     connect()
-    hook = DrsHook(target=own, session_name=SESSION_NAME)
+    hook = TargetHook(target=own, session_name=SESSION_NAME)
     assert hook.caller_arn == "arn:aws:iam::111122223333:user/airflow"
     assert aws.operations() == ["GetCallerIdentity"]
 
 
 def test_trap_01_remote_target_assumes_exactly_its_role(aws, connect, remote):
     connect()
-    hook = DrsHook(target=remote, session_name=SESSION_NAME)
+    hook = TargetHook(target=remote, session_name=SESSION_NAME)
     assert hook.caller_arn == f"arn:aws:sts::222233334444:assumed-role/DRSOrchestrationRole/{SESSION_NAME}"
     assume, identity = aws.calls
     assert assume.operation == "AssumeRole"
@@ -93,14 +93,14 @@ def test_trap_01_remote_target_assumes_exactly_its_role(aws, connect, remote):
 def test_role_without_external_id_sends_none(aws, connect):
     connect()
     target = AwsTarget("branch", "aws_dr", "222233334444", "eu-central-1", role="DrRole")
-    DrsHook(target=target, session_name=SESSION_NAME).get_session()
+    TargetHook(target=target, session_name=SESSION_NAME).get_session()
     assert "ExternalId" not in aws.calls_of("AssumeRole")[0].body
 
 
 def test_connection_with_its_own_role_is_chained_first(aws, connect, remote):
     hub_role = "arn:aws:iam::111122223333:role/DrHub"
     connect(role_arn=hub_role, assume_role_kwargs={"ExternalId": "hub-id"})
-    DrsHook(target=remote, session_name=SESSION_NAME).get_session()
+    TargetHook(target=remote, session_name=SESSION_NAME).get_session()
     first, second = aws.calls_of("AssumeRole")
     assert (first.body["RoleArn"], first.body["ExternalId"]) == (hub_role, "hub-id")
     assert first.access_key == HUB_KEY
@@ -112,7 +112,7 @@ def test_connection_with_its_own_role_is_chained_first(aws, connect, remote):
 
 def test_own_account_goes_no_further_than_the_connections_own_role(aws, connect, own):
     connect(role_arn="arn:aws:iam::111122223333:role/DrHub")
-    hook = DrsHook(target=own, session_name=SESSION_NAME)
+    hook = TargetHook(target=own, session_name=SESSION_NAME)
     assert hook.caller_arn == f"arn:aws:sts::111122223333:assumed-role/DrHub/{SESSION_NAME}"
     assert aws.operations() == ["AssumeRole", "GetCallerIdentity"]
 
@@ -121,7 +121,7 @@ def test_session_name_that_the_connection_fixes_stays(aws, connect, own):
     connect(
         role_arn="arn:aws:iam::111122223333:role/DrHub", assume_role_kwargs={"RoleSessionName": "fixed-name"}
     )
-    DrsHook(target=own, session_name=SESSION_NAME).get_session()
+    TargetHook(target=own, session_name=SESSION_NAME).get_session()
     assert aws.calls_of("AssumeRole")[0].body["RoleSessionName"] == "fixed-name"
 
 
@@ -129,7 +129,7 @@ def test_trap_38_another_account_is_refused_and_both_are_named(aws, connect):
     connect()
     target = AwsTarget("main", "aws_dr", "444455556666", "eu-west-1", own_account=True)
     with pytest.raises(DrsIdentityError) as caught:
-        DrsHook(target=target, session_name=SESSION_NAME).get_session()
+        TargetHook(target=target, session_name=SESSION_NAME).get_session()
     for part in ("444455556666", "111122223333", "'aws_dr'", "Correct the plan's account_id"):
         assert part in str(caught.value)
     assert aws.operations() == ["GetCallerIdentity"]
@@ -139,7 +139,7 @@ def test_denied_role_names_the_role_and_what_to_check(aws, connect, remote):
     connect()
     aws.refusals[role_arn(remote)] = Refusal("AccessDenied", 403, "not authorized to perform sts:AssumeRole")
     with pytest.raises(DrsIdentityError) as caught:
-        DrsHook(target=remote, session_name=SESSION_NAME).get_session()
+        TargetHook(target=remote, session_name=SESSION_NAME).get_session()
     for part in (role_arn(remote), "not authorized", "trust policy", "external ID", "'branch'"):
         assert part in str(caught.value)
     assert "erp-dr-7f3a" not in str(caught.value)
@@ -152,7 +152,7 @@ def test_denied_role_of_the_connection_itself_is_told_apart(aws, connect, remote
     with pytest.raises(
         DrsIdentityError, match="may not assume its own role arn:aws:iam::111122223333:role/DrHub"
     ):
-        DrsHook(target=remote, session_name=SESSION_NAME).get_session()
+        TargetHook(target=remote, session_name=SESSION_NAME).get_session()
 
 
 def test_rejected_keys_are_named(aws, connect, own):
@@ -162,18 +162,18 @@ def test_rejected_keys_are_named(aws, connect, own):
         DrsIdentityError,
         match="has credentials that AWS does not know there",
     ):
-        DrsHook(target=own).get_session()
+        TargetHook(target=own).get_session()
 
 
 def test_sts_endpoint_for_roles_comes_from_the_service_configuration(aws, connect, remote):
     connect(endpoint_url="http://127.0.0.1:9")
-    DrsHook(target=remote, session_name=SESSION_NAME).get_session()
+    TargetHook(target=remote, session_name=SESSION_NAME).get_session()
     assert aws.operations() == ["AssumeRole", "GetCallerIdentity"]
 
 
 def test_defaults_bound_retries_and_timeouts(connect, own):
     connect()
-    config = DrsHook(target=own).config
+    config = TargetHook(target=own).config
     assert config.retries == {"mode": "adaptive", "total_max_attempts": 6}
     assert config.connect_timeout == 10
     assert config.read_timeout == 30
@@ -182,7 +182,7 @@ def test_defaults_bound_retries_and_timeouts(connect, own):
 
 def test_connections_own_configuration_wins_key_by_key(connect, own):
     connect(config_kwargs={"retries": {"max_attempts": 2}, "read_timeout": 7})
-    config = DrsHook(target=own).config
+    config = TargetHook(target=own).config
     assert config.retries == {"mode": "adaptive", "max_attempts": 2}
     assert config.read_timeout == 7
     assert config.connect_timeout == 10
@@ -190,7 +190,7 @@ def test_connections_own_configuration_wins_key_by_key(connect, own):
 
 def test_configuration_of_the_hook_wins_over_the_connections(connect):
     connect(config_kwargs={"read_timeout": 7})
-    hook = DrsHook(aws_conn_id="aws_dr", region_name="eu-west-1", config={"read_timeout": 3})
+    hook = TargetHook(aws_conn_id="aws_dr", region_name="eu-west-1", config={"read_timeout": 3})
     assert hook.config.read_timeout == 3
     assert hook.config.retries["mode"] == "adaptive"
 
@@ -198,7 +198,7 @@ def test_configuration_of_the_hook_wins_over_the_connections(connect):
 def test_without_target_it_is_an_ordinary_hook(aws, connect):
     connect()
     aws.answer("DescribeJobs", {"items": []})
-    hook = DrsHook(aws_conn_id="aws_dr", region_name="eu-west-1")
+    hook = TargetHook(aws_conn_id="aws_dr", region_name="eu-west-1")
     assert hook.conn.describe_jobs()["items"] == []
     assert aws.calls[0].region == "eu-west-1"
     with pytest.raises(ValueError, match="without a target"):
@@ -208,14 +208,14 @@ def test_without_target_it_is_an_ordinary_hook(aws, connect):
 def test_client_of_a_target_comes_from_a_proven_session(aws, connect, own):
     connect()
     aws.answer("DescribeJobs", {"items": []})
-    DrsHook(target=own).conn.describe_jobs()
+    TargetHook(target=own).conn.describe_jobs()
     assert aws.operations() == ["GetCallerIdentity", "DescribeJobs"]
 
 
 async def test_asynchronous_client_of_a_target_comes_from_a_proven_session(aws, connect, remote):
     connect()
     aws.answer("DescribeJobs", {"items": []})
-    async with await DrsHook(target=remote, session_name=SESSION_NAME).get_async_conn() as client:
+    async with await TargetHook(target=remote, session_name=SESSION_NAME).get_async_conn() as client:
         await client.describe_jobs()
     assert aws.operations() == ["AssumeRole", "GetCallerIdentity", "DescribeJobs"]
     assert aws.calls[-1].access_key.startswith("ASIA")
@@ -224,9 +224,9 @@ async def test_asynchronous_client_of_a_target_comes_from_a_proven_session(aws, 
 def test_target_excludes_another_connection_or_region(own, connect):
     connect()
     with pytest.raises(ValueError, match="already says"):
-        DrsHook(target=own, aws_conn_id="other")
+        TargetHook(target=own, aws_conn_id="other")
     with pytest.raises(ValueError, match="eu-west-1, not us-east-1"):
-        DrsHook(target=own).get_session(region_name="us-east-1")
+        TargetHook(target=own).get_session(region_name="us-east-1")
 
 
 @pytest.mark.contract
@@ -251,7 +251,7 @@ def test_members_of_the_base_hook_that_are_relied_on(member, connect):
 @pytest.mark.contract
 def test_base_hook_makes_its_clients_from_get_session(connect, monkeypatch):
     connect()
-    hook = DrsHook(aws_conn_id="aws_dr", region_name="eu-west-1")
+    hook = TargetHook(aws_conn_id="aws_dr", region_name="eu-west-1")
     asked = []
     original = hook.get_session
     monkeypatch.setattr(hook, "get_session", lambda **kwargs: asked.append(kwargs) or original(**kwargs))

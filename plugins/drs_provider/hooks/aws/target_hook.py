@@ -39,8 +39,8 @@ DEFAULT_CONFIG = Config(
 DEFAULT_SESSION_NAME = "airflow-drs"
 
 
-class DrsHook(AwsBaseHook):
-    """Interact with AWS Elastic Disaster Recovery.
+class TargetHook(AwsBaseHook):
+    """The way into a target's account; what DRS says is asked by what is built on it.
 
     Differs from other AWS hooks where a disaster recovery must not guess: a connection that does not exist
     is an error instead of a warning followed by the worker's own credentials, and with a target every
