@@ -31,6 +31,10 @@ def approve_everything(task_id: str) -> Sequence[str]:
     """Answer as the people of a drill that goes well: gates are approved, the drill is passed."""
     if task_id == keys.HOLD_DRILL:
         return ("verdict", "passed", "--notes", "Servers were looked at; nothing was wrong.")
+    role = keys.role_of(task_id)
+    if role.task == keys.STEP:
+        # What fails is not accepted here: the drill is to show it.
+        return ("answer-step", "confirm", "--step", role.step_name, "--comment", "Looked at it; in order.")
     return ("approve", "--comment", "Looked at it; go on.")
 
 

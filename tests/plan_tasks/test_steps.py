@@ -269,3 +269,27 @@ def test_a_step_after_all_waves_that_fails_leaves_the_execution_partial_and_red(
     assert (run.record["status"], run.wave("everything")["status"]) == ("PARTIAL", "COMPLETED")
     assert "step manual in after_last failed" in run.record["errorMessage"]
     assert "not seen" in run.record["errorMessage"]
+
+
+@pytest.mark.drs_scenario(
+    world(services={"functions": [{"name": "tell", "error": "no route"}]}), history=False
+)
+def test_an_acceptance_before_a_launch_stands_as_well(play: Stage) -> None:
+    task_id = f"{WAVE}.before_lambda"
+    run = recovery(
+        play, plan({"name": "everything", "servers": WIKI, "before": [FUNCTION]}, recovery=RECOVERY)
+    )
+    run.answer(task_id, "Accept", comment="told by phone")
+    assert run.go() == "success", run.states
+    (step,) = run.wave("everything")["steps"]
+    assert (run.record["status"], step["status"], step["reason"]) == ("PARTIAL", "ACCEPTED", "told by phone")
+    assert "no route" in step["output"]
+    assert "errorMessage" not in run.record
+
+
+@pytest.mark.drs_scenario(world(services=AUTOMATIONS), history=False)
+def test_an_error_of_a_steps_own_fails_the_wave_with_it(play: Stage) -> None:
+    operator = {"run": "operator", "operator": "some.where.Operator", "modes": ["drill"]}
+    run = drill(play, checked(operator))
+    assert run.go() == "failed"
+    assert "some.where.Operator is not in [drs] step_operators" in run.wave("everything")["errorMessage"]

@@ -238,6 +238,23 @@ def _answering() -> tuple[ActionCommand, ...]:
             OUTPUT,
             *REMOTE,
         ),
+        _verb(
+            "answer-step",
+            "Answer what a step asks: what follows from its failure, or whether all is in order",
+            "answer:answer_step",
+            OPEN_RUN,
+            Arg(
+                ("answer",),
+                choices=("retry", "accept", "fail", "confirm"),
+                help="accept and confirm need a --comment",
+            ),
+            Arg(("--step",), metavar="STEP", help="Name of the step, if several ask"),
+            Arg(("--wave",), metavar="WAVE", help="Name or number of its wave, if several ask"),
+            COMMENT,
+            TICKET,
+            OUTPUT,
+            *REMOTE,
+        ),
     )
 
 

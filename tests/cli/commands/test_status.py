@@ -75,6 +75,20 @@ def test_a_waves_status_follows_from_its_tasks(gate, tasks, status):
     assert wave_status(gate, tasks) == status
 
 
+@pytest.mark.parametrize(
+    ("before", "tasks", "status"),
+    [
+        (("deferred",), (None, None, None, None), "LAUNCHING"),
+        (("failed",), ("upstream_failed",) * 4, "FAILED"),
+        (("success",), ("success", "success", "success", "deferred", None), "POLLING"),
+        (("success",), ("success", "success", "success", "failed", "running"), "FAILED"),
+        (("success",), ("success", "success", "success", "success", "success"), "COMPLETED"),
+    ],
+)
+def test_and_from_its_steps(before, tasks, status):
+    assert wave_status("success", tasks, before) == status
+
+
 class TestStatus:
     def test_one_execution(self, drs, run):
         complete(run, 1)

@@ -177,8 +177,13 @@ class Execution:
 
     def questions(self) -> list[dict[str, Any]]:
         """Return what the run asks people and nobody has answered."""
-        found = self.unanswered()
-        return [each for each in found if keys.waits_for_people(*_asking(each))]
+        return [each for each in self.unanswered() if self._waits(*_asking(each))]
+
+    def _waits(self, task_id: str, state: str | None) -> bool:
+        """Whether a task waits for people; a step that is deferred may also wait for what it checks."""
+        if not keys.may_wait_for_people(task_id, state):
+            return False
+        return not keys.is_step(task_id) or self.xcom(task_id, keys.ASKING) is True
 
     def unanswered(self) -> list[dict[str, Any]]:
         """Return Airflow's questions of the run, also of tasks that do not wait yet, or no longer."""

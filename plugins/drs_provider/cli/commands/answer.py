@@ -1,4 +1,4 @@
-"""The verbs that answer what an execution asks: approve, reject, skip, verdict."""
+"""The verbs that answer what an execution asks: approve, reject, skip, verdict, answer-step."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from drs_provider.core.task_states import TASK_OVER
 # The options' names are what the gates offer; a test holds them against the sensors.
 APPROVE, REJECT, SKIP_WAVE = "Approve", "Reject", "Skip wave"
 VERDICTS = {"passed": "Passed", "failed": "Failed"}
+STEP_ANSWERS = {"retry": "Retry", "accept": "Accept", "fail": "Fail", "confirm": "Confirm"}
 
 # An answer in the moment in which a task begins to wait makes Airflow's scheduler take it for a task that was
 # killed: it counts, but later.
@@ -54,12 +55,45 @@ def verdict(arguments: argparse.Namespace) -> ExitCode:
     with Api(login_of(arguments)) as api:
         execution = Execution.find(api, arguments.run, running=True)
         reader = Reader(execution)
-        questions = [each for each in reader.read().questions if not each.is_gate]
+        questions = [each for each in reader.read().questions if each.task_id == keys.HOLD_DRILL]
         if not questions:
             raise _nothing_asked(execution, "holds for no verdict")
         inputs = {"notes": arguments.notes} if arguments.notes else {}
         told = _answer(reader, questions[0], VERDICTS[arguments.result], inputs)
     return _tell(Output(arguments.output), execution, questions[0], told)
+
+
+def answer_step(arguments: argparse.Namespace) -> ExitCode:
+    """Answer what a step asks."""
+    given = {"comment": arguments.comment, "ticket": arguments.ticket}
+    inputs = {name: text for name, text in given.items() if text}
+    with Api(login_of(arguments)) as api:
+        execution = Execution.find(api, arguments.run, running=True)
+        reader = Reader(execution)
+        asking = [each for each in reader.read().questions if each.step_name]
+        question = _chosen_step(execution, asking, arguments)
+        option = STEP_ANSWERS[arguments.answer]
+        if option not in question.options:
+            words = " or ".join(option.lower() for option in question.options)
+            raise CliError(f"{question.label} does not ask that", f"answer {words}", ExitCode.REFUSED_INPUT)
+        told = _answer(reader, question, option, inputs)
+    return _tell(Output(arguments.output), execution, question, told)
+
+
+def _chosen_step(execution: Execution, asking: Sequence[Question], arguments: argparse.Namespace) -> Question:
+    number = None if arguments.wave is None else wave_number(arguments.wave, execution.waves)
+    found = [
+        each
+        for each in asking
+        if arguments.step in (None, each.step_name) and number in (None, each.wave_number)
+    ]
+    if not found:
+        raise _nothing_asked(execution, "has no such step that asks")
+    if len(found) > 1:
+        names = ", ".join(each.label for each in found)
+        message = f"several steps of {execution.name} ask: {names}"
+        raise CliError(message, "say which with --step and --wave", ExitCode.REFUSED_INPUT)
+    return found[0]
 
 
 def _answer_gate(arguments: argparse.Namespace, option: str) -> ExitCode:
@@ -169,6 +203,8 @@ def _outcome(reader: Reader, question: Question, given: Given) -> str:
         own = next((row for row in told if given.is_one_of(row)), None)
         if own is not None and "refused" in own:
             raise _does_not_count(question, given.login, own["refused"])
+        if own is not None and question.step_name:
+            return "decided"  # one answer decides; the step's task may go on for long
         if state in TASK_OVER:
             if own is None:
                 raise _overtaken(question, given.login, told)

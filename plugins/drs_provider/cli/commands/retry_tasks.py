@@ -67,6 +67,13 @@ def plan_retry(execution: Execution, snapshot: ExecutionSnapshot, chosen: Sequen
 
 
 def _without_waves(execution: Execution, snapshot: ExecutionSnapshot, states: Mapping[str, Any]) -> Retry:
+    behind = [
+        task_id
+        for task_id, state in states.items()
+        if task_id.startswith(f"{keys.AROUND[1]}.") and state in ("failed", "upstream_failed")
+    ]
+    if behind and not _is_cleaned_up(execution, snapshot, states):
+        return Retry(tuple(behind), ("the steps behind all waves",))
     if states.get(keys.CLEANUP_DRILL) == "failed" or snapshot.left:
         return Retry((keys.CLEANUP_DRILL,), ("the drill's cleanup",))
     if not snapshot.ended:
@@ -113,7 +120,23 @@ def _first_of(execution: Execution, numbers: Sequence[int]) -> list[int]:
 
 
 def _tasks_of(execution: Execution, number: int, states: Mapping[str, Any]) -> list[str]:
-    """Return the head of a wave; its gate too, unless somebody let the wave pass there."""
+    """Return the head of a wave; its gate too, unless somebody let the wave pass there.
+
+    Steps before it look again, those before all waves only if they did not pass.
+    """
     gate = keys.gate_task_id(number)
-    start = keys.wave_task_id(number, execution.waves[number], keys.START_RECOVERY)
-    return [start] if states.get(gate) == "success" else [gate, start]
+    group = keys.wave_group_id(number, execution.waves[number])
+    steps = [task_id for task_id in states if task_id.startswith(f"{group}.before_")]
+    first = [
+        task_id
+        for task_id, state in states.items()
+        if task_id.startswith(f"{keys.AROUND[0]}.") and state != "success" and not _behind(execution, number)
+    ]
+    head = [*first, *steps, keys.wave_task_id(number, execution.waves[number], keys.START_RECOVERY)]
+    return head if states.get(gate) == "success" else [gate, *head]
+
+
+def _behind(execution: Execution, number: int) -> bool:
+    """Whether a wave waits for another one."""
+    refs = (execution.header or {}).get("waves", ())
+    return any(ref["number"] == number and ref["depends_on"] for ref in refs)

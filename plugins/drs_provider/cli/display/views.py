@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from drs_provider.cli.display.output import COLOURS, Output, table
+from drs_provider.cli.display.steps import all_step_lines, step_commands
 from drs_provider.cli.snapshot.model import ExecutionSnapshot, Question, WaveSnapshot
 from drs_provider.cli.texts import command, one_line
 from drs_provider.core.times import format_duration, format_time
@@ -93,6 +94,8 @@ def question_lines(snapshot: ExecutionSnapshot, question: Question) -> list[str]
         wave = ("--wave", question.wave_name or str(question.wave_number))
         verbs = ("approve", "reject", "skip")
         commands = [command(verb, snapshot.name, *wave) for verb in verbs]
+    elif question.step_name:
+        commands = step_commands(snapshot, question)
     else:
         commands = [
             command("verdict", snapshot.name, result, "--notes", "…") for result in ("passed", "failed")
@@ -160,6 +163,7 @@ def whole(snapshot: ExecutionSnapshot) -> Group:
     if snapshot.waves:
         parts.append(wave_table(snapshot.waves))
     parts += [Text(one_line(f"wave {w.number} {w.name}: {w.note}")) for w in snapshot.waves if w.note]
+    parts += [Text(line) for line in all_step_lines(snapshot)]
     for question in snapshot.questions:
         lines = [Text(_indented(line)) for line in question_lines(snapshot, question)]
         parts.append(Padding(Group(*lines), (0, 0, 1, 0)))
@@ -200,6 +204,9 @@ class LineView:
             seen = (wave.status, wave.counts, wave.phase, wave.note)
             if self._changed(wave.number, seen) and wave.status != "PENDING":
                 say(f"{clock} {wave_line(wave)}")
+        for line in all_step_lines(snapshot):
+            if self._changed(line.partition(": ")[0], line):
+                say(f"{clock} {line}")
         for question in snapshot.questions:
             if self._changed(question.task_id, (question.opened_at, question.body, question.notes)):
                 for line in question_lines(snapshot, question):
@@ -271,11 +278,13 @@ class DataView:
     def show(self, snapshot: ExecutionSnapshot) -> None:
         """Print it if more than times has changed."""
         waves = [(w.status, w.counts, w.phase) for w in snapshot.waves]
+        steps = all_step_lines(snapshot)
         seen = (
             snapshot.status,
             snapshot.ended,
             snapshot.attempt,
             waves,
+            steps,
             [q.to_dict() for q in snapshot.questions],
         )
         if seen != self._shown:

@@ -15,6 +15,30 @@ EXCLUDED = "EXCLUDED"
 
 
 @dataclass(frozen=True)
+class StepSnapshot:
+    """A step as it stands.
+
+    :param status: PASSED, FAILED, ACCEPTED, SKIPPED, RUNNING or ASKING
+    :param output: what was seen, in short, or why it was skipped, failed or accepted
+    """
+
+    name: str
+    place: str
+    status: str
+    output: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for programs."""
+        fields = {
+            "name": self.name,
+            "place": self.place,
+            "status": self.status,
+            "output": self.output or None,
+        }
+        return without_empty(fields)
+
+
+@dataclass(frozen=True)
 class WaveSnapshot:
     """One wave as it stands.
 
@@ -23,6 +47,7 @@ class WaveSnapshot:
     :param fraction: how far it is, 0 to 1; None if unknown
     :param remaining_seconds: estimate; None if unknown
     :param note: why it failed or was skipped
+    :param steps: those that have begun
     """
 
     number: int
@@ -35,6 +60,7 @@ class WaveSnapshot:
     elapsed_seconds: float | None = None
     expected_seconds: float | None = None
     note: str = ""
+    steps: Sequence[StepSnapshot] = ()
 
     @property
     def counts(self) -> str:
@@ -55,6 +81,7 @@ class WaveSnapshot:
                 "elapsedSeconds": _rounded(self.elapsed_seconds),
                 "expectedSeconds": self.expected_seconds,
                 "note": self.note or None,
+                "steps": [step.to_dict() for step in self.steps] or None,
             }
         )
 
@@ -63,7 +90,9 @@ class WaveSnapshot:
 class Question:
     """What the execution asks people.
 
-    :param wave_number: number of the wave behind the gate; 0 for a drill's hold
+    :param wave_number: number of the wave behind the gate, or of the step's; 0 for a drill's hold
+    :param step_name: the step that asks, or an empty text
+    :param place: where that step stands
     :param approvers: logins of those who may answer; empty: whoever may edit the run
     :param notes: what became of the answers so far
     :param deadline: epoch seconds; None if unknown
@@ -81,15 +110,20 @@ class Question:
     deadline: float | None = None
     on_timeout: str = ""
     notes: tuple[str, ...] = ()
+    step_name: str = ""
+    place: str = ""
 
     @property
     def is_gate(self) -> bool:
-        """Whether it is a wave's gate, and not a drill's hold."""
-        return self.task_id != keys.HOLD_DRILL
+        """Whether it is a wave's gate, and not a drill's hold or a step."""
+        return self.task_id != keys.HOLD_DRILL and not self.step_name
 
     @property
     def label(self) -> str:
         """What people call it."""
+        if self.step_name:
+            where = f"of wave {self.wave_number} {self.wave_name}" if self.wave_number else f"in {self.place}"
+            return f"step {self.step_name} {where}"
         return (
             f"gate before wave {self.wave_number} {self.wave_name}" if self.is_gate else "the drill's verdict"
         )
@@ -106,6 +140,7 @@ class Question:
                 "taskId": self.task_id,
                 "waveNumber": self.wave_number or None,
                 "waveName": self.wave_name or None,
+                "step": self.step_name or None,
                 "subject": self.subject,
                 "body": self.body,
                 "options": list(self.options),
@@ -158,6 +193,7 @@ class ExecutionSnapshot:
     :param status: an execution's status, or DRY_RUN or EXCLUDED for a run that was no execution
     :param ended: whether the run is over
     :param steps: tasks that run or wait now
+    :param around: steps around all waves that have begun
     :param message: why it failed or was cancelled, or was no execution
     :param left: instances of a drill that are left: ``accountId``, ``region``, ``instances``, ``why``
     """
@@ -187,6 +223,7 @@ class ExecutionSnapshot:
     message: str = ""
     report: str = ""
     left: Sequence[Mapping[str, Any]] = ()
+    around: Sequence[StepSnapshot] = ()
 
     @property
     def name(self) -> str:
@@ -197,7 +234,8 @@ class ExecutionSnapshot:
     def step(self) -> str:
         """What goes on beside the waves: preparing, cleaning up, ending; empty if nothing does."""
         beside = (keys.PREPARE, keys.CLEANUP_DRILL, keys.FINALIZE)
-        return next((task_id for task_id in beside if task_id in self.steps), "")
+        around = [task_id for task_id in self.steps if task_id.startswith(keys.AROUND)]
+        return next((task_id for task_id in (*beside, *around) if task_id in self.steps), "")
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for programs; times are epoch seconds (UTC)."""
@@ -229,6 +267,7 @@ class ExecutionSnapshot:
                 "waves": [wave.to_dict() for wave in self.waves],
                 "questions": [question.to_dict() for question in self.questions],
                 "steps": list(self.steps),
+                "stepsAround": [step.to_dict() for step in self.around] or None,
                 "instancesLeft": [dict(row) for row in self.left] or None,
                 "link": self.link,
             }

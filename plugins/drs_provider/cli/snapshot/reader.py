@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from drs_provider import keys
 from drs_provider.cli.airflow_api.executions import Execution, has_told, role_of
 from drs_provider.cli.snapshot.model import DRY_RUN, EXCLUDED, ExecutionSnapshot, Question, Rto, WaveSnapshot
+from drs_provider.cli.snapshot.step_reader import recorded_steps
 from drs_provider.cli.snapshot.wave_reader import Task, WaveReader, recorded_wave, task_state
 from drs_provider.cli.texts import epoch
 from drs_provider.core.evidence import peek
@@ -47,6 +48,7 @@ class Reader:
             return self._of_record(record)
         run, now = execution.run, time.time()
         waves = self._waves.read(tasks, header, self._frozen, now)
+        questions = self._questions(tasks, header)
         started = epoch(run["start_date"]) or epoch(run["run_after"])
         end = epoch(run["end_date"]) if execution.ended else None
         conf = run.get("conf") or {}
@@ -56,7 +58,7 @@ class Reader:
             link=execution.link,
             title=str(header.get("plan_title") or run.get("dag_display_name") or execution.plan),
             execution_type=str(header.get("execution_type") or conf.get("execution_type") or "DRILL"),
-            status=self._status(tasks, waves),
+            status=self._status(tasks, waves, questions),
             ended=execution.ended,
             run_state=str(run["state"]),
             attempt=self._running_attempt(),
@@ -69,10 +71,11 @@ class Reader:
             reason=str(header.get("reason") or conf.get("reason") or ""),
             execution_id=str(header.get("execution_id") or ""),
             waves=waves,
-            questions=self._questions(tasks, header),
+            questions=questions,
             steps=[task_id for task_id, task in sorted(tasks.items()) if task["state"] in TASK_ACTIVE],
             rto=_running_rto(header, waves, tasks, now),
             message=self._message(tasks),
+            around=self._waves.steps_around(tasks),
         )
 
     def _header(self, tasks: Mapping[str, Task]) -> dict[str, Any]:
@@ -113,7 +116,9 @@ class Reader:
             self._attempt = int(earlier.get("attempt", 0)) + 1
         return self._attempt
 
-    def _status(self, tasks: Mapping[str, Task], waves: Sequence[WaveSnapshot]) -> str:
+    def _status(
+        self, tasks: Mapping[str, Task], waves: Sequence[WaveSnapshot], questions: Sequence[Question]
+    ) -> str:
         if self.execution.ended:
             outcome = self.execution.xcom(keys.PREPARE, keys.OUTCOME)
             failed = self.execution.run["state"] == "failed"
@@ -125,7 +130,7 @@ class Reader:
             return ExecutionStatus.PENDING
         if _is_stopping(states, waves):
             return ExecutionStatus.CANCELLING
-        if any(keys.waits_for_people(task_id, state) for task_id, state in states.items()):
+        if questions or any(keys.waits_for_people(task_id, state) for task_id, state in states.items()):
             return running_status(gate_waiting=True)
         if all(wave.status == WaveStatus.PENDING for wave in waves if wave.status != WaveStatus.SKIPPED):
             return ExecutionStatus.IN_PROGRESS
@@ -143,7 +148,7 @@ class Reader:
 
     def _questions(self, tasks: Mapping[str, Task], header: Mapping[str, Any]) -> list[Question]:
         if self.execution.ended or not any(
-            keys.waits_for_people(task_id, task["state"]) for task_id, task in tasks.items()
+            keys.may_wait_for_people(task_id, task["state"]) for task_id, task in tasks.items()
         ):
             return []
         found = [self._question(each, header) for each in self.execution.questions()]
@@ -155,7 +160,9 @@ class Reader:
         opened = epoch(detail["created_at"]) or time.time()
         deadline, policy = None, ""
         approvers = tuple(str(user["id"]) for user in detail.get("assigned_users") or ())
-        if frozen := self._frozen.get(role.wave_number):
+        if role.task == keys.STEP:
+            deadline, policy, approvers = self._of_step(role, opened, approvers)
+        elif frozen := self._frozen.get(role.wave_number):
             deadline, policy = opened + frozen.gate.timeout_seconds, frozen.gate.on_timeout
             # Airflow's own assignment is empty where its user ids are no logins.
             approvers = frozen.gate.approvers or approvers
@@ -174,7 +181,19 @@ class Reader:
             opened_at=opened,
             deadline=deadline,
             on_timeout=policy,
+            step_name=role.step_name,
+            place=role.place,
         )
+
+    def _of_step(
+        self, role: keys.TaskRole, opened: float, assigned: tuple[str, ...]
+    ) -> tuple[float | None, str, tuple[str, ...]]:
+        """Return until when a step asks, what a timeout means, and who may answer."""
+        gates = [wave.gate for number, wave in self._frozen.items() if role.wave_number in (0, number)]
+        if not gates:
+            return None, "fail", assigned
+        names = tuple(dict.fromkeys(name for gate in gates for name in gate.approvers))
+        return opened + max(gate.timeout_seconds for gate in gates), "fail", names or assigned
 
     def _of_record(self, record: Mapping[str, Any]) -> ExecutionSnapshot:
         from drs_provider.report import figures
@@ -212,6 +231,7 @@ class Reader:
             message=str(record.get("errorMessage") or ""),
             report=str(attempts.get(record["attempt"], {}).get("reportUri", "")),
             left=(record.get("cleanup") or {}).get("left") or (),
+            around=recorded_steps(record.get("steps", ())),
         )
 
 
@@ -234,6 +254,11 @@ def _is_stopping(states: Mapping[str, str | None], waves: Sequence[WaveSnapshot]
     return WaveStatus.CANCELLED in found and WaveStatus.FAILED not in found
 
 
+def _last_task(wave: WaveSnapshot, tasks: Mapping[str, Task]) -> str:
+    decide = keys.wave_task_id(wave.number, wave.name, keys.DECIDE)
+    return decide if decide in tasks else keys.wave_task_id(wave.number, wave.name, keys.ENRICH)
+
+
 def _running_rto(
     header: Mapping[str, Any], waves: Sequence[WaveSnapshot], tasks: Mapping[str, Task], now: float
 ) -> Rto | None:
@@ -243,11 +268,10 @@ def _running_rto(
     begin = header.get("incident_time") or header["run_after"]
     wanted = [wave for wave in waves if wave.status != WaveStatus.SKIPPED]
     over = bool(wanted) and all(wave.status == WaveStatus.COMPLETED for wave in wanted)
-    ends = (
-        [epoch(tasks[keys.wave_task_id(w.number, w.name, keys.ENRICH)]["end_date"]) for w in wanted]
-        if over
-        else []
-    )
+    behind = [task_id for task_id in tasks if task_id.startswith(f"{keys.AROUND[1]}.")]
+    over = over and all(tasks[task_id]["state"] == "success" for task_id in behind)
+    last = [_last_task(wave, tasks) for wave in wanted] + behind
+    ends = [epoch(tasks[task_id]["end_date"]) for task_id in last] if over else []
     end = max((each for each in ends if each), default=now)
     used = max(0.0, end - begin)
     counted_from = "incident" if header.get("incident_time") else "trigger"

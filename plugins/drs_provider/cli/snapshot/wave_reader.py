@@ -8,7 +8,8 @@ from typing import Any
 
 from drs_provider import keys
 from drs_provider.cli.airflow_api.executions import Execution, has_told
-from drs_provider.cli.snapshot.model import WAITING, WaveSnapshot
+from drs_provider.cli.snapshot.model import WAITING, StepSnapshot, WaveSnapshot
+from drs_provider.cli.snapshot.step_reader import StepReader, recorded_steps
 from drs_provider.cli.texts import epoch
 from drs_provider.core.states import ExecutionType, WaveStatus
 from drs_provider.core.task_states import TASK_BEFORE_WORKER
@@ -27,6 +28,11 @@ class WaveReader:
         self._frozen: Mapping[int, FrozenWave] = {}
         self._progress: dict[str, dict[str, Any]] = {}
         self._results: dict[str, dict[str, int]] = {}
+        self._steps = StepReader(execution)
+
+    def steps_around(self, tasks: Mapping[str, Task]) -> list[StepSnapshot]:
+        """Return the steps around all waves that have begun."""
+        return self._steps.read(tasks, 0)
 
     def read(
         self,
@@ -56,12 +62,18 @@ class WaveReader:
             return WaveSnapshot(number, name, WaveStatus.SKIPPED, note="not selected for this run")
         gate = tasks.get(keys.gate_task_id(number))
         own = [tasks.get(keys.wave_task_id(number, name, task)) for task in keys.WAVE_TASKS]
-        status = wave_status(task_state(gate), [task_state(task) for task in own])
+        before, after = _steps_of(number, name, tasks)
+        status = wave_status(
+            task_state(gate),
+            [task_state(task) for task in (*own, *after)],
+            [task_state(task) for task in before],
+        )
         progress = self._read_progress(keys.wave_task_id(number, name, keys.WAIT_FOR_RECOVERY), own[1])
         polling = status == WaveStatus.POLLING
         frozen = self._frozen.get(number)
         begin = epoch(own[0]["start_date"]) if own[0] and has_told(own[0]) else None
-        end = epoch(own[2]["end_date"]) if own[2] and task_state(own[2]) in ("success", "failed") else None
+        last = after[-1] if after else own[2]
+        end = epoch(last["end_date"]) if last and task_state(last) in ("success", "failed") else None
         return WaveSnapshot(
             number,
             name,
@@ -73,6 +85,7 @@ class WaveReader:
             elapsed_seconds=None if begin is None else max(0.0, (end or now) - begin),
             expected_seconds=None if frozen is None else _expected_of(frozen, self.execution.header),
             note=self._wave_note(number, name, tasks) if status == WaveStatus.FAILED else "",
+            steps=self._steps.read(tasks, number) if before or after else (),
         )
 
     def _servers(
@@ -91,8 +104,10 @@ class WaveReader:
         return known or ({"PENDING": len(frozen.servers)} if frozen and polling else {})
 
     def _wave_note(self, number: int, name: str, tasks: Mapping[str, Task]) -> str:
-        for task in keys.WAVE_TASKS:
-            task_id = keys.wave_task_id(number, name, task)
+        group = f"{keys.wave_group_id(number, name)}."
+        steps = [task_id for task_id in tasks if task_id.startswith(group) and keys.is_step(task_id)]
+        own = [keys.wave_task_id(number, name, task) for task in (keys.DECIDE, *keys.WAVE_TASKS)]
+        for task_id in (*own, *steps):
             if task_state(tasks.get(task_id)) == "failed":
                 return self.execution.failure(task_id) or f"task {task_id} was stopped"
         return ""
@@ -108,12 +123,27 @@ class WaveReader:
         return self._progress.get(task_id, {})
 
 
-def wave_status(gate: str | None, tasks: Sequence[str | None]) -> str:
-    """Return a wave's status from the states of its gate and of its tasks in order."""
+def _steps_of(number: int, name: str, tasks: Mapping[str, Task]) -> tuple[list[Task], list[Task]]:
+    """Return the tasks of a wave's steps before its launches, and those behind them with `decide` as the last."""
+    group = f"{keys.wave_group_id(number, name)}."
+    of_wave = {task_id: task for task_id, task in tasks.items() if task_id.startswith(group)}
+    before, after = (
+        [task for task_id, task in of_wave.items() if task_id.startswith(f"{group}{place}_")]
+        for place in ("before", "after")
+    )
+    decide = of_wave.get(f"{group}{keys.DECIDE}")
+    return before, [*after, decide] if decide else after
+
+
+def wave_status(gate: str | None, tasks: Sequence[str | None], before: Sequence[str | None] = ()) -> str:
+    """Return a wave's status from the states of its gate and of its tasks in order.
+
+    :param before: states of its steps before the launches
+    """
     if gate == "deferred":
         return WAITING
     if gate in ("failed", "skipped") or "upstream_failed" in (gate, *tasks):
-        return WaveStatus.FAILED if "failed" in tasks else WaveStatus.CANCELLED
+        return WaveStatus.FAILED if "failed" in (*before, *tasks) else WaveStatus.CANCELLED
     if "failed" in tasks:
         # Airflow skips what has not begun when a person marks the run failed.
         return WaveStatus.CANCELLED if "skipped" in tasks else WaveStatus.FAILED
@@ -123,7 +153,8 @@ def wave_status(gate: str | None, tasks: Sequence[str | None]) -> str:
         return WaveStatus.SKIPPED if tasks[0] == "skipped" else WaveStatus.CANCELLED
     if tasks[0] == "success":
         return WaveStatus.POLLING
-    return WaveStatus.PENDING if tasks[0] is None else WaveStatus.LAUNCHING
+    begun = any(state is not None for state in (*before, tasks[0]))
+    return WaveStatus.LAUNCHING if begun else WaveStatus.PENDING
 
 
 def task_state(task: Task | None) -> str | None:
@@ -140,7 +171,7 @@ def _expected_of(frozen: FrozenWave, header: Mapping[str, Any] | None) -> float 
 
 def recorded_wave(wave: Mapping[str, Any]) -> WaveSnapshot:
     """Return a wave of an execution record."""
-    begin, end = wave.get("startTime"), wave.get("endTime")
+    begin, end = wave.get("startTime"), wave.get("readyTime", wave.get("endTime"))
     counts = Counter(row["launchStatus"] for row in wave.get("serverStatuses", ()))
     failed = [
         str(row.get("serverName") or row["sourceServerId"])
@@ -157,4 +188,5 @@ def recorded_wave(wave: Mapping[str, Any]) -> WaveSnapshot:
         servers=dict(sorted(counts.items())),
         elapsed_seconds=end - begin if begin and end else None,
         note=note,
+        steps=recorded_steps(wave.get("steps", ())),
     )

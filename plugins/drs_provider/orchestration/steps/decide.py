@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import cast
 
+from drs_provider import keys
 from drs_provider.core.states import WaveStatus
 from drs_provider.core.texts import message
 from drs_provider.exceptions import EvidenceError
@@ -11,7 +13,6 @@ from drs_provider.orchestration.steps.open import launched
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.record.merging import recovered
 from drs_provider.rules.record.schema import WaveResult, without_empty
-from drs_provider.rules.steps.state import StepStatus
 from drs_provider.rules.steps.verdict import Ended, after_steps, ready_time, step_row, unmet
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.steps import all_told, task_of
@@ -31,7 +32,7 @@ def decided_wave(execution: Execution, wave: FrozenWave) -> WaveResult:
                 f"{task_of(step, wave)} was marked as success: it did not run since the wave was launched; clear it"
             )
     rows = after_steps(result["serverStatuses"], ended)
-    reasons = unmet(wave, result["serverStatuses"], ended)
+    reasons = [*unmet(wave, result["serverStatuses"], ended), *_failures(execution, wave, ended)]
     text = message(f"wave {wave.number} ({wave.name}) failed: {'; '.join(reasons)}") if reasons else None
     decided = {
         **result,
@@ -41,13 +42,15 @@ def decided_wave(execution: Execution, wave: FrozenWave) -> WaveResult:
         "serversRecovered": sum(recovered(row) for row in rows),
         "failedServers": [row.get("serverName", row["sourceServerId"]) for row in rows if not recovered(row)],
         "steps": [step_row(step, state) for step, state in [*before, *ended] if state is not None],
-        "acceptedSteps": accepted_steps([*before, *ended]) or None,
         "readyTime": None if reasons else ready_time(result["endTime"], ended),
         "errorMessage": text,
     }
     return cast("WaveResult", without_empty(decided))
 
 
-def accepted_steps(steps: list[Ended]) -> list[str]:
-    """Return the names of the steps whose failure a person accepted."""
-    return [step.name for step, state in steps if state and state.status == StepStatus.ACCEPTED]
+def _failures(execution: Execution, wave: FrozenWave, steps: Sequence[Ended]) -> Iterator[str]:
+    """Yield why steps failed that did not come to their end: an error of their own."""
+    for step, state in steps:
+        failure = execution.view.pull(task_of(step, wave), keys.FAILURE)
+        if failure and step.on_failure != "continue" and (state is None or not state.over):
+            yield failure["message"]

@@ -227,7 +227,7 @@ class StepRun:
             return "over"
         # What may have happened is never done again without a person's word, whatever the plan says of failures.
         attended = not self.execution.plan.conf.get("skip_gates")
-        if (unknown and attended) or (self.step.on_failure == "ask" and self.stops_wave):
+        if attended and (unknown or (self.step.on_failure == "ask" and self.stops_wave)):
             self.state.status = StepStatus.ASKING
             self.keep()
             return "ask"

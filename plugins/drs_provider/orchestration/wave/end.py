@@ -18,7 +18,7 @@ from drs_provider.orchestration.wave.result import completed_wave, gather, judge
 from drs_provider.orchestration.wave.started_jobs import Begun, begun
 from drs_provider.rules.execution.frozen import FrozenWave, FrozenWaveRef
 from drs_provider.rules.record.schema import UNKNOWN_JOB, GateRow, JobRow, WaveResult
-from drs_provider.rules.steps.verdict import after_steps, of_steps
+from drs_provider.rules.steps.verdict import acceptances, after_steps, of_steps
 from drs_provider.rules.wave.watch import JobsToFollow
 from drs_provider.runtime.channels.declared import CLEANUP, GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.execution import Execution
@@ -78,7 +78,11 @@ def _with_steps(execution: Execution, wave: FrozenWave, end: WaveEnd) -> WaveEnd
     if not (wave.before or wave.after) or not wave.selected:
         return end
     steps = [*end_of_steps(execution, wave, "before"), *end_of_steps(execution, wave, "after")]
-    end = replace(end, result={**end.result, "steps": steps})
+    end = replace(
+        end,
+        result={**end.result, "steps": steps},
+        outcome=replace(end.outcome, accepted=bool(acceptances(steps))),
+    )
     if not (running := [text for step in steps for text in step.get("stillRunning", ())]):
         return end
     error = message("; ".join(filter(None, (end.error, *running))))
@@ -134,7 +138,7 @@ def outcome_of(wave: FrozenWave, result: WaveResult) -> WaveOutcome:
         servers_total=result.get("serversTotal", len(wave.servers)),
         servers_recovered=result.get("serversRecovered", 0),
         skipped_by_decision=result.get("skippedByDecision", False),
-        accepted=bool(result.get("acceptedSteps")),
+        accepted=bool(acceptances(result.get("steps", ()))),
     )
 
 

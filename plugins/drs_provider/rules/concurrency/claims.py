@@ -209,6 +209,10 @@ def claim_of(
     )
 
 
+#: So often people may let a step be tried again before its execution's claim ends.
+MOST_ROUNDS = 3
+
+
 def longest_seconds(plan: FrozenPlan, waves: Sequence[FrozenWave]) -> float:
     """Return how long an execution can last, in seconds: all its timeouts one after the other, and a margin."""
     waiting = sum(
@@ -217,5 +221,14 @@ def longest_seconds(plan: FrozenPlan, waves: Sequence[FrozenWave]) -> float:
         + wave.post_launch_timeout_seconds
         + wave.gate.timeout_seconds
         for wave in waves
+    )
+    steps = [
+        *plan.before_first,
+        *plan.after_last,
+        *(step for wave in waves for step in (*wave.before, *wave.after)),
+    ]
+    asking = max((wave.gate.timeout_seconds for wave in waves), default=0)
+    waiting += sum(
+        MOST_ROUNDS * ((step.retries + 1) * step.timeout_seconds + asking) for step in steps if step.selected
     )
     return waiting + (plan.hold.timeout_seconds if plan.hold.enabled else 0) + MARGIN_SECONDS

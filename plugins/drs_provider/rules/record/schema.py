@@ -174,7 +174,6 @@ class WaveSummary(TypedDict, total=False):
     failedServers: list[str]
     impairedServers: list[str]
     skippedByDecision: bool
-    acceptedSteps: list[str]  # steps whose failure a person accepted
     rowsApart: list[str]  # hashes of the server rows, where those travel in pieces
 
 

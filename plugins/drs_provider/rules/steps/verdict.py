@@ -161,5 +161,5 @@ def acceptances(rows: Iterable[StepRow]) -> list[str]:
 
 def of_steps(result: WaveResult) -> WaveResult:
     """Return what of a wave's result is its steps'."""
-    told = ("steps", "readyTime", "acceptedSteps", "serversRecovered", "failedServers")
+    told = ("steps", "readyTime", "serversRecovered", "failedServers")
     return cast("WaveResult", {name: value for name, value in result.items() if name in told})

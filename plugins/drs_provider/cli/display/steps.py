@@ -1,0 +1,36 @@
+"""How the steps of an execution look: a line for each, and the commands that answer one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from drs_provider.cli.snapshot.model import ExecutionSnapshot, Question, StepSnapshot
+from drs_provider.cli.texts import command, one_line
+
+
+def step_commands(snapshot: ExecutionSnapshot, question: Question) -> list[str]:
+    """Return the commands that answer what a step asks."""
+    of_wave = ("--wave", question.wave_name) if question.wave_name else ()
+    where = ("--step", question.step_name, *of_wave)
+    words = [option.lower() for option in question.options]
+    return [
+        command("answer-step", snapshot.name, word, *where, *(("--comment", "…") if word != "retry" else ()))
+        for word in words
+    ]
+
+
+def step_lines(place: str, steps: Sequence[StepSnapshot]) -> list[str]:
+    """Return a line for each step that has begun."""
+    return [
+        one_line(f"{place}, step {step.name}: {step.status}" + (f", {step.output}" if step.output else ""))
+        for step in steps
+    ]
+
+
+def all_step_lines(snapshot: ExecutionSnapshot) -> list[str]:
+    """Return a line for each step of an execution that has begun."""
+    of_waves = [
+        line for wave in snapshot.waves for line in step_lines(f"wave {wave.number} {wave.name}", wave.steps)
+    ]
+    around = [line for step in snapshot.around for line in step_lines(step.place, [step])]
+    return [*of_waves, *around]
