@@ -33,6 +33,10 @@ ENDS_SOON = {
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "15",
 }
+#: Plans' DAGs never are; others, such as the examples, are paused when Airflow first sees them.
+UNPAUSED = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False"}
+#: Example DAGs of building blocks
+EXAMPLES = DAGS.parent / "examples" / "blocks"
 _NUMBERS = count(1)
 
 
@@ -67,7 +71,8 @@ def policies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(tmp_path_factory: pytest.TempPathFactory, policies: Path) -> Iterator[Stack]:
     root = tmp_path_factory.mktemp("stacks")
     shutil.copytree(DAGS, root / "dags", ignore=shutil.ignore_patterns("__pycache__"))
-    settings = STEADY | ENDS_SOON | {"PYTHONPATH": str(policies)}
+    shutil.copytree(EXAMPLES, root / "dags" / "blocks")
+    settings = STEADY | ENDS_SOON | UNPAUSED | {"PYTHONPATH": str(policies)}
     with Stack(root / "e2e", speed=SPEED, dags=root / "dags", settings=settings) as running:
         yield running
 
