@@ -32,7 +32,7 @@ with DAG(
         execution_type="{{ params.execution_type }}",
         source_state="{{ params.source_state }}",
         allowed_vpcs=["vpc-0d5111aa"],
-    ).expand(source_servers=[["s-4444444444444444a"], ["s-4444444444444444b"]])
+    ).expand(source_servers=[["s-1111111111111111a"], ["s-1111111111111111b"]])
     wait = DrsJobSensor(task_id="wait", jobs=start.output)
     terminate = DrsTerminateRecoveryInstancesOperator(task_id="terminate", jobs=start.output)
     wait >> terminate

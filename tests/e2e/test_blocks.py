@@ -14,20 +14,17 @@ DRILL, MAPPED = "example_drs_drill", "example_drs_start"
 
 
 def test_a_drill_and_mapped_starts(stack: Stack) -> None:
-    """One after the other, because they launch the same servers."""
-    states = {}
-    outputs = {}
-    for dag_id in (DRILL, MAPPED):
-        stack.wait_for_dag(dag_id)
-        with stack.api() as api:
-            run = Execution.start(api, dag_id, {}, "blocks")
-            states[dag_id] = ended(stack, run).run["state"]
-            shown = Execution.of(api, dag_id, "blocks")
-            outputs[dag_id] = {
-                task_id: shown.facts(task_id, "return_value") for task_id in ("wait", "terminate")
-            }
-            if dag_id == DRILL:
-                addresses = shown.facts("addresses", "return_value")
+    with stack.api() as api:
+        runs = {}
+        for dag_id in (DRILL, MAPPED):
+            stack.wait_for_dag(dag_id)
+            runs[dag_id] = Execution.start(api, dag_id, {}, "blocks")
+        states = {dag_id: ended(stack, run).run["state"] for dag_id, run in runs.items()}
+        outputs = {
+            dag_id: {task_id: run.facts(task_id, "return_value") for task_id in ("wait", "terminate")}
+            for dag_id, run in runs.items()
+        }
+        addresses = runs[DRILL].facts("addresses", "return_value")
     assert states == {DRILL: "success", MAPPED: "success"}, outputs
     for told in outputs.values():
         assert (told["wait"]["met"], told["wait"]["recovered"]) == (True, 2)
