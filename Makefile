@@ -3,6 +3,7 @@
 # make test / make lint                         tests; ruff, mypy and the check of import directions
 # make chaos [N=10] [SEED=7]                    executions with faults drawn from a seed, and what must hold
 # make test-distributed                         docker-compose.yaml as processes: drills while parts are killed
+# make test-airflow AIRFLOW=3.4.0               the tests of what this package uses of Airflow's inside, on a version
 # make scale                                    a drill of 4,000 servers over three accounts, and what it takes
 # make bench [ONLY=plans,waits] [PLANS=500]     speed against the conventional design, one table (docs/performance.md)
 # make docs                                     what the documents show of the code, and the schema, made anew
@@ -27,10 +28,10 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install drill up down status test test-distributed chaos scale gates bench lint format docs lock clean distclean
+.PHONY: help install drill up down status test test-distributed test-airflow chaos scale gates bench lint format docs lock clean distclean
 
 help:
-	@sed -n '1,10s/^# \{0,1\}//p' Makefile
+	@sed -n '1,11s/^# \{0,1\}//p' Makefile
 
 install: $(READY)
 
@@ -61,6 +62,15 @@ test: $(READY)
 
 test-distributed: $(READY)
 	@exec $(PY) -m distributed
+
+# The lock, with another Airflow in it; what only a version has that is not out yet cannot be known here.
+test-airflow: $(READY)
+	@test -n "$(AIRFLOW)" || { echo "Which version? make test-airflow AIRFLOW=3.4.0"; exit 1; }
+	$(PYTHON) -m venv build/airflow-$(AIRFLOW)
+	cp -R $(VENV)/lib build/airflow-$(AIRFLOW)/
+	build/airflow-$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check "apache-airflow==$(AIRFLOW)"
+	build/airflow-$(AIRFLOW)/bin/python -m pytest -q tests/contract/test_airflow_apis.py \
+		tests/contract/test_needed_apis.py tests/contract/test_other_runs.py tests/contract/test_triggers.py
 
 chaos: $(READY)
 	@exec $(PY) -m chaos --runs "$(N)" $(if $(SEED),--seed "$(SEED)")

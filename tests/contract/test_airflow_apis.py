@@ -17,13 +17,12 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from airflow.sdk import DAG, BaseNotifier, BaseOperator, get_parsing_context
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
-from airflow.sdk.execution_time import comms, hitl
+from airflow.sdk.execution_time import comms
 from airflow.sdk.execution_time import supervisor as supervisor_module
-from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-from airflow.sdk.execution_time.xcom import XCom
 from airflow.triggers.base import TriggerEvent
 
 from drs_provider.airflow_api import hitl as adapter
+from drs_provider.airflow_api import needed
 from drs_provider.airflow_api.run import RunFacts, RunView, publish_xcom
 from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.exceptions import DrsError, DrsFailError
@@ -40,25 +39,18 @@ SERVER_MODULES = pytest.mark.filterwarnings("ignore:Using `httpx`")
 # What we call, with the arguments that we give
 
 
+@pytest.mark.parametrize("need", needed.NEEDS, ids=lambda need: need.path)
+def test_what_we_call_is_there_and_takes_our_arguments(need):
+    assert need.problem() is None, f"without it: {need.lost}"
+
+
 @pytest.mark.parametrize(
     ("function", "positional", "named"),
     [
-        (
-            hitl.upsert_hitl_detail,
-            0,
-            {"ti_id", "options", "subject", "body", "defaults", "params", "assigned_users"},
-        ),
-        (hitl.get_hitl_detail_content_detail, 0, {"ti_id"}),
-        (hitl.update_hitl_detail_response, 0, {"ti_id", "chosen_options", "params_input"}),
-        (RuntimeTaskInstance.get_task_states, 0, {"dag_id", "run_ids"}),
-        (XCom.aset, 0, {"key", "value", "dag_id", "run_id", "task_id"}),
-        (BaseOperator.defer, 1, {"trigger", "method_name"}),
+        (BaseOperator.defer, 1, {"trigger", "method_name", "kwargs", "timeout"}),
         (BaseOperator.as_teardown, 1, {"on_failure_fail_dagrun"}),
         (BaseNotifier.__call__, 2, set()),
-        (AwsConnectionWrapper, 0, {"conn", "region_name", "verify"}),
         (AwsConnectionWrapper.get_service_endpoint_url, 2, {"sts_connection_assume"}),
-        (AwsBaseHook.get_session, 1, {"region_name", "deferrable"}),
-        (AwsBaseHook._get_config, 2, set()),
         (AwsBaseHook.aget_connection, 1, set()),
     ],
     ids=lambda value: getattr(value, "__qualname__", None),

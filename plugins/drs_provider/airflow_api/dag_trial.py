@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from airflow.sdk import DAG
 
 from drs_provider import __version__
+from drs_provider.airflow_api.needed import DAG_TRIAL, missing
 from drs_provider.core.canonical import content_hash
+
+log = logging.getLogger(__name__)
 
 # Columns of Airflow's tables. A text that is longer makes the write of the whole file fail, except on SQLite; what a
 # policy sets, Airflow does not check before.
@@ -34,6 +39,8 @@ def refusal_of(dag: DAG, *, dag_file: Path | None, serialized: bool) -> str | No
     :param dag_file: the file that hands the DAG out, which policies may look at
     :param serialized: whether to try what comes after the import, too: serialization, and what the database takes
     """
+    if not _can_try():
+        return None
     try:
         tried = copy.deepcopy(dag)
         _try(tried, dag_file)
@@ -52,12 +59,24 @@ def answer_depends_on(*settings: object) -> str | None:
     :returns: None if policies of the installation decide: code that may answer otherwise at any time
     """
     from airflow import __version__ as airflow_version
+
+    if not _can_try():
+        return None
     from airflow.settings import get_policy_plugin_manager
 
     hooks = get_policy_plugin_manager().hook
     if hooks.dag_policy.get_hookimpls() or hooks.task_policy.get_hookimpls():
         return None
     return content_hash([airflow_version, __version__, *map(str, settings)])
+
+
+@cache
+def _can_try() -> bool:
+    """Tell whether this Airflow's checks can be called: what they would say of our call is nothing about a DAG."""
+    problems = [problem for _, problem in missing(DAG_TRIAL)]
+    if problems:
+        log.error("DAGs are handed out untried: %s", "; ".join(problems))
+    return not problems
 
 
 def _try(dag: DAG, dag_file: Path | None) -> None:

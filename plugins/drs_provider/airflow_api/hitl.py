@@ -18,15 +18,16 @@ from typing import Any, Final
 
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowRuntimeError
-from airflow.sdk.execution_time.hitl import (
-    HITLUser,
-    get_hitl_detail_content_detail,
-    update_hitl_detail_response,
-    upsert_hitl_detail,
-)
 
+from drs_provider.airflow_api.needed import optional
 from drs_provider.core.texts import clean, visible
 from drs_provider.rules.gate import Answer
+
+_MODULE: Final = "airflow.sdk.execution_time.hitl"
+HITLUser = optional(f"{_MODULE}:HITLUser")
+get_hitl_detail_content_detail = optional(f"{_MODULE}:get_hitl_detail_content_detail")
+update_hitl_detail_response = optional(f"{_MODULE}:update_hitl_detail_response")
+upsert_hitl_detail = optional(f"{_MODULE}:upsert_hitl_detail")
 
 #: The auth manager whose user ids are the logins, so that Airflow itself can refuse who is not named. Others know
 #: people by numbers or opaque ids, which no plan can name.
@@ -112,7 +113,7 @@ def read_response(ti_id: str) -> dict[str, Any] | None:
     :raises AirflowRuntimeError: if Airflow's API cannot be asked
     """
     try:
-        detail = get_hitl_detail_content_detail(ti_id=ti_id)  # type: ignore[arg-type]
+        detail = get_hitl_detail_content_detail(ti_id=ti_id)
     except AirflowRuntimeError as error:
         if _status(error) == HTTPStatus.NOT_FOUND:
             return dict(UNASKED)
@@ -137,7 +138,7 @@ def close_request(ti_id: str, closing: str) -> None:
     :raises AirflowRuntimeError: if Airflow's API cannot be asked
     """
     try:
-        update_hitl_detail_response(ti_id=ti_id, chosen_options=[closing], params_input={})  # type: ignore[arg-type]
+        update_hitl_detail_response(ti_id=ti_id, chosen_options=[closing], params_input={})
     except AirflowRuntimeError as error:
         if _status(error) != HTTPStatus.CONFLICT:
             raise

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from airflow.sdk.listener import get_listener_manager
+from drs_provider.airflow_api.needed import Missing, optional
+
+get_listener_manager = optional("airflow.sdk.listener:get_listener_manager")
 
 
 def has_listeners() -> bool:
     """Tell whether somebody listens in this Airflow.
 
     A task that its trigger ends is told to no listener; Airflow refuses DAGs that ask for it while there is one
-    (``airflow/dag_processing/dagbag.py``).
+    (``airflow/dag_processing/dagbag.py``). Where Airflow does not tell, somebody may.
     """
-    return bool(get_listener_manager().has_listeners)
+    return isinstance(get_listener_manager, Missing) or bool(get_listener_manager().has_listeners)

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
-from airflow.sdk.execution_time import task_runner
-from airflow.sdk.execution_time.comms import DagRunResult, DRCount, GetDagRun, GetDRCount
 
 from drs_provider import keys
+from drs_provider.airflow_api.needed import optional
 from drs_provider.airflow_api.run import RunFacts, RunReader, RunView
 from drs_provider.exceptions import DrsFailError, RunUnknownError
+
+_COMMS = "airflow.sdk.execution_time.comms"
+DagRunResult, DRCount = optional(f"{_COMMS}:DagRunResult"), optional(f"{_COMMS}:DRCount")
+GetDagRun, GetDRCount = optional(f"{_COMMS}:GetDagRun"), optional(f"{_COMMS}:GetDRCount")
+task_runner = optional("airflow.sdk.execution_time.task_runner")
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError
-from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-from airflow.sdk.execution_time.xcom import XCom
 
+from drs_provider.airflow_api.needed import optional
 from drs_provider.core.task_states import RUN_OVER
 from drs_provider.exceptions import TaskStoppedError
 
 log = logging.getLogger(__name__)
+
+RuntimeTaskInstance = optional("airflow.sdk.execution_time.task_runner:RuntimeTaskInstance")
+XCom = optional("airflow.sdk.execution_time.xcom:XCom")
 
 #: What Airflow raises for an XCom that it cannot make a value of, such as one that somebody wrote by hand. If Airflow,
 #: or a store of XComs, does not answer, other errors are raised: those are no answer.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk.definitions.callback import AsyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference  # type: ignore[attr-defined]
 
 from drs_provider.plan.model import Plan
 
