@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
-from airflow.sdk.execution_time import task_runner
-from airflow.sdk.execution_time.comms import ErrorResponse, GetDag, TriggerDagRun
-from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
+from drs_provider.airflow_api.needed import optional
 from drs_provider.exceptions import RunUnknownError
+
+_COMMS = "airflow.sdk.execution_time.comms"
+ErrorResponse, GetDag = optional(f"{_COMMS}:ErrorResponse"), optional(f"{_COMMS}:GetDag")
+TriggerDagRun = optional(f"{_COMMS}:TriggerDagRun")
+RuntimeTaskInstance = optional("airflow.sdk.execution_time.task_runner:RuntimeTaskInstance")
+task_runner = optional("airflow.sdk.execution_time.task_runner")
 
 _NOT_FOUND = 404
 

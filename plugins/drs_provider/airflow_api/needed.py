@@ -53,6 +53,7 @@ _ASKING = (
 _STARTS = "every execution: none starts"
 _TRIAL = "a DAG that Airflow refuses is not found out beforehand, and takes the DAGs of all plans with it"
 _OTHERS = "the sweeper, and what looks whether another run still lives"
+_DAG_RUNS = "steps that run another DAG"
 _CLIENTS = "every call of AWS: no execution starts"
 
 
@@ -122,6 +123,10 @@ NEEDS: tuple[Need, ...] = (
     _call(f"{_SDK}.comms:GetDRCount", _OTHERS, 0, "dag_id", "run_ids"),
     Need(f"{_SDK}.comms:DagRunResult", _OTHERS),
     Need(f"{_SDK}.comms:DRCount", _OTHERS),
+    _call(f"{_SDK}.comms:TriggerDagRun", _DAG_RUNS, 0, "dag_id", "run_id", "conf", "note"),
+    _call(f"{_SDK}.comms:GetDag", _DAG_RUNS, 0, "dag_id"),
+    Need(f"{_SDK}.comms:ErrorResponse", _DAG_RUNS),
+    _call(f"{_SDK}.task_runner:RuntimeTaskInstance.get_dr_count", _DAG_RUNS, 0, "dag_id", "run_ids"),
     Need(
         "airflow.sdk.listener:get_listener_manager",
         "waits end through a worker also where nobody listens to tasks: one or two seconds between waves",
