@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables import trigger
 from airflow.timetables.base import TimeRestriction
 
+from drs_provider import keys
 from drs_provider.core.identity import plan_name_of
 from drs_provider.dag_factory.build import build_dag, build_single_task_dag
 from drs_provider.dag_factory.defaults import default_args
+from drs_provider.dag_factory.docs import dag_doc
 from drs_provider.plan.files.folder import load_plan
+from drs_provider.plan.model import Plan
 from tests.harness.plans import WIKI, plan, two_waves
 from tests.harness.stage import SAMPLE_PLANS
 
@@ -122,3 +127,62 @@ def test_a_plan_that_is_deployed_just_after_its_time_drills_at_the_next_one(
     )
     assert info is not None
     assert info.run_after == datetime(2026, 12, 5, 3, 0, tzinfo=UTC)
+
+
+CHECK = {"check": "ec2_status", "timeout_minutes": 5}
+MANUAL = {"check": "manual", "message": "look", "timeout_minutes": 5}
+
+
+def stepped() -> Plan:
+    return two_waves(
+        first={
+            "before": [MANUAL],
+            "after": [CHECK, {**MANUAL, "name": "a"}, {**MANUAL, "name": "b", "together": True}],
+        }
+    ).model_copy(update=dict(around()))
+
+
+def around() -> Iterator[tuple[str, Any]]:
+    made = plan(before_first=[MANUAL], after_last=[MANUAL])
+    yield from {"before_first": made.before_first, "after_last": made.after_last}.items()
+
+
+def test_steps_stand_between_gate_launch_and_what_follows() -> None:
+    dag = build_dag(stepped())
+    upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+    assert upstream["before_first.manual"] == {"gate_1"}
+    assert upstream["wave_1_first.before_manual"] == {"gate_1", "before_first.manual"}
+    assert upstream["wave_1_first.start_recovery"] == {"wave_1_first.before_manual"}
+    assert upstream["wave_1_first.after_ec2_status"] == {"wave_1_first.enrich"}
+    assert (
+        upstream["wave_1_first.after_a"]
+        == upstream["wave_1_first.after_b"]
+        == {"wave_1_first.after_ec2_status"}
+    )
+    behind = {f"wave_1_first.after_{name}" for name in ("ec2_status", "a", "b")}
+    assert upstream["wave_1_first.decide"] == {"wave_1_first.enrich", *behind}
+    assert upstream["gate_2"] == {"wave_1_first.decide"}
+    assert upstream["after_last.manual"] == {"wave_2_second.enrich"}
+    assert upstream["hold_drill"] == {"wave_2_second.enrich", "after_last.manual"}
+    steps = {task_id for task_id in dag.task_ids if keys.is_step(task_id)}
+    assert steps == {"before_first.manual", "wave_1_first.before_manual", *behind, "after_last.manual"}
+    for teardown in ("cleanup_drill", "finalize"):
+        assert steps | {"wave_1_first.decide"} <= upstream[teardown]
+
+
+def test_a_plan_without_steps_has_no_task_more() -> None:
+    assert {
+        task_id for task_id in build_dag(two_waves()).task_ids if keys.is_step(task_id) or "decide" in task_id
+    } == set()
+    assert "## Steps" not in dag_doc(two_waves())
+    assert "ask in a RECOVERY, fail in a DRILL" in dag_doc(stepped())
+
+
+def test_each_task_of_steps_can_be_built_alone() -> None:
+    dag = build_dag(stepped())
+    for task_id in dag.task_ids:
+        whole = dag.get_task(task_id)
+        alone = build_single_task_dag(dag.dag_id, task_id).get_task(task_id)
+        assert type(alone) is type(whole)
+        for name in ("wave_number", "place", "step_name"):
+            assert getattr(alone, name, None) == getattr(whole, name, None)

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from drs_provider.plan.model import Plan
+from drs_provider.plan_tasks.step import PlanStepOperator
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import WIKI, plan, recovery_of
 from tests.harness.stage import Stage
 from tests.harness.worlds import world
+from tests.plan_tasks.waiting_operator import WaitingOperator
 
 STATUS = {"check": "ec2_status", "timeout_minutes": 30}
 WAVE = "wave_1_everything"
@@ -293,3 +295,87 @@ def test_an_error_of_a_steps_own_fails_the_wave_with_it(play: Stage) -> None:
     run = drill(play, checked(operator))
     assert run.go() == "failed"
     assert "some.where.Operator is not in [drs] step_operators" in run.wave("everything")["errorMessage"]
+
+
+OPERATOR = {
+    "run": "operator",
+    "operator": f"{WaitingOperator.__module__}.WaitingOperator",
+    "arguments": {"text": "{wave_name} waited"},
+    "modes": ["drill", "recovery"],
+}
+
+
+@pytest.fixture
+def allowed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("AIRFLOW__DRS__STEP_OPERATORS", OPERATOR["operator"])
+    monkeypatch.setattr(WaitingOperator, "calls", [])
+    return WaitingOperator.calls
+
+
+@pytest.mark.drs_scenario(world(), history=False)
+def test_an_inner_operator_goes_on_under_its_own_methods(play: Stage, allowed: list[str]) -> None:
+    run = drill(play, checked(OPERATOR))
+    assert run.go() == "success", run.states
+    assert allowed == ["execute", "first a", "second b"]
+    assert run.wave("everything")["steps"][0]["output"] == "everything waited in manual"
+
+
+@pytest.mark.drs_scenario(world(), history=False)
+def test_a_failure_of_an_inner_operator_is_the_steps_and_tried_again_as_often_as_said(
+    play: Stage, allowed: list[str]
+) -> None:
+    failing = {**OPERATOR, "arguments": {"text": "no route", "fails": True}, "retries": 1}
+    run = drill(play, checked(failing))
+    assert run.go() == "failed"
+    assert allowed == ["execute", "first a", "second b"] * 2
+    assert "step operator failed: RuntimeError: no route" in run.record["errorMessage"]
+
+
+@pytest.mark.drs_scenario(world(), history=False)
+def test_an_inner_operator_whose_worker_died_is_not_run_again_without_a_persons_word(
+    play: Stage, allowed: list[str]
+) -> None:
+    task_id = f"{WAVE}.after_operator"
+    run = drill(play, checked(OPERATOR)).answer(task_id, "Accept", comment="it had ended")
+    run.when(task_id, "deferred", lambda: run.take_for_killed(task_id))
+    assert run.go() == "success", run.states
+    assert allowed == ["execute"]
+    (step,) = run.wave("everything")["steps"]
+    assert (run.record["status"], step["status"]) == ("PARTIAL", "ACCEPTED")
+    assert "whether it ended is not known" in step["output"]
+
+
+def test_a_kill_is_forwarded_to_the_inner_operator(allowed: list[str]) -> None:
+    task = PlanStepOperator(task_id="after_operator", place="after", step_name="operator", wave_number=1)
+    task.on_kill()
+    assert allowed == []
+    task._inner = WaitingOperator(task_id="inner", text="x")
+    task.on_kill()
+    assert allowed == ["on_kill"]
+
+
+@pytest.mark.drs_scenario(world(), history=False)
+def test_what_a_drills_cleanup_has_terminated_is_not_checked_again_alone(play: Stage) -> None:
+    run = drill(play, checked())
+    assert run.go() == "success", run.states
+    run.clear(STEP)
+    assert run.go() == "failed"
+    assert "has terminated what wave 1 (everything) launched" in run.failure(STEP)
+    run.clear(WAVE)
+    assert run.go() == "success", run.states
+    assert (run.record["status"], run.record["attempt"]) == ("COMPLETED", 3)
+
+
+@pytest.mark.drs_scenario(world({WIKI[1]: {"impaired": 1.0}}), history=False)
+def test_a_retry_looks_at_all_servers_whatever_steps_below_found_before(play: Stage) -> None:
+    made = checked(
+        {**STATUS, "name": "one", "required": False, "timeout_minutes": 1},
+        {**STATUS, "name": "two", "timeout_minutes": 5},
+    )
+    run = drill(play, made, {"cleanup": "keep"})
+    assert run.go() == "failed"
+    run.clear(WAVE)
+    assert run.go() == "failed"
+    one, two = run.wave("everything")["steps"]
+    assert (one["attempt"], one["servers"]) == (2, {"passed": 1, "failed": 1})
+    assert (two["attempt"], two["servers"]) == (2, {"passed": 1, "failed": 1})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drs_provider.plan.model import Plan, Wave
+from drs_provider.plan.steps.base import StepModel
 from drs_provider.runtime.plain_markdown import plain_markdown
 
 
@@ -19,6 +20,7 @@ def dag_doc(plan: Plan, *, withdrawn: bool = False) -> str:
             ("#", "Wave", "Starts after", "Account and Region", "Servers", "Gate", "Timeout"),
             [_wave_row(plan, wave) for wave in plan.waves],
         ),
+        *_steps(plan),
         f"Plan `{plan.name}`, content hash `{plan.content_hash}`.",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -62,6 +64,26 @@ def _wave_row(plan: Plan, wave: Wave) -> tuple[str, ...]:
         "yes" if wave.gate else "",
         f"{wave.timeout_minutes} min",
     )
+
+
+def _steps(plan: Plan) -> list[str]:
+    """Return a heading and a table of the plan's steps; nothing if it has none."""
+    places = [("before the first wave", plan.before_first)]
+    for wave in plan.waves:
+        places += [(f"before {wave.name}", wave.before), (f"after {wave.name}", wave.after)]
+    places.append(("after the last wave", plan.after_last))
+    rows = [
+        (plain_markdown(place), plain_markdown(step.label), step.kind, ", ".join(step.modes), _failure(step))
+        for place, steps in places
+        for step in steps
+    ]
+    return ["## Steps", _table(("Where", "Step", "Kind", "Runs in", "If it fails"), rows)] if rows else []
+
+
+def _failure(step: StepModel) -> str:
+    if not step.required:
+        return "only recorded"
+    return step.on_failure or "ask in a RECOVERY, fail in a DRILL"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -163,14 +163,14 @@ def gate_body(execution: Execution, wave: FrozenWave) -> str:
     return "\n\n".join(lines)
 
 
-def _step_texts(result: WaveResult) -> Iterator[str]:
-    """Yield what people must know of a wave's steps before they let the next one start."""
+def step_texts(result: WaveResult) -> Iterator[str]:
+    """Yield what people must know of a wave's steps before they decide: what failed, and what was accepted."""
     for step in result.get("steps", ()):
         if step["status"] == StepStatus.ACCEPTED:
             why = f"{step.get('acceptedBy')}: {step.get('reason')}"
-            yield f", step {step['name']} failed and was accepted by {plain_markdown(why)}"
+            yield f"step {step['name']} failed and was accepted by {plain_markdown(why)}"
         elif step["status"] == StepStatus.FAILED:
-            yield f", step {step['name']} failed: {plain_markdown(step.get('output', ''))}"
+            yield f"step {step['name']} failed: {plain_markdown(step.get('output', ''))}"
 
 
 def _done_so_far(execution: Execution) -> Sequence[str]:
@@ -185,6 +185,6 @@ def _done_so_far(execution: Execution) -> Sequence[str]:
                 f"- wave {ref.number} **{plain_markdown(ref.name)}**: {result['status']}, "
                 f"{result['serversRecovered']} of {result['serversTotal']} servers recovered, failed: {failed}"
                 + (f", EC2's status checks fail: {impaired}" if impaired else "")
-                + "".join(_step_texts(result))
+                + "".join(f", {text}" for text in step_texts(result))
             )
     return rows

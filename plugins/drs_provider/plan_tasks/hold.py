@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from drs_provider import keys
 from drs_provider.airflow_api import hitl
 from drs_provider.core.events import Event
-from drs_provider.plan_tasks.gate import other_gates_wait
+from drs_provider.plan_tasks.gate import other_gates_wait, step_texts
 from drs_provider.plan_tasks.human_gate import HumanGateSensor
 from drs_provider.rules.gate import Answers, GateDecision, Request, gate_row
 from drs_provider.runtime.channels.declared import GATE_DECISION, WAVE_RESULT
@@ -16,6 +16,7 @@ from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.expected_duration import elapsed_text
 from drs_provider.runtime.notifications import notify
+from drs_provider.runtime.plain_markdown import plain_markdown
 
 PASSED = "Passed"
 FAILED = "Failed"
@@ -51,7 +52,7 @@ class PlanHoldSensor(HumanGateSensor):
         plan = execution.plan
         return Request(
             subject=f"DRILL {plan.plan_title}: test the launched servers, then judge the drill",
-            body=f"{_CLEANUP_TEXT[plan.cleanup]}\n\n{elapsed_text(execution)}",
+            body="\n\n".join([_CLEANUP_TEXT[plan.cleanup], elapsed_text(execution), *_of_steps(execution)]),
             options=(PASSED, FAILED),
             confirming=PASSED,
             closing=FAILED,
@@ -115,6 +116,16 @@ class PlanHoldSensor(HumanGateSensor):
             waits = other_gates_wait(execution, keys.HOLD_DRILL)
             execution.history.hold_closed(payload["hold"], verdict, other_gates_wait=waits)
         return payload
+
+
+def _of_steps(execution: Execution) -> Iterator[str]:
+    """Yield which steps failed, or were accepted although they did."""
+    for ref in execution.plan.selected_waves:
+        end = keys.wave_end_task_id(ref)
+        doubt = f"The steps of wave {ref.number} are not shown"
+        result = WAVE_RESULT.believed(execution, doubt, wave=ref.number, task_id=end)
+        if texts := list(step_texts(result)) if result else []:
+            yield f"Wave {ref.number} **{plain_markdown(ref.name)}**: {', '.join(texts)}"
 
 
 def launched_anything(execution: Execution) -> bool:

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowSkipException, TaskDeferralTimeout, TaskDeferred
+from airflow.sdk.exceptions import TaskDeferralTimeout, TaskDeferred
 
 from drs_provider import keys
 from drs_provider.airflow_api import hitl
 from drs_provider.core.events import Event
-from drs_provider.exceptions import DrsFailError, StepFailedError
+from drs_provider.exceptions import StepFailedError
 from drs_provider.plan.steps.placeholders import filled
 from drs_provider.plan_tasks.gate import other_gates_wait
 from drs_provider.plan_tasks.human_gate import HumanGateSensor
 from drs_provider.rules.gate import Answers, Request, gate_row
-from drs_provider.rules.steps.state import StepStatus
+from drs_provider.rules.steps.state import UNKNOWN_OUTCOME, StepStatus
 from drs_provider.runtime.channels.declared import GATE_ANSWERS
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import Execution
@@ -74,8 +74,10 @@ class PlanStepOperator(HumanGateSensor):
     @waits_out_outages
     def looked(self, context: Mapping[str, Any], event: Mapping[str, Any]) -> Any:
         """Resume from the trigger with what it saw."""
+        from drs_provider.orchestration.steps.starts import take_results
+
         run = self._open(Execution.open(context))
-        run.take_results(event["results"])
+        take_results(run, event["results"])
         return self._go_on(run)
 
     @tells_failure
@@ -90,9 +92,7 @@ class PlanStepOperator(HumanGateSensor):
     ) -> Any:
         """Resume an inner operator under its own method."""
         run = self._open(Execution.open(context))
-        if event is not None:
-            arguments = {**arguments, "event": event}
-        self._inner_ended(run, key, context, method, arguments)
+        self._inner_ended(run, key, context, method, {**arguments, "event": event})
         return self._go_on(run)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
@@ -106,8 +106,7 @@ class PlanStepOperator(HumanGateSensor):
     def _timed_out(self, context: Mapping[str, Any]) -> Any:
         run = self._open(Execution.open(context))
         for key in run.state.keys_in("started"):
-            text = f"timed out; {run.step.kind} may still run"
-            run.state.took(key, "failed", text, at=run.execution.now())
+            run.took(key, UNKNOWN_OUTCOME, f"timed out; {run.step.kind} may still run")
         run.keep()
         return self._go_on(run)
 
@@ -122,21 +121,25 @@ class PlanStepOperator(HumanGateSensor):
         return StepRun.open(execution, self.place, self.step_name, self.wave_number, begins=begins)
 
     def _go_on(self, run: StepRun) -> Any:
+        from drs_provider.orchestration.steps.starts import to_wait_for  # boto3 stays out of DAG parsing
+
         while not run.state.over:
             if run.asks_first:
                 return self._begin_asking(run)
+            run.begin_try()
             if run.is_inner:
                 self._run_inner(run)
-            elif waited := run.to_wait_for():
+            elif waited := to_wait_for(run):
                 self._wait_for(run, waited)
             if run.conclusion() == "ask":
                 return self._begin_asking(run)
         return self._over(run)
 
     def _wait_for(self, run: StepRun, waited: list[str]) -> NoReturn:
+        from drs_provider.orchestration.steps.starts import trigger_arguments
         from drs_provider.triggers.steps.trigger import DrsStepTrigger
 
-        self.defer(trigger=DrsStepTrigger(**run.trigger_arguments(waited)), method_name="looked")
+        self.defer(trigger=DrsStepTrigger(**trigger_arguments(run, waited)), method_name="looked")
         raise AssertionError("a task that defers does not go on")
 
     @staticmethod
@@ -148,7 +151,9 @@ class PlanStepOperator(HumanGateSensor):
     # -- inner operators ------------------------------------------------------------------------------
 
     def _run_inner(self, run: StepRun) -> None:
-        while (key := run.next_inner()) is not None:
+        from drs_provider.orchestration.steps.starts import next_inner
+
+        while (key := next_inner(run)) is not None:
             self._inner_ended(run, key, run.execution.context)
 
     def _inner_ended(
@@ -161,12 +166,13 @@ class PlanStepOperator(HumanGateSensor):
     ) -> None:
         """Run an inner operator to its end, or defer as it does; its failure is the step's."""
         from drs_provider.orchestration.steps.inner import build_operator
+        from drs_provider.orchestration.steps.starts import wave_facts
 
         try:
-            self._inner = build_operator(run.step, run.subjects[key], run.wave_facts())
+            self._inner = build_operator(run.step, run.subjects[key], wave_facts(run))
             output = _call(self._inner, context, method, arguments)
         except TaskDeferred as deferral:
-            run.state.took(key, "started", "", at=run.execution.now())
+            run.took(key, "started", "")
             run.keep()
             self.defer(
                 trigger=deferral.trigger,
@@ -174,18 +180,11 @@ class PlanStepOperator(HumanGateSensor):
                 kwargs={"key": key, "method": deferral.method_name, "arguments": dict(deferral.kwargs or {})},
                 timeout=max(1.0, (run.state.deadline or run.execution.now()) - run.execution.now()),
             )
-        except (
-            DrsFailError,
-            AirflowSkipException,
-            AirflowException,
-            ValueError,
-            TypeError,
-            OSError,
-        ) as error:
+        except Exception as error:  # of somebody else's operator: any kind
             self.log.exception("%s failed", run.step.kind)
-            run.state.took(key, "failed", f"{type(error).__name__}: {error}", at=run.execution.now())
+            run.took(key, "failed", f"{type(error).__name__}: {error}")
         else:
-            run.state.took(key, "passed", "" if output is None else str(output), at=run.execution.now())
+            run.took(key, "passed", "" if output is None else str(output))
         finally:
             self._inner = None
         run.keep()

@@ -10,8 +10,8 @@ from drs_provider.exceptions import EvidenceError, ExecutionRefusedError
 from drs_provider.rules.execution.frozen import FrozenStep, FrozenWave
 from drs_provider.rules.record.schema import WaveResult
 from drs_provider.rules.steps.results import MANUAL, WAVE_SUBJECT, Subject
-from drs_provider.rules.steps.verdict import after_steps, server_subjects
-from drs_provider.runtime.channels.declared import WAVE_RESULT
+from drs_provider.rules.steps.verdict import Ended, after_steps, server_subjects
+from drs_provider.runtime.channels.declared import CLEANUP, WAVE_RESULT
 from drs_provider.runtime.decisions import gate_decision
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.steps import all_told
@@ -85,12 +85,19 @@ def launched(execution: Execution, wave: FrozenWave) -> WaveResult:
     """Return what `enrich` told of a wave whose steps decide it.
 
     :raises EvidenceError: if it did not run since the wave was started last, or does not verify
+    :raises ExecutionRefusedError: if a cleanup has terminated what it launched
     """
     enrich = keys.wave_task_id(wave.number, wave.name, keys.ENRICH)
     result = WAVE_RESULT.read(execution, wave=wave.number, task_id=enrich).required()
     if result["status"] != WaveStatus.POLLING or told_before_its_jobs(execution, wave, result):
         raise EvidenceError(
             f"wave {wave.number} ({wave.name}) was not launched as its enrich says; clear the wave's group"
+        )
+    cleanup = CLEANUP.read(execution).value or {}
+    if cleanup.get("terminated") and cleanup["attempt"] >= result["attempt"]:
+        raise ExecutionRefusedError(
+            f"the cleanup of attempt {cleanup['attempt']} has terminated what wave {wave.number} ({wave.name}) "
+            "launched. Clear the run from its first wave on, with downstream, or start a new drill"
         )
     return result
 
@@ -109,9 +116,23 @@ def subjects_of(execution: Execution, step: FrozenStep, wave: FrozenWave | None)
     values["wave_name"] = wave.name
     if step.each == "wave":
         return [Subject(WAVE_SUBJECT, f"wave {wave.number} ({wave.name})", values)]
-    rows = launched(execution, wave)["serverStatuses"]
-    above = [ended for ended in all_told(execution, wave.after, wave) if ended.step != step]
-    return server_subjects(after_steps(rows, above), values)
+    result = launched(execution, wave)
+    return server_subjects(
+        after_steps(result["serverStatuses"], above(execution, step, wave, result)), values
+    )
+
+
+def above(execution: Execution, step: FrozenStep, wave: FrozenWave, result: WaveResult) -> list[Ended]:
+    """Return the steps above one in its wave that have ended since the wave was launched.
+
+    :param result: from :func:`launched`
+    """
+    steps = wave.after[: wave.after.index(step)]
+    return [
+        ended
+        for ended in all_told(execution, steps, wave)
+        if ended.state and ended.state.over and ended.state.attempt >= result["attempt"]
+    ]
 
 
 def recovered_addresses(execution: Execution) -> list[str]:

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from drs_provider.core.events import Event
 from drs_provider.core.texts import message
-from drs_provider.exceptions import DrsError, OutcomeUnknownError
-from drs_provider.hooks.aws.errors import AWS_ERRORS, is_outcome_unknown, is_transient
-from drs_provider.orchestration.steps.actions import Action, is_action, open_action
-from drs_provider.orchestration.steps.ends import stopped
+from drs_provider.orchestration.steps.actions import is_action
 from drs_provider.orchestration.steps.open import (
+    above,
     find_step,
     launched,
     left_out,
-    recovered_addresses,
     subjects_of,
 )
+from drs_provider.plan.steps.placeholders import placeholders
 from drs_provider.rules.execution.frozen import FrozenStep, FrozenWave
-from drs_provider.rules.steps.results import MANUAL, Look, Subject
+from drs_provider.rules.steps.results import MANUAL, Subject
 from drs_provider.rules.steps.state import UNKNOWN_OUTCOME, StepState, StepStatus, begun, token_of
 from drs_provider.rules.steps.verdict import Ended, output_of, unmet
 from drs_provider.runtime.channels.declared import STEP_RESULT
 from drs_provider.runtime.execution import Execution
-from drs_provider.runtime.steps import all_told, told
+from drs_provider.runtime.steps import told
 
 log = logging.getLogger(__name__)
 
@@ -97,118 +95,34 @@ class StepRun:
         """Keep how far it is."""
         STEP_RESULT.publish(self.execution, self.state, wave=self.wave_number)
 
-    def to_wait_for(self) -> list[str]:
-        """Begin what is open, as far as it may be; return the subjects to wait for.
-
-        :raises ClientError: or another error that may pass by itself
-        """
-        if self.state.deadline is None:
-            self.state.deadline = self.execution.now() + self.step.timeout_seconds
-            self.keep()
-        if self.step.is_check:
-            return self.state.keys_in("open")
-        action = open_action(self.step, self.step.target, self.execution.execution_id, self.wave_facts())
-        for key in self.state.keys_in("starting"):
-            self._find(action, key)
-        while (free := self.step.parallel - len(self.state.keys_in("started"))) > 0:
-            if not (some := self.state.keys_in("open")[:free]):
-                break
-            for key in some:
-                self._start(action, key)
-        return self.state.keys_in("started")
-
-    def _find(self, action: Action, key: str) -> None:
-        """Look for what a try that was lost may have begun."""
-        try:
-            found = action.find(self.subjects[key], self.state.subjects[key]["token"])
-        except OutcomeUnknownError as error:
-            self.state.took(key, UNKNOWN_OUTCOME, str(error), at=self.execution.now())
-        else:
-            if found is None:
-                self.state.subjects[key]["state"] = "open"
-            else:
-                self._take(key, found)
-        self.keep()
-
-    def _start(self, action: Action, key: str) -> None:
-        self._starting(key)
-        try:
-            self._take(key, action.start(self.subjects[key], self.state.subjects[key]["token"]))
-        except OutcomeUnknownError as error:
-            self.state.took(key, UNKNOWN_OUTCOME, str(error), at=self.execution.now())
-        except (*AWS_ERRORS, DrsError) as error:
-            if is_transient(error):
-                if not is_outcome_unknown(error):
-                    self.state.subjects[key]["state"] = "open"  # nothing has begun
-                    self.keep()
-                raise
-            self.state.took(key, "failed", str(error), at=self.execution.now())
-        self.keep()
-
-    def _take(self, key: str, look: Look) -> None:
-        state = "started" if look.state == "waiting" else look.state
-        self.state.took(key, state, look.output, at=self.execution.now(), handle=look.handle)
-
-    def trigger_arguments(self, waited: list[str]) -> dict[str, Any]:
-        """Return the arguments of the trigger that waits for subjects."""
-        step = self.step.model_dump(mode="json")
-        if step["networks"] is not None:
-            step["networks"] = [*step["networks"], *recovered_addresses(self.execution)]
-        handles = {
-            key: self.state.subjects[key]["handle"] for key in waited if "handle" in self.state.subjects[key]
-        }
-        return {
-            "step": step,
-            "subjects": [asdict(self.subjects[key]) for key in waited],
-            "target": self.step.target.to_dict() if self.step.target else None,
-            "execution_id": self.execution.execution_id,
-            "deadline": self.state.deadline,
-            "handles": handles,
-        }
-
-    def take_results(self, results: Mapping[str, Mapping[str, Any]]) -> None:
-        """Keep what a trigger saw."""
-        for key, result in results.items():
-            if self.state.subjects.get(key, {}).get("state") in ("open", "started"):
-                self.state.took(
-                    key, result["state"], result["output"], at=result["at"], handle=result.get("handle")
-                )
-            if result.get("timed_out") and not self.step.is_check:
-                self.state.subjects[key]["output"] += self._still_runs(key)
-        self.keep()
-
-    def _still_runs(self, key: str) -> str:
-        handle = self.state.subjects[key].get("handle")
-        return f"; {text}" if handle and (text := stopped(self.execution, self.step, handle)) else ""
-
-    def next_inner(self) -> str | None:
-        """Return the subject that an inner operator is to be run for next, or None; from now on it may have begun."""
-        for key in self.state.keys_in("starting", "started"):
-            self.state.took(
-                key,
-                UNKNOWN_OUTCOME,
-                f"the task was stopped while {self.step.kind} ran: whether it ended is not known",
-                at=self.execution.now(),
-            )
-            self.keep()
+    def begin_try(self) -> None:
+        """Set the deadline of a try that begins; a server of which EC2 could not tell what the step uses has failed."""
+        if self.state.deadline is not None:
+            return
+        self.state.deadline = self.execution.now() + self.step.timeout_seconds
+        needed = {"instance_id"} if self.step.each == "server" else set()
+        needed |= set(placeholders(self.step.settings))
         for key in self.state.keys_in("open"):
-            self._starting(key)
-            return key
-        return None
+            if missing := sorted(needed - self.subjects[key].values.keys()):
+                self.took(key, "failed", f"not known: its {', '.join(missing)}, since EC2 did not tell")
+        self.keep()
 
-    def wave_facts(self) -> dict[str, Any]:
-        """Return what an inner operator is given of the wave."""
-        plan = self.execution.plan
-        facts: dict[str, Any] = {
-            "executionId": plan.execution_id,
-            "executionType": str(plan.execution_type),
-            "planName": plan.plan_name,
-        }
-        if self.wave is not None:
-            facts |= {"waveName": self.wave.name, "waveNumber": self.wave.number}
-            if self.step.place == "after":
-                facts |= launched(self.execution, self.wave)
-        return facts
+    def took(self, key: str, state: str, output: str) -> None:
+        """Note what became of a subject now; to be kept."""
+        self.state.took(key, state, output, at=self.execution.now())
+
+    def starting(self, key: str) -> None:
+        """Keep that something may begin for a subject, and go on only if the task is still meant to run.
+
+        :raises PreemptedError: if a RECOVERY has cancelled this drill
+        :raises TaskStoppedError: if the task was stopped or cleared
+        """
+        tries = self.state.subjects[key].get("tries", 0) + 1
+        token = token_of(self.execution.execution_id, self.wave_number, self.step, key, tries)
+        self.execution.require_not_preempted()
+        self.state.starting(key, token)
+        self.keep()
+        self.execution.view.require_running()
 
     def conclusion(self) -> Literal["again", "ask", "over"]:
         """Decide what follows when nothing is left to wait for.
@@ -239,12 +153,11 @@ class StepRun:
         """Whether its failure makes its wave, or the execution, fail."""
         if self.wave is None or self.step.place == "before":
             return True
-        rows = launched(self.execution, self.wave)["serverStatuses"]
-        above = all_told(self.execution, self.wave.after, self.wave)
+        result = launched(self.execution, self.wave)
+        others = above(self.execution, self.step, self.wave, result)
         failed = replace(self.state, status=StepStatus.FAILED)
-        others = [each for each in above if each.step != self.step and each.state and each.state.over]
         as_failed = self.step.model_copy(update={"on_failure": "fail"})
-        return bool(unmet(self.wave, rows, [*others, Ended(as_failed, failed)]))
+        return bool(unmet(self.wave, result["serverStatuses"], [*others, Ended(as_failed, failed)]))
 
     def again(self) -> None:
         """Try again what failed, because people say so."""
@@ -266,7 +179,7 @@ class StepRun:
     def confirmed(self, by: str, note: str) -> None:
         """End a manual step that a person confirmed."""
         for key in self.state.subjects:
-            self.state.took(key, "passed", f"confirmed by {by}: {note}", at=self.execution.now())
+            self.took(key, "passed", f"confirmed by {by}: {note}")
         self.state.output = output_of(self.step, self.state)
         self._end(StepStatus.PASSED)
 
@@ -298,11 +211,3 @@ class StepRun:
     def wave_number(self) -> int:
         """Number of its wave, 0 around all waves."""
         return self.wave.number if self.wave else 0
-
-    def _starting(self, key: str) -> None:
-        """Keep that something may begin, and go on only if the task is still meant to run."""
-        tries = self.state.subjects[key].get("tries", 0) + 1
-        token = token_of(self.execution.execution_id, self.wave_number, self.step, key, tries)
-        self.state.starting(key, token)
-        self.keep()
-        self.execution.view.require_running()

@@ -14,6 +14,7 @@ from drs_provider.rules.steps.results import Subject
 
 #: Longest output of one subject that is kept, in characters
 MAX_OUTPUT: Final = 300
+MAX_PASSED: Final = 100
 UNKNOWN_OUTCOME: Final = "unknown"
 
 
@@ -90,7 +91,8 @@ class StepState:
     def took(self, key: str, state: str, output: str, *, at: float, handle: str | None = None) -> None:
         """Keep what a subject came to, or how far it is."""
         subject = self.subjects[key]
-        subject |= {"state": state, "output": cause(output, MAX_OUTPUT), "at": at}
+        longest = MAX_PASSED if state == "passed" else MAX_OUTPUT
+        subject |= {"state": state, "output": cause(output, longest), "at": at}
         if handle is not None:
             subject["handle"] = handle
 
