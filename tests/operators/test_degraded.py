@@ -192,6 +192,18 @@ def test_reports_that_cannot_be_written_stop_nothing(
     assert run.stored["status"] == "COMPLETED"
     assert "reportUri" not in run.stored["attempts"][0]
     assert play.events("reportFailed")
+    assert play.events("runbookFailed")
+    assert "runbook_not_written" in run.stored["preflight"]["codes"]["warn"]
+
+
+def test_a_drills_preflight_leaves_the_runbook_of_the_recovery_beside_the_reports(play: Stage) -> None:
+    run = play.drill(plan())
+    (told,) = play.events("runbookWritten")
+    folder = play.reports / run.record["planId"]
+    assert told["page"].endswith(f"{folder}/runbook-recovery.html")
+    script = (folder / "runbook-recovery.sh").read_text()
+    assert "TYPE=RECOVERY\n" in script
+    assert all(f"{server} latest CRITICAL" in script for server in WIKI)
 
 
 def test_trap_14_an_edited_plan_does_not_change_a_running_execution(play: Stage) -> None:

@@ -126,7 +126,7 @@ def test_a_dry_run_leaves_no_record_and_runs_nothing(play: Stage) -> None:
     assert play.jobs() == []
     table = play.simulator.client("dynamodb")
     assert table.scan(TableName="execution-history")["Count"] == 0
-    assert not play.reports.exists()
+    assert {file.suffix for file in play.reports.rglob("*.*")} == {".html", ".sh"}  # the runbook
 
 
 def test_a_dry_run_that_finds_a_blocker_is_red(play: Stage) -> None:

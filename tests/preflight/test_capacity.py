@@ -12,7 +12,7 @@ OTHER = "s-8888888888888888a"
 @pytest.mark.parametrize("kind", ["LAUNCH", "TERMINATE"])
 def test_trap_29_a_server_in_another_job_warns_and_names_the_job(kind: str) -> None:
     aws = healthy()
-    aws.jobs = [job("drsjob-other000000000000", [DB_1, OTHER], type=kind)]
+    aws.job_rows = [job("drsjob-other000000000000", [DB_1, OTHER], type=kind)]
     result = check(aws)
     finding = found(result, "server_busy")
     assert result.report.ok
@@ -23,7 +23,7 @@ def test_trap_29_a_server_in_another_job_warns_and_names_the_job(kind: str) -> N
 
 def test_trap_42_jobs_of_other_servers_are_no_finding() -> None:
     aws = healthy()
-    aws.jobs = [job("drsjob-other000000000000", [OTHER])]
+    aws.job_rows = [job("drsjob-other000000000000", [OTHER])]
     assert check(aws).report.findings == ()
 
 
@@ -39,7 +39,7 @@ def test_jobs_that_cannot_be_read_block_unless_overridden() -> None:
 def test_a_used_up_job_quota_warns() -> None:
     aws = healthy()
     aws.limits = DrsQuotas(concurrent_jobs=2)
-    aws.jobs = [job(f"drsjob-{n}", [OTHER]) for n in range(2)]
+    aws.job_rows = [job(f"drsjob-{n}", [OTHER]) for n in range(2)]
     result = check(aws)
     assert found(result, "job_quota_used_up").severity is Severity.WARN
     assert result.report.ok
@@ -48,7 +48,7 @@ def test_a_used_up_job_quota_warns() -> None:
 def test_waves_that_need_more_than_the_quotas_warn() -> None:
     aws = healthy()
     aws.limits = DrsQuotas(concurrent_jobs=2, servers_per_job=1, servers_in_jobs=2)
-    aws.jobs = [job("drsjob-other000000000000", [OTHER])]
+    aws.job_rows = [job("drsjob-other000000000000", [OTHER])]
     report = check(aws).report
     assert codes(report.warnings) == ["job_quota_short", "server_quota_short"] * 2
     notes = [finding for finding in report.findings if finding.severity is Severity.INFO]

@@ -7,6 +7,7 @@ import pytest
 
 from drs_provider.core.states import ExecutionType
 from drs_provider.orchestration.concurrency import findings as other_executions
+from drs_provider.orchestration.prepare import runbook
 from drs_provider.preflight import findings
 from drs_provider.preflight.catalog import KINDS, WARN_CONF, Kind, found
 from drs_provider.preflight.findings import Finding, Severity
@@ -20,7 +21,7 @@ DRILL, RECOVERY = ExecutionType.DRILL, ExecutionType.RECOVERY
 
 def _codes() -> set[str]:
     found: set[str] = set()
-    for file in (*FOLDER.rglob("*.py"), Path(other_executions.__file__)):
+    for file in (*FOLDER.rglob("*.py"), Path(other_executions.__file__), Path(runbook.__file__)):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):

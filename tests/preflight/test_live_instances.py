@@ -3,7 +3,19 @@ from __future__ import annotations
 import pytest
 
 from drs_provider.preflight.findings import Severity
-from tests.preflight.world import DB_1, DB_2, WEB_1, check, codes, found, healthy, instance, server
+from tests.preflight.world import (
+    DB_1,
+    DB_2,
+    WEB_1,
+    aws_error,
+    check,
+    codes,
+    found,
+    healthy,
+    instance,
+    job,
+    server,
+)
 
 KINDS = pytest.mark.parametrize("kind", ["DRILL", "RECOVERY"])
 FENCED = {"RECOVERY": {"source_state": "fenced"}, "DRILL": {}}
@@ -22,6 +34,18 @@ def test_trap_20_a_live_instance_stops_every_kind_of_execution(kind: str, prefli
     assert "replace_live_instances" in finding.remedy
     assert "airflow drs retry" in finding.remedy
     assert "clear its failed wave's task group" in finding.remedy
+
+
+def test_it_is_told_whose_job_launched_it_where_that_can_be_read() -> None:
+    aws = healthy()
+    aws.recovered = [instance(DB_2, jobID="drsjob-1")]
+    tags = {"ExecutionId": "runbook-1", "ExecutionType": "RECOVERY", "PlanName": "erp"}
+    aws.job_rows = [job("drsjob-1", [DB_2], status="COMPLETED", tags=tags)]
+    (finding,) = check(aws).report.blocking
+    assert "of the runbook of erp (RECOVERY runbook-1, without Airflow)" in finding.servers[0].detail
+    aws.errors["jobs"] = aws_error("DescribeJobs")
+    (untold,) = check(aws).report.blocking
+    assert (untold.code, untold.server_ids) == ("live_instance", (DB_2,))
 
 
 @pytest.mark.parametrize("state", ["STOPPED", "PENDING", "STOPPING", "", "NEW_STATE"])

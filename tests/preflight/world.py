@@ -138,7 +138,7 @@ class FakeAws:
     def __init__(self, servers: Iterable[dict[str, Any]] = ()) -> None:
         self.servers = list(servers)
         self.recovered: list[dict[str, Any]] = []  # recovery instances
-        self.jobs: list[dict[str, Any]] = []
+        self.job_rows: list[dict[str, Any]] = []
         self.points: dict[str, list[dict[str, Any]]] = {}
         self.settings: dict[str, dict[str, Any]] = {}
         self.templates: dict[str, LaunchTemplate | None] = {}
@@ -175,7 +175,11 @@ class FakeAws:
 
     def active_jobs(self) -> list[dict[str, Any]]:
         self._called("active_jobs")
-        return self.jobs
+        return [row for row in self.job_rows if row["status"] != "COMPLETED"]
+
+    def jobs(self, job_ids: Iterable[str]) -> list[dict[str, Any]]:
+        self._called("jobs")
+        return [row for row in self.job_rows if row["jobID"] in set(job_ids)]
 
     def recovery_snapshots(self, source_server_id: str) -> list[dict[str, Any]]:
         self._called("recovery_snapshots")

@@ -40,6 +40,12 @@ def schema() -> Schema:
 
 
 @cache
+def runbook_schema() -> Schema:
+    """Return the parameters that a runbook is made with, by name."""
+    return {name: schema()[name] for name in ("waves", "pause_before", "snapshots")}
+
+
+@cache
 def sweep_schema() -> Schema:
     """Return the parameters of a sweep by name."""
     return sweep_params()

@@ -2,81 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
-
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
-from drs_provider.cli.conf_options import DRY_RUN, conf_args, option_args, sweep_schema
-from drs_provider.cli.entry import verb
+from drs_provider.cli.arguments import (
+    ANSWER,
+    COMMENT,
+    FOLLOWING,
+    INTERVAL,
+    MAYBE_RUN,
+    OPEN_RUN,
+    OUTPUT,
+    PLAN,
+    PLANS_FOLDER,
+    REMOTE,
+    RUN,
+    RUN_ID,
+    TICKET,
+    TIMEOUT,
+    YES,
+    command,
+)
+from drs_provider.cli.conf_options import DRY_RUN, conf_args, option_args, runbook_schema, sweep_schema
 from drs_provider.cli.exit_codes import epilog
-from drs_provider.cli.texts import seconds_of
-
-
-def _seconds(text: str) -> float:
-    try:
-        return seconds_of(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-URL = Arg(("--url",), help="Address of Airflow's API server (AIRFLOW_API_URL, or api.base_url of Airflow)")
-TOKEN_FILE = Arg(
-    ("--token-file",),
-    metavar="FILE",
-    help="File with your API token, - for standard input (AIRFLOW_CLI_TOKEN)",
-)
-USERNAME = Arg(
-    ("--username",),
-    metavar="USER",
-    help="Log in with a password instead (AIRFLOW_API_USERNAME; AIRFLOW_API_PASSWORD, or you are asked)",
-)
-REMOTE = (URL, TOKEN_FILE, USERNAME)
-
-OUTPUT = Arg(
-    ("-o", "--output"),
-    choices=("table", "json", "yaml"),
-    default="table",
-    help="For people or for programs (default table)",
-)
-INTERVAL = Arg(
-    ("--interval",), type=_seconds, default=2.0, metavar="TIME", help="Time between two looks (default 2s)"
-)
-TIMEOUT = Arg(
-    ("--timeout",),
-    type=_seconds,
-    metavar="TIME",
-    help="Stop following after 30s, 90m, 2h or 1:30:00; the execution goes on",
-)
-WAIT = Arg(("--wait",), action="store_true", help="Wait for the end, then print the result")
-WATCH = Arg(("--watch",), action="store_true", help="Show progress until the end")
-FOLLOWING = (WAIT, WATCH, TIMEOUT, INTERVAL)
-
-PLAN = Arg(("plan",), metavar="PLAN", help="Name of a plan")
-RUN = Arg(
-    ("run",), metavar="RUN", help="An execution: PLAN/RUN_ID, a run's id, or a plan for its newest execution"
-)
-OPEN_RUN = Arg(
-    ("run",), metavar="RUN", help="An execution: PLAN/RUN_ID, a run's id, or a plan for the one that runs"
-)
-MAYBE_RUN = Arg(
-    ("run",), metavar="RUN", nargs="?", help="PLAN/RUN_ID, a run's id, or a plan for its newest execution"
-)
-PLANS_FOLDER = Arg(
-    ("--plans",),
-    metavar="FOLDER",
-    help="Folder with the plan files (default: drs.plans_folder of Airflow, or plans in its DAGs folder)",
-)
-RUN_ID = Arg(
-    ("--run-id",),
-    metavar="ID",
-    help="Your name for the execution, a ticket number say; given again, it starts nothing",
-)
-WAVE = Arg(("--wave",), metavar="WAVE", help="Name or number of the wave, if several gates are open")
-COMMENT = Arg(("--comment",), metavar="TEXT", help="Kept with the answer")
-TICKET = Arg(("--ticket",), metavar="TEXT", help="Number of the change or incident, kept with the answer")
-YES = Arg(("-y", "--yes"), action="store_true", help="Do not ask")
-ANSWER = (OPEN_RUN, WAVE, COMMENT, TICKET, OUTPUT, *REMOTE)
-
 
 _IMPORT = (
     Arg(("files",), metavar="FILE", nargs="*", help="Exports: JSON files, or folders of them"),
@@ -114,10 +61,10 @@ def plans_group() -> GroupCommand:
     """Return the verbs for plan files; they need no Airflow that runs."""
     return GroupCommand(
         name="plans",
-        help="Plan files: list, check, show, draw, import",
+        help="Plan files: list, check, show, draw, write as a runbook, import",
         subcommands=(
-            _verb("list", "List the plans of a folder", "plans:list_plans", PLANS_FOLDER, OUTPUT),
-            _verb(
+            command("list", "List the plans of a folder", "plans:list_plans", PLANS_FOLDER, OUTPUT),
+            command(
                 "validate",
                 "Tell everything that is wrong with plan files; exit code 2 if something is",
                 "plans:validate",
@@ -125,8 +72,8 @@ def plans_group() -> GroupCommand:
                 PLANS_FOLDER,
                 OUTPUT,
             ),
-            _verb("show", "Show a plan with all its defaults", "plans:show", PLAN, PLANS_FOLDER, OUTPUT),
-            _verb(
+            command("show", "Show a plan with all its defaults", "plans:show", PLAN, PLANS_FOLDER, OUTPUT),
+            command(
                 "graph",
                 "Draw the order of a plan's waves",
                 "plans:graph",
@@ -134,7 +81,26 @@ def plans_group() -> GroupCommand:
                 PLANS_FOLDER,
                 Arg(("--format",), choices=("text", "mermaid", "dot"), default="text", help="Default: text"),
             ),
-            _verb(
+            command(
+                "runbook",
+                "Write a plan down for the night without Airflow: a page, and a script for the aws command line",
+                "runbook:runbook",
+                PLAN,
+                PLANS_FOLDER,
+                Arg(
+                    ("--to",), metavar="FOLDER", default=".", help="Folder for the files (default: this one)"
+                ),
+                Arg(
+                    ("--type",),
+                    dest="execution_type",
+                    choices=("DRILL", "RECOVERY"),
+                    default="RECOVERY",
+                    help="What the script does (default RECOVERY); writing it starts nothing",
+                ),
+                *option_args(runbook_schema()),
+                OUTPUT,
+            ),
+            command(
                 "import",
                 "Make plan files from the exports of another orchestrator, or from DRS's own recovery plans",
                 "import_plans:import_files",
@@ -147,7 +113,7 @@ def plans_group() -> GroupCommand:
 
 def _starting() -> tuple[ActionCommand, ...]:
     return (
-        _verb(
+        command(
             "drill",
             "Start a drill",
             "start:drill",
@@ -158,7 +124,7 @@ def _starting() -> tuple[ActionCommand, ...]:
             OUTPUT,
             *REMOTE,
         ),
-        _verb(
+        command(
             "recover",
             "Start a RECOVERY: the failover itself",
             "start:recover",
@@ -169,7 +135,7 @@ def _starting() -> tuple[ActionCommand, ...]:
             OUTPUT,
             *REMOTE,
         ),
-        _verb(
+        command(
             "preflight",
             "Check what would stop an execution now, and launch nothing",
             "start:preflight",
@@ -192,7 +158,7 @@ def _starting() -> tuple[ActionCommand, ...]:
 
 def _looking() -> tuple[ActionCommand, ...]:
     return (
-        _verb(
+        command(
             "status",
             "Show an execution, or the newest executions of all plans",
             "status:status",
@@ -201,7 +167,7 @@ def _looking() -> tuple[ActionCommand, ...]:
             OUTPUT,
             *REMOTE,
         ),
-        _verb(
+        command(
             "watch",
             "Show an execution's progress until its end; Ctrl-C leaves it running",
             "status:watch",
@@ -211,7 +177,7 @@ def _looking() -> tuple[ActionCommand, ...]:
             OUTPUT,
             *REMOTE,
         ),
-        _verb(
+        command(
             "report",
             "Print or save the report of an execution that has ended",
             "report:report",
@@ -225,10 +191,10 @@ def _looking() -> tuple[ActionCommand, ...]:
 
 def _answering() -> tuple[ActionCommand, ...]:
     return (
-        _verb("approve", "Approve an open gate: its wave starts", "answer:approve", *ANSWER),
-        _verb("reject", "Reject an open gate: the execution is CANCELLED", "answer:reject", *ANSWER),
-        _verb("skip", "Leave out the wave behind an open gate", "answer:skip", *ANSWER),
-        _verb(
+        command("approve", "Approve an open gate: its wave starts", "answer:approve", *ANSWER),
+        command("reject", "Reject an open gate: the execution is CANCELLED", "answer:reject", *ANSWER),
+        command("skip", "Leave out the wave behind an open gate", "answer:skip", *ANSWER),
+        command(
             "verdict",
             "Judge a drill that holds before its cleanup",
             "answer:verdict",
@@ -238,7 +204,7 @@ def _answering() -> tuple[ActionCommand, ...]:
             OUTPUT,
             *REMOTE,
         ),
-        _verb(
+        command(
             "answer-step",
             "Answer what a step asks: what follows from its failure, or whether all is in order",
             "answer:answer_step",
@@ -260,7 +226,7 @@ def _answering() -> tuple[ActionCommand, ...]:
 
 def _steering() -> tuple[ActionCommand, ...]:
     return (
-        _verb(
+        command(
             "pause",
             "Make a running execution wait for an approval before a wave",
             "steer:pause",
@@ -270,7 +236,7 @@ def _steering() -> tuple[ActionCommand, ...]:
             OUTPUT,
             *REMOTE,
         ),
-        _verb(
+        command(
             "cancel",
             "Stop an execution; a drill is cleaned up",
             "steer:cancel",
@@ -281,7 +247,7 @@ def _steering() -> tuple[ActionCommand, ...]:
             OUTPUT,
             *REMOTE,
         ),
-        _verb(
+        command(
             "retry",
             "Run the waves again that did not complete, and what is behind them: the next attempt",
             "steer:retry",
@@ -294,7 +260,7 @@ def _steering() -> tuple[ActionCommand, ...]:
             OUTPUT,
             *REMOTE,
         ),
-        _verb(
+        command(
             "sweep",
             "Close records of lost runs and find drill instances that were left behind",
             "sweep:sweep",
@@ -309,7 +275,3 @@ def _steering() -> tuple[ActionCommand, ...]:
 
 def _names(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
-
-
-def _verb(name: str, text: str, path: str, *args: Arg) -> ActionCommand:
-    return ActionCommand(name=name, help=text, func=verb(path), args=args)

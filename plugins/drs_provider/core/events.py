@@ -36,6 +36,8 @@ class Event(StrEnum):
         "GetCallerIdentity named the target's account: `accountId`, `region`, `target`, `callerArn`, `sessionName`",
     )
     PREFLIGHT = "preflight", "preflight is over: numbers of `blocking` findings and `warnings`"
+    RUNBOOK_WRITTEN = "runbookWritten", "the plan's runbook was written beside the reports: `page`"
+    RUNBOOK_FAILED = "runbookFailed", "it could not be written, nothing else changes: `error`"
     EXPECTED_DURATION = (
         "expectedDuration",
         "what is expected: `seconds`, `source` (profile or history), `executions`",

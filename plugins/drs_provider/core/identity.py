@@ -26,6 +26,9 @@ RESERVED_TAG_KEYS = frozenset(
     {TAG_EXECUTION_ID, TAG_EXECUTION_TYPE, TAG_PLAN_NAME, TAG_WAVE_NUMBER, TAG_ATTEMPT}
 )
 
+#: What the execution of a runbook's script is called: no DAG run, and no id of one
+RUNBOOK_PREFIX = "runbook-"
+
 _TAG_VALUE_MAX_LENGTH = 256
 _SESSION_PREFIX = "drs-"
 _SESSION_NAME_MAX_LENGTH = 64
@@ -72,6 +75,20 @@ def _id(deployment_id: str, dag_id: str, run_id: str, run_after: float | datetim
     # JSON keeps the parts apart ("a", "bc" is not "ab", "c"); microseconds are all a datetime holds.
     name = json.dumps([deployment_id, dag_id, run_id, round(run_after * 1_000_000), *more])
     return str(uuid.uuid5(_NAMESPACE, name))
+
+
+def runbook_execution_id(plan_hash: str, execution_type: str, written_at: float) -> str:
+    """Return the id under which a runbook's script tags its jobs; each runbook that is written has its own.
+
+    :param written_at: epoch seconds
+    """
+    name = json.dumps(["runbook", plan_hash, str(execution_type), round(written_at * 1_000_000)])
+    return f"{RUNBOOK_PREFIX}{uuid.uuid5(_NAMESPACE, name)}"
+
+
+def is_runbook(execution_id: str) -> bool:
+    """Whether jobs with this execution id were started by a runbook's script, without Airflow."""
+    return execution_id.startswith(RUNBOOK_PREFIX)
 
 
 def dag_id_of(plan_name: str) -> str:

@@ -213,6 +213,9 @@ class PlanPrepareOperator(BaseOperator):
 
             dag_ids = self._dag_ids(identity.dag_id)
             result = with_other_executions(result, plan, conf, identity, view, dag_ids)
+        from drs_provider.orchestration.prepare.runbook import with_runbook
+
+        result = with_runbook(result, plan, conf, identity.execution_id)
         report = result.report
         view.push(keys.PREFLIGHT, report.to_dict())
         if conf.dry_run:

@@ -37,6 +37,9 @@ class DrsReads(Protocol):
     def active_jobs(self) -> list[Row]:
         """Return every job that is not COMPLETED."""
 
+    def jobs(self, job_ids: Iterable[str]) -> list[Row]:
+        """Return the given jobs, as far as DRS knows them."""
+
     def recovery_snapshots(self, source_server_id: str) -> list[Row]:
         """Return the points in time of a server, newest first."""
 

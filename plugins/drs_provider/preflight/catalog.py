@@ -384,6 +384,13 @@ KINDS: dict[str, Kind] = {
         drill=(WARN,),
         recovery=(WARN,),
     ),
+    "runbook_not_written": Kind(
+        _OTHERS,
+        "the plan's [runbook](runbook.md) could not be written beside the reports; the one before stays",
+        "correct `[drs] reports_path`, its connection or its rights",
+        drill=(WARN,),
+        recovery=(WARN,),
+    ),
     "history_unreachable": Kind(
         _OTHERS,
         "the history table cannot be read: the execution goes on without it and is recorded later",

@@ -34,7 +34,7 @@ def left_is_named(play: Stage, run: PlanRun, *why: str, instances: list[str] | N
         assert sorted(item for row in record["cleanup"]["left"] for item in row["instances"]) == expected
         for text in (*why, *expected):
             assert text in record["errorMessage"]
-    page = next(play.reports.rglob("*.html")).read_text()
+    page = next(play.reports.rglob("report-*.html")).read_text()
     for text in expected:
         assert text in page.split("What went wrong")[1].split("</section>")[0]
     assert run.failure(keys.FINALIZE).startswith("PARTIAL: ")

@@ -59,7 +59,7 @@ def is_named(play: Stage, run: PlanRun, status: str) -> None:
         for text in (row["why"], record["errorMessage"]):
             assert left in text
             assert REMEDY in text
-    assert left in next(play.reports.rglob("*.html")).read_text().split("What went wrong")[1]
+    assert left in next(play.reports.rglob("report-*.html")).read_text().split("What went wrong")[1]
     assert left in SENT[-1]["summary"]
     assert play.simulator.calls("TerminateInstances", service="ec2") == []
 

@@ -28,3 +28,8 @@ def test_the_order_of_the_jobs_does_not_matter():
     jobs = [job(1), job(2, ExecutionId="e", PlanName="p"), job(3)]
     assert len({holders_text(order) for order in permutations(jobs)}) == 1
     assert job_owner(jobs[1]) == "execution of p (execution e)"
+
+
+def test_the_job_of_a_runbook_is_called_that():
+    tags = {"ExecutionId": "runbook-1", "ExecutionType": "RECOVERY", "PlanName": "wiki"}
+    assert job_owner(job(1, **tags)) == "the runbook of wiki (RECOVERY runbook-1, without Airflow)"

@@ -131,7 +131,11 @@ def _unknown(catalog: Catalog, name: str) -> CliError:
     return CliError(f"there is no plan `{one_line(name)}` in {catalog.folder}", remedy, ExitCode.NOT_FOUND)
 
 
-def _plan(arguments: argparse.Namespace) -> LoadedPlan:
+def loaded_plan(arguments: argparse.Namespace) -> LoadedPlan:
+    """Return the plan that a verb names.
+
+    :raises CliError: if there is none of this name, or if it does not load
+    """
     catalog = load_catalog(plans_folder(arguments.plans))
     if arguments.plan in catalog.plans:
         return catalog.plans[arguments.plan]
@@ -143,7 +147,7 @@ def _plan(arguments: argparse.Namespace) -> LoadedPlan:
 
 def show(arguments: argparse.Namespace) -> ExitCode:
     """Show a plan: a summary for people, the whole of it for programs."""
-    loaded, output = _plan(arguments), Output(arguments.output)
+    loaded, output = loaded_plan(arguments), Output(arguments.output)
     plan = loaded.plan
     if not output.for_people:
         output.data(plan.to_dict())
@@ -198,5 +202,5 @@ def graph(arguments: argparse.Namespace) -> ExitCode:
     """Draw the order of the waves."""
     from drs_provider.cli.display.wave_graph import drawn
 
-    print(drawn(_plan(arguments).plan, arguments.format), end="")
+    print(drawn(loaded_plan(arguments).plan, arguments.format), end="")
     return ExitCode.OK

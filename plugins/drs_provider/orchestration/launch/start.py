@@ -116,6 +116,7 @@ class Start:
             jobs, execution_id=request.execution_id, wave_number=request.wave_number, intents=intents
         )
         require_servers(request, owned)
+        owners = {job.job_id: job_owner(job) for job in jobs}
         rows = self._drs.recovery_instances(source_server_ids=request.server_ids)
         live = instances_by_server(rows, request.server_ids)
         cleaned_up = self._guards.cleaned_up(owned)
@@ -127,7 +128,8 @@ class Start:
             wave_servers=request.server_ids,
             attempt=request.attempt,
             owned_jobs=owned,
-            busy=_with_owners(busy_servers(jobs, owned), jobs),
+            busy=_with_owners(busy_servers(jobs, owned), owners),
+            owners=owners,
             live_instances=live,
             existing_instance_ids=self._existing(launched),
             replace_allowed=request.replaceable,
@@ -229,9 +231,8 @@ def _unseen(owned: Iterable[OwnedJob], now: float) -> list[JobView]:
     return [own.job for own in owned if not own.visible and (own.job.created_at or 0.0) > since]
 
 
-def _with_owners(busy: Mapping[str, str], jobs: Sequence[JobView]) -> dict[str, str]:
+def _with_owners(busy: Mapping[str, str], owners: Mapping[str, str]) -> dict[str, str]:
     """Return server -> the job that keeps it busy, and whose that is."""
-    owners = {job.job_id: job_owner(job) for job in jobs}
     return {server: f"{job_id} of {owners[job_id]}" for server, job_id in busy.items()}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.answers import Members
-from drs_provider.core.identity import TAG_EXECUTION_ID, TAG_PLAN_NAME, task_of_tags
+from drs_provider.core.identity import TAG_EXECUTION_ID, TAG_PLAN_NAME, is_runbook, task_of_tags
 from drs_provider.core.texts import cause
 from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.hooks.ec2.ec2_rows import instance_exists
@@ -130,6 +130,9 @@ class InstanceSweep:
         execution_id = instance.execution_id
         if execution_id is None:
             return None
+        if is_runbook(execution_id):
+            told = f"the runbook of {instance.plan_name} launched it, without Airflow: whoever ran it terminates it"
+            return KnownExecution(Owner(OwnerState.UNPROVEN, told=told))
         if execution_id not in self.known:
             try:
                 self.known[execution_id] = self.executions.find(execution_id, instance.plan_name)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 
+from drs_provider.exceptions import DrsError
+from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.preflight.findings import Finding, ServerRef
 from drs_provider.preflight.scope import RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
+from drs_provider.rules.drs.jobs import parse_jobs
+from drs_provider.rules.drs.owners import job_owner
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
+
+log = logging.getLogger(__name__)
 
 # Any other state, also one that DRS may add, means that people are moving the workload back.
 _NOT_FAILING_BACK = frozenset({"", "FAILBACK_NOT_STARTED", "FAILBACK_COMPLETED"})
@@ -25,11 +32,15 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
     """
     servers = {server.source_server_id: server for server in scope.servers}
     replaced: set[str] = set()
-    for view in scope.reads.recovery_instances.of(servers):
-        server = servers.get(view.source_server_id)
-        if server is None or not view.exists:
-            continue
-        finding = _instance_finding(scope, server, view)
+    views = [
+        view
+        for view in scope.reads.recovery_instances.of(servers)
+        if view.exists and view.source_server_id in servers
+    ]
+    owners = _owners(scope, [view.job_id for view in views if view.job_id and not view.replaceable])
+    for view in views:
+        server = servers[view.source_server_id]
+        finding = _instance_finding(scope, server, view, owners.get(view.job_id or "", ""))
         replaced.update(finding.server_ids if finding.overridden else ())
         yield finding
         if view.failback_state not in _NOT_FAILING_BACK:
@@ -45,9 +56,26 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
         )
 
 
-def _instance_finding(scope: TargetScope, server: SourceServer, view: RecoveryInstanceView) -> Finding:
+def _owners(scope: TargetScope, job_ids: Sequence[str]) -> dict[str, str]:
+    """Return job → whose it is. What cannot be read is left untold: the instances are live all the same."""
+    if not job_ids:
+        return {}
+    try:
+        jobs = parse_jobs(scope.reads.drs.jobs(dict.fromkeys(job_ids)))
+    except (*AWS_ERRORS, DrsError) as error:
+        log.warning("Whose jobs launched live instances could not be read: %s", error)
+        return {}
+    return {job.job_id: job_owner(job) for job in jobs}
+
+
+def _instance_finding(
+    scope: TargetScope, server: SourceServer, view: RecoveryInstanceView, owner: str
+) -> Finding:
     doubt = f", DRS does not tell its {', '.join(view.missing)}" if view.missing else ""
-    detail = f"instance {view.instance_id or 'without an id'}, {view.ec2_state or 'state unknown'}{doubt}"
+    told = f", of {owner}" if owner else ""
+    detail = (
+        f"instance {view.instance_id or 'without an id'}, {view.ec2_state or 'state unknown'}{doubt}{told}"
+    )
     where = server.ref(detail)
     if view.replaceable:
         return scope.finding(

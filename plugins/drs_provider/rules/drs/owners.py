@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from drs_provider.core.identity import TAG_EXECUTION_ID, TAG_EXECUTION_TYPE, TAG_PLAN_NAME, task_of_tags
+from drs_provider.core.identity import (
+    TAG_EXECUTION_ID,
+    TAG_EXECUTION_TYPE,
+    TAG_PLAN_NAME,
+    is_runbook,
+    task_of_tags,
+)
 from drs_provider.core.texts import named
 from drs_provider.rules.drs.jobs import JobView
 
@@ -16,6 +22,8 @@ def job_owner(job: JobView) -> str:
     """Tell whose job it is: the execution that its tags name, or what DRS says of it."""
     plan = job.tags.get(TAG_PLAN_NAME)
     execution = job.tags.get(TAG_EXECUTION_ID)
+    if plan and execution and is_runbook(execution):
+        return f"the runbook of {plan} ({job.tags.get(TAG_EXECUTION_TYPE) or 'execution'} {execution}, without Airflow)"
     if plan and execution:
         return f"{job.tags.get(TAG_EXECUTION_TYPE) or 'execution'} of {plan} (execution {execution})"
     if task := task_of_tags(job.tags):

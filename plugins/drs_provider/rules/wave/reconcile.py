@@ -87,6 +87,7 @@ def decide_start(
     now: float,
     not_before: Mapping[str, float] | None = None,
     cleaned_up: Collection[str] = (),
+    owners: Mapping[str, str] | None = None,
 ) -> StartDecision:
     """Return which jobs to adopt and which servers to launch, now.
 
@@ -112,10 +113,11 @@ def decide_start(
     :param now: epoch seconds
     :param not_before: from ``ownership.unsettled_servers``: a call may have started a job that is not visible yet
     :param cleaned_up: jobs whose instances are proven to be gone, all of them
+    :param owners: job -> whose it is, for reasons
     """
     owned = tuple(sorted(owned_jobs, key=OwnedJob.order))
     facts = _Facts(attempt, owned, busy, live_instances, existing_instance_ids, frozenset(cleaned_up))
-    obstacles = _Obstacles(facts, frozenset(replace_allowed), now, not_before or {})
+    obstacles = _Obstacles(facts, frozenset(replace_allowed), now, not_before or {}, owners or {})
     adopted = {own.job.job_id: own for own in facts.without_servers}
     waiting: dict[str, str] = {}
     refused: dict[str, str] = {}
@@ -224,12 +226,13 @@ class _Obstacles:
     replace_allowed: frozenset[str]
     now: float
     not_before: Mapping[str, float]
+    owners: Mapping[str, str]
 
     def refusal(self, server: str) -> str | None:
         live = self.facts.live_instance(server)
         if live is None or server in self.replace_allowed:
             return None
-        return _live_reason(live)
+        return _live_reason(live, self.owners)
 
     def delay(self, server: str) -> str | None:
         if self.facts.without_servers:
@@ -239,8 +242,10 @@ class _Obstacles:
         return None
 
 
-def _live_reason(view: RecoveryInstanceView) -> str:
+def _live_reason(view: RecoveryInstanceView, owners: Mapping[str, str]) -> str:
     origin = f" of job {view.job_id}" if view.job_id else ""
+    if owner := owners.get(view.job_id or ""):
+        origin += f" of {owner}"
     doubt = f" (DRS does not tell its {', '.join(view.missing)})" if view.missing else ""
     return (
         f"has the live recovery instance {view.instance_id or 'without an id'}{origin}{doubt}, which DRS would remove; "
