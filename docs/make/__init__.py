@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.make import command_line, configuration, timeline
+from docs.make import command_line, configuration, iam, timeline
 from drs_provider.plan.files.json_schema import schema_text
 from drs_provider.preflight import catalog
 
@@ -19,6 +19,7 @@ DOCS = REPOSITORY / "docs"
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "command-line.md": {"exit codes": command_line.codes_section, "help": command_line.help_section},
     "configuration.md": {"options": configuration.table},
+    "iam.md": {"rights of steps": iam.step_rights_table},
     "preflight.md": {"findings": catalog.table},
     "timeline.md": {"events": timeline.table},
 }

@@ -16,6 +16,7 @@ from drs_provider.hooks.aws.clients import aws_clients, forget_clients
 from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.hooks.ec2.ec2_api import Ec2Api
 from drs_provider.hooks.iam_api import IamApi
+from drs_provider.hooks.step_resources import StepResourcesApi
 from drs_provider.plan.conf.parsing import parse_run_conf
 from drs_provider.plan.files.folder import load_plan
 from drs_provider.plan.model import Plan
@@ -118,11 +119,14 @@ class Bench:
         def iam(target: AwsTarget) -> IamApi:
             return IamApi(aws_clients(target, session_name=SESSION_NAME))
 
+        def steps(target: AwsTarget) -> StepResourcesApi:
+            return StepResourcesApi(aws_clients(target, session_name=SESSION_NAME))
+
         if conf.get("execution_type") == "RECOVERY":
             conf["confirm_plan"] = of_plan.name
         now = self.aws.now
         run_conf = parse_run_conf(conf, of_plan, now=now)
-        result = run_preflight(of_plan, run_conf, drs=drs, ec2=ec2, iam=iam, now=now)
+        result = run_preflight(of_plan, run_conf, drs=drs, ec2=ec2, iam=iam, steps=steps, now=now)
         obey_catalog(result, ExecutionType(run_conf.execution_type))
         return result
 

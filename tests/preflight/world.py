@@ -303,7 +303,7 @@ def checked_run(
             raise world
         return world
 
-    result = run_preflight(of_plan, conf, drs=api, ec2=api, iam=api, now=NOW, **arguments)
+    result = run_preflight(of_plan, conf, drs=api, ec2=api, iam=api, steps=api, now=NOW, **arguments)
     obey_catalog(result, ExecutionType(conf.execution_type))
     return result
 

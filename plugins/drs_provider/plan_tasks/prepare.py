@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider import keys, settings
+from drs_provider.airflow_api.dag_runs import is_paused
 from drs_provider.airflow_api.run import RunFacts, RunView
 from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.core.events import Event
@@ -152,8 +153,9 @@ class PlanPrepareOperator(BaseOperator):
                     for item in preflight.report.overrides()
                 ),
             ],
+            networks=preflight.drill_networks,
         )
-        waves = freeze_waves(plan, conf, preflight.servers, preflight.snapshots)
+        waves = freeze_waves(plan, conf, preflight.servers, preflight.snapshots, preflight.drill_networks)
         header = with_expectation(header, waves)
         header = self._claim(context, view, conf, header, waves)
         freezer.freeze(header, waves)
@@ -194,7 +196,10 @@ class PlanPrepareOperator(BaseOperator):
         return known_dag_ids(own, self._plans_folder)
 
     def _preflight(self, plan: Plan, conf: RunConf, identity: RunIdentity, view: RunView) -> PreflightResult:
-        from drs_provider.preflight.run import run_preflight  # boto3 stays out of DAG parsing
+        # boto3 stays out of DAG parsing
+        from drs_provider.orchestration.steps.inner import operator_problem
+        from drs_provider.preflight.run import run_preflight
+        from drs_provider.preflight.steps import AirflowReads
 
         aws = AwsAccess(identity.execution_id)
         result = run_preflight(
@@ -203,10 +208,12 @@ class PlanPrepareOperator(BaseOperator):
             drs=aws.drs,
             ec2=aws.ec2,
             iam=aws.iam,
+            steps=aws.step_resources,
             now=time.time(),
             initiated_by=identity.initiated_by,
             read_history=history_reader(identity.execution_id),
             own_deployment_id=settings.has_own_deployment_id(),
+            airflow=AirflowReads(dag_is_paused=is_paused, operator_problem=operator_problem),
         )
         if conf.dry_run or result.report.blocking:
             from drs_provider.orchestration.concurrency.findings import with_other_executions

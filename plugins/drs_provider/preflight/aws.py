@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -86,6 +86,22 @@ class IamReads(Protocol):
         """Return IAM's verdict on each action of a question."""
 
 
+class StepReads(Protocol):
+    """The part of :class:`~drs_provider.hooks.step_resources.StepResourcesApi` that preflight needs."""
+
+    def document_type(self, name: str) -> str | None:
+        """Return the type of a document of Systems Manager, None if there is none."""
+
+    def function_exists(self, name: str) -> bool:
+        """Tell whether there is a Lambda function of this name."""
+
+    def hosted_zone_name(self, zone_id: str) -> str | None:
+        """Return the domain of a hosted zone, None if there is none."""
+
+    def alarms(self, names: Sequence[str]) -> frozenset[str]:
+        """Return which of these alarms exist."""
+
+
 @dataclass(frozen=True)
 class AwsApis:
     """Gives the APIs of a target; the first call of each proves the identity."""
@@ -93,6 +109,7 @@ class AwsApis:
     drs: Callable[[AwsTarget], DrsReads]
     ec2: Callable[[AwsTarget], Ec2Reads]
     iam: Callable[[AwsTarget], IamReads]
+    steps: Callable[[AwsTarget], StepReads]
 
 
 class TargetReads:
@@ -119,6 +136,11 @@ class TargetReads:
     def iam(self) -> IamReads:
         """IAM of the target."""
         return self._apis.iam(self.target)
+
+    @cached_property
+    def steps(self) -> StepReads:
+        """What steps name in the target."""
+        return self._apis.steps(self.target)
 
     @cached_property
     def source_servers(self) -> dict[str, Row]:

@@ -42,6 +42,7 @@ WARN_CONF = "`preflight: warn`"
 _IDENTITY, _PLAN, _GROUPS = "Identity", "Plan", "Servers"
 _REPLICATION, _POINTS, _LAUNCH = "Replication", "Points in time", "Launch settings"
 _CAPACITY, _INSTANCES, _RIGHTS, _OTHERS = "Capacity", "Machines in the way", "Rights", "Others at work"
+_STEPS = "Steps"
 
 KINDS: dict[str, Kind] = {
     "connection_missing": Kind(
@@ -369,6 +370,58 @@ KINDS: dict[str, Kind] = {
         drill=(INFO,),
         recovery=(INFO,),
     ),
+    "step_resource_unknown": Kind(
+        _STEPS,
+        "a step names a runbook, a function, a hosted zone or a record in it that does not exist in its account",
+        "correct the step, or make what it names",
+        override=WARN_CONF,
+    ),
+    "step_alarm_unknown": Kind(
+        _STEPS,
+        "steps wait for alarms that do not exist",
+        "correct the names, unless the recovery makes them",
+        drill=(WARN,),
+        recovery=(WARN,),
+    ),
+    "step_dag_unusable": Kind(
+        _STEPS,
+        "a step triggers a DAG that does not exist, or is paused",
+        "deploy it, unpause it, or correct the step",
+        override=WARN_CONF,
+    ),
+    "step_operator_unusable": Kind(
+        _STEPS,
+        "a step runs an operator that `[drs] step_operators` does not list, or that cannot be imported",
+        "list it, install its provider, or correct the step",
+        override=WARN_CONF,
+    ),
+    "step_leaves_drill": Kind(
+        _STEPS,
+        "a check of a drill looks at an address outside of the drill's networks ([steps](steps.md))",
+        "write `{private_ip}`, let the name lead into the drill, or `modes: [recovery]`",
+        recovery=(),
+    ),
+    "step_looks_from_worker": Kind(
+        _STEPS,
+        "a check of a drill looks from a worker into `network.drill`, which a well isolated network does not let in",
+        "write `from: server` or `from: probe`",
+        drill=(WARN,),
+        recovery=(),
+    ),
+    "step_rights_missing": Kind(
+        _STEPS,
+        "IAM's simulation grants rights that steps need on no resource ([iam.md](iam.md))",
+        "add them, unless policies grant them on single resources",
+        drill=(WARN,),
+        recovery=(WARN,),
+    ),
+    "steps_planned": Kind(
+        _STEPS,
+        "which steps would be taken; in a dry run only",
+        "",
+        drill=(INFO,),
+        recovery=(INFO,),
+    ),
     "server_busy": Kind(
         _OTHERS,
         "a server is in an unfinished job of somebody else: its wave waits for it",
@@ -472,6 +525,7 @@ _TOPICS = (
     _CAPACITY,
     _INSTANCES,
     _RIGHTS,
+    _STEPS,
     _OTHERS,
 )
 

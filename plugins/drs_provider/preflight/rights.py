@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from drs_provider.core.account import AwsTarget
 from drs_provider.hooks.iam_api import RightsQuestion
 
@@ -66,7 +69,45 @@ PASSED_ROLES = (
     "service-role/AWSElasticDisasterRecoveryConversionServerRole",
     "service-role/AWSElasticDisasterRecoveryRecoveryInstanceRole",
 )
+_COMMANDS = ("ssm:DescribeInstanceInformation", "ssm:GetCommandInvocation", "ssm:SendCommand")
+#: What steps of a kind call, beside what every execution does; `from: server` and `from: probe` as kinds of their own.
+STEP_CALLS: dict[str, tuple[str, ...]] = {
+    "ec2_status": (),
+    "tcp": (),
+    "http": (),
+    "from: server": _COMMANDS,
+    "from: probe": ("lambda:InvokeFunction",),
+    "ssm_command": (*_COMMANDS, "ssm:CancelCommand", "ssm:ListCommandInvocations", "ssm:ListCommands"),
+    "cloudwatch_alarm": ("cloudwatch:DescribeAlarms",),
+    "ssm_automation": (
+        "ssm:AddTagsToResource",
+        "ssm:DescribeAutomationExecutions",
+        "ssm:GetAutomationExecution",
+        "ssm:StartAutomationExecution",
+        "ssm:StopAutomationExecution",
+    ),
+    "lambda": ("lambda:InvokeFunction",),
+    "dns_change": ("route53:ChangeResourceRecordSets", "route53:GetChange"),
+    "trigger_dag": (),
+    "operator": (),
+    "manual": (),
+}
+#: What preflight asks about steps; without it, it says what it could not check.
+STEP_READS = (
+    "cloudwatch:DescribeAlarms",
+    "lambda:GetFunctionConfiguration",
+    "route53:GetHostedZone",
+    "ssm:DescribeDocument",
+)
 _SAMPLE = 20
+
+
+def step_rights(kind: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a step calls.
+
+    :param settings: the kind's own fields
+    """
+    return (*STEP_CALLS[kind], *STEP_CALLS.get(f"from: {settings.get('from')}", ()))
 
 
 def questions(target: AwsTarget, caller_arn: str, server_arns: tuple[str, ...]) -> tuple[RightsQuestion, ...]:

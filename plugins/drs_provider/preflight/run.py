@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.plan.conf.parsing import RunConf
 from drs_provider.plan.model import Plan, Wave
-from drs_provider.preflight.aws import AwsApis, DrsReads, Ec2Reads, IamReads, TargetReads
+from drs_provider.preflight.aws import AwsApis, DrsReads, Ec2Reads, IamReads, StepReads, TargetReads
 from drs_provider.preflight.checks.all_checks import PLAN_CHECKS, READINGS, TARGET_CHECKS
 from drs_provider.preflight.checks.records import table_is_told_apart, table_reachable
 from drs_provider.preflight.findings import Finding, PreflightReport, build_report
 from drs_provider.preflight.resolve import group_findings, resolve_group, unnamed_findings
 from drs_provider.preflight.scope import Reading, RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
+from drs_provider.preflight.steps import AirflowReads
 from drs_provider.preflight.unreadable import guarded
 from drs_provider.rules.execution.freezing import ResolvedServer
 
@@ -26,11 +27,13 @@ class PreflightResult:
 
     :param servers: servers of each group of the selected waves; a group that could not be read is absent
     :param snapshots: server → point in time (``pit-…``) to launch from; empty where the latest is wanted
+    :param drill_networks: target → CIDR blocks that looks of a drill's steps may go to
     """
 
     report: PreflightReport
     servers: dict[str, list[ResolvedServer]]
     snapshots: dict[str, str]
+    drill_networks: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def run_preflight(
@@ -40,10 +43,12 @@ def run_preflight(
     drs: Callable[[AwsTarget], DrsReads],
     ec2: Callable[[AwsTarget], Ec2Reads],
     iam: Callable[[AwsTarget], IamReads],
+    steps: Callable[[AwsTarget], StepReads],
     now: float,
     initiated_by: str = "",
     read_history: Callable[[], object] | None = None,
     own_deployment_id: bool = True,
+    airflow: AirflowReads | None = None,
 ) -> PreflightResult:
     """Check the selected waves of a plan against AWS, reading only, and return all findings at once.
 
@@ -53,16 +58,18 @@ def run_preflight(
     :param drs: gives DRS of a target; it, or its first call, proves the identity
     :param ec2: gives EC2 of a target
     :param iam: gives IAM of a target
+    :param steps: gives what steps name in a target
     :param now: epoch seconds
     :param initiated_by: who answers for what the run configuration overrides
     :param read_history: reads something of the history table; None if there is none
     :param own_deployment_id: whether this Airflow has a deployment id of its own, not the default
+    :param airflow: what Airflow says of steps
     """
     waves = conf.selected_waves(plan)
-    targets = _targets(plan, waves, AwsApis(drs, ec2, iam))
+    targets = _targets(plan, waves, AwsApis(drs, ec2, iam, steps))
     findings: list[Finding] = []
     groups: dict[str, tuple[SourceServer, ...]] = {}
-    run = RunScope(plan, conf, now, waves, groups)
+    run = RunScope(plan, conf, now, waves, groups, airflow=airflow)
     for name, reads in targets.items():
         names = [group for group in _group_names(waves) if plan.protection_groups[group].target == name]
         resolve = partial(_resolve, run, reads, names, groups)
@@ -86,6 +93,7 @@ def run_preflight(
         ),
         servers={name: [server.resolved for server in found] for name, found in groups.items()},
         snapshots=dict(run.chosen_snapshots),
+        drill_networks=dict(run.drill_networks),
     )
 
 

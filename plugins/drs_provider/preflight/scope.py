@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.states import ExecutionType
@@ -15,6 +16,7 @@ from drs_provider.preflight.catalog import found
 from drs_provider.preflight.findings import Finding, ServerRef
 from drs_provider.preflight.launches import Launch, LaunchSettings
 from drs_provider.preflight.source_server import SourceServer
+from drs_provider.preflight.steps import AirflowReads, PlannedStep, planned_steps
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, by_server
 
 EVERY_KIND = frozenset(ExecutionType)
@@ -46,6 +48,8 @@ class RunScope:
     :param waves: the selected waves, in the plan's order
     :param groups: servers of each group of these waves; a group that could not be resolved is absent
     :param chosen_snapshots: server → point in time; the check of the snapshots fills it
+    :param drill_networks: target → CIDR blocks that looks of a drill may go to; the check of the steps fills it
+    :param airflow: what Airflow says of steps; None if nobody can be asked
     """
 
     plan: Plan
@@ -55,6 +59,13 @@ class RunScope:
     groups: Mapping[str, tuple[SourceServer, ...]]
     chosen_snapshots: dict[str, str] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
+    drill_networks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    airflow: AirflowReads | None = None
+
+    @cached_property
+    def steps(self) -> tuple[PlannedStep, ...]:
+        """The steps of the plan around the selected waves."""
+        return tuple(planned_steps(self.plan, self.conf, self.waves))
 
     @property
     def kind(self) -> ExecutionType:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from drs_provider.hooks.drs.drs_api import DrsApi
     from drs_provider.hooks.ec2.ec2_api import Ec2Api
     from drs_provider.hooks.iam_api import IamApi
+    from drs_provider.hooks.step_resources import StepResourcesApi
 
 STARTED = "started"
 DRY_RUN = "dry_run"
@@ -110,6 +111,13 @@ class AwsAccess:
         from drs_provider.hooks.iam_api import IamApi
 
         return IamApi(aws_clients(target, session_name=self.session_name))
+
+    def step_resources(self, target: AwsTarget) -> StepResourcesApi:
+        """Return what steps name in a target."""
+        from drs_provider.hooks.aws.clients import aws_clients
+        from drs_provider.hooks.step_resources import StepResourcesApi
+
+        return StepResourcesApi(aws_clients(target, session_name=self.session_name))
 
 
 @dataclass

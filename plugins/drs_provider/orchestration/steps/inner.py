@@ -36,6 +36,15 @@ def operator_class(path: str) -> type[BaseOperator]:
     return found
 
 
+def operator_problem(path: str) -> str:
+    """Return why plans cannot run an operator, empty if they can."""
+    try:
+        operator_class(path)
+    except DrsConfigurationError as error:
+        return str(error)
+    return ""
+
+
 def build_operator(step: FrozenStep, subject: Subject, wave_facts: Mapping[str, Any]) -> BaseOperator:
     """Return the operator of a step, its arguments filled.
 

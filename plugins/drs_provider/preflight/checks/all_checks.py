@@ -17,6 +17,14 @@ from drs_provider.preflight.checks.replication import (
 )
 from drs_provider.preflight.checks.rights import rights
 from drs_provider.preflight.checks.snapshots import choose_snapshots, snapshots_in_run
+from drs_provider.preflight.checks.steps import (
+    looks_from_workers,
+    looks_stay,
+    rights_of_steps,
+    shown_steps,
+    step_resources,
+    steps_of_airflow,
+)
 from drs_provider.preflight.checks.vcpus import vcpus
 from drs_provider.preflight.checks.waves import (
     min_launched_reachable,
@@ -39,6 +47,9 @@ PLAN_CHECKS = (
     PlanCheck("replace_live_instances", replacements_in_run),
     PlanCheck("snapshots", snapshots_in_run),
     PlanCheck("the drill network in the plan", isolation_is_planned, overridable=True),
+    PlanCheck("DAGs and operators of steps", steps_of_airflow, overridable=True),
+    PlanCheck("where steps look from", looks_from_workers, overridable=True),
+    PlanCheck("the steps", shown_steps, overridable=True),
 )
 
 # Who cannot read the launch settings cannot know what a drill would overwrite: not overridable there.
@@ -78,6 +89,9 @@ TARGET_CHECKS = (
     TargetCheck("points in time", point_in_time_exists, overridable=False),
     TargetCheck("the chosen snapshots", choose_snapshots, overridable=False),
     TargetCheck("rights", rights, overridable=True, only_warns=True),
+    TargetCheck("networks of the drill's steps", looks_stay, overridable=True, kinds=DRILLS),
+    TargetCheck("what steps name", step_resources, overridable=True, only_warns=True),
+    TargetCheck("rights of steps", rights_of_steps, overridable=True, only_warns=True),
     TargetCheck("replication", replication_state, overridable=True),
     TargetCheck("replication lag", replication_lag, overridable=True),
     TargetCheck("servers in other jobs", busy_servers, overridable=True),
