@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from docs.make import command_line, configuration, iam, timeline
+from docs.make import command_line, configuration, iam, probe, timeline
 from drs_provider.plan.files.json_schema import schema_text
 from drs_provider.preflight import catalog
 
@@ -42,7 +42,8 @@ def filled(page: str) -> str:
 
 
 def write_all() -> None:
-    """Write every page, and the schema of plan files."""
+    """Write every page, the schema of plan files and the template of the probe."""
     for page in PARTS:
         (DOCS / page).write_text(filled(page), encoding="utf-8")
+    probe.TEMPLATE.write_text(probe.template(), encoding="utf-8")
     (REPOSITORY / "schemas" / "recovery-plan.schema.json").write_text(schema_text(), encoding="utf-8")

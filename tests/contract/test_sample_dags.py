@@ -147,8 +147,19 @@ def test_a_withdrawn_plan_has_no_schedule(plan):
     assert "withdrawn" in dag.tags
 
 
+def steps_of(plan: Plan) -> set[str]:
+    """The ids of the tasks of all steps, and of what decides behind them."""
+    around = {"before_first": plan.before_first, "after_last": plan.after_last}
+    found = {keys.step_task_id(place, step.label) for place, steps in around.items() for step in steps}
+    for number, wave in enumerate(plan.waves, start=1):
+        for place, steps in (("before", wave.before), ("after", wave.after)):
+            found |= {keys.step_task_id(place, step.label, number, wave.name) for step in steps}
+        found |= {keys.wave_task_id(number, wave.name, keys.DECIDE)} if wave.after else set()
+    return found
+
+
 def test_the_tasks_are_the_plans_waves(plan, dag):
-    expected = {keys.PREPARE, keys.HOLD_DRILL, keys.CLEANUP_DRILL, keys.FINALIZE}
+    expected = steps_of(plan) | {keys.PREPARE, keys.HOLD_DRILL, keys.CLEANUP_DRILL, keys.FINALIZE}
     for number, wave in enumerate(plan.waves, start=1):
         group = f"wave_{number}_{wave.name}"
         expected |= {f"gate_{number}"}
@@ -163,7 +174,7 @@ def test_teardowns_wait_for_every_gate_and_every_wave(plan, serialized):
     }
     cleanup = serialized.task_dict[keys.CLEANUP_DRILL]
     finalize = serialized.task_dict[keys.FINALIZE]
-    assert cleanup.upstream_task_ids == gates | ends | {keys.HOLD_DRILL}
+    assert cleanup.upstream_task_ids == gates | ends | steps_of(plan) | {keys.HOLD_DRILL}
     assert finalize.upstream_task_ids == cleanup.upstream_task_ids | {keys.CLEANUP_DRILL}
     assert {task.task_id for task in serialized.tasks if task.is_teardown} == {
         keys.CLEANUP_DRILL,
@@ -173,8 +184,11 @@ def test_teardowns_wait_for_every_gate_and_every_wave(plan, serialized):
     assert finalize.on_failure_fail_dagrun
 
 
-def test_only_teardowns_run_after_a_failure(serialized):
-    rules = {task.trigger_rule for task in serialized.tasks if not task.is_teardown}
+def test_only_teardowns_and_what_decides_run_after_a_failure(serialized):
+    rest = [task for task in serialized.tasks if not task.is_teardown]
+    deciding = {task.trigger_rule for task in rest if task.task_id.endswith(f".{keys.DECIDE}")}
+    assert deciding <= {TriggerRule.ALL_DONE_MIN_ONE_SUCCESS}
+    rules = {task.trigger_rule for task in rest if not task.task_id.endswith(f".{keys.DECIDE}")}
     assert rules == {TriggerRule.ALL_SUCCESS, TriggerRule.NONE_FAILED}
 
 

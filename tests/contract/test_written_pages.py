@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from docs.make import DOCS, PARTS, command_line, filled
+import pytest
+import yaml
+
+from docs.make import DOCS, PARTS, command_line, filled, probe
 from drs_provider.core.events import Event
 
 pytestmark = pytest.mark.contract
@@ -31,3 +34,18 @@ def test_every_verb_is_documented() -> None:
 def test_every_event_is_documented() -> None:
     text = (DOCS / "timeline.md").read_text(encoding="utf-8")
     assert [event for event in Event if f"| `{event.value}` |" not in text] == []
+
+
+def test_the_probes_template_has_its_code_and_can_be_read() -> None:
+    text = probe.TEMPLATE.read_text(encoding="utf-8")
+    assert text == probe.template()
+
+    class Tags(yaml.SafeLoader):
+        """CloudFormation's short forms as plain values."""
+
+    Tags.add_multi_constructor("!", lambda loader, suffix, node: f"{suffix} {node.value}")
+    resources = yaml.load(text, Loader=Tags)["Resources"]
+    names: dict[str, Any] = {"__name__": "index"}
+    exec(compile(resources["Function"]["Properties"]["Code"]["ZipFile"], "index.py", "exec"), names)
+    told = names["handler"]({"check": "tcp", "host": "127.0.0.1", "port": 1, "networks": []}, None)
+    assert told["state"] == "failed"

@@ -292,7 +292,8 @@ def test_an_acceptance_before_a_launch_stands_as_well(play: Stage) -> None:
 @pytest.mark.drs_scenario(world(services=AUTOMATIONS), history=False)
 def test_an_error_of_a_steps_own_fails_the_wave_with_it(play: Stage) -> None:
     operator = {"run": "operator", "operator": "some.where.Operator", "modes": ["drill"]}
-    run = drill(play, checked(operator))
+    # Preflight says so before anything starts; what a person starts all the same fails when the step comes.
+    run = drill(play, checked(operator), {"preflight": "warn", "reason": "it is known"})
     assert run.go() == "failed"
     assert "some.where.Operator is not in [drs] step_operators" in run.wave("everything")["errorMessage"]
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 from drs_provider.plan.files.folder import load_catalog
+from drs_provider.plan.steps.base import CheckModel
+from drs_provider.plan.steps.checks import LookStep
+from drs_provider.plan.steps.kinds import BY_TAG
 from tests.plan.plan_files import SAMPLE_FOLDER
 
 
@@ -31,6 +34,16 @@ def test_two_regions_side_by_side():
     }
     assert plan.dependencies("frontend_west") == plan.dependencies("frontend_central") == ("database",)
     assert targets["frontend_central"].external_id == "erp-dr-7f3a"
+
+
+def test_every_kind_of_step_is_in_a_sample_and_its_drill_leaves_nothing():
+    plan = load_catalog(SAMPLE_FOLDER).plans["wiki_with_steps"].plan
+    steps = [*plan.before_first, *plan.waves[0].before, *plan.waves[0].after, *plan.after_last]
+    assert {(isinstance(step, CheckModel), step.kind) for step in steps} == {
+        (issubclass(model, CheckModel), tag.partition(": ")[2]) for tag, model in BY_TAG.items()
+    }
+    looks = [step for step in steps if isinstance(step, LookStep)]
+    assert {step.from_ for step in looks} == {"server", "probe"}
 
 
 def test_least_sample_has_ten_lines():

@@ -201,6 +201,7 @@ class BlockStart:
             drs=aws.drs,
             ec2=aws.ec2,
             iam=aws.iam,
+            steps=aws.step_resources,
             now=block.now(),
             initiated_by=block.run.initiated_by,
         )
