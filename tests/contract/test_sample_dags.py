@@ -170,7 +170,8 @@ def test_the_tasks_are_the_plans_waves(plan, dag):
 def test_teardowns_wait_for_every_gate_and_every_wave(plan, serialized):
     gates = {keys.gate_task_id(number) for number, _ in enumerate(plan.waves, start=1)}
     ends = {
-        keys.wave_task_id(number, wave.name, keys.ENRICH) for number, wave in enumerate(plan.waves, start=1)
+        keys.wave_task_id(number, wave.name, keys.DECIDE if wave.after else keys.ENRICH)
+        for number, wave in enumerate(plan.waves, start=1)
     }
     cleanup = serialized.task_dict[keys.CLEANUP_DRILL]
     finalize = serialized.task_dict[keys.FINALIZE]

@@ -249,6 +249,16 @@ def test_an_airflow_that_does_not_answer_stops_the_execution_unless_the_run_says
         assert [code for code, _, _ in of_steps(result)] == ["could_not_be_checked"]
 
 
+def test_who_cannot_ask_airflow_says_so(sim):
+    aws = AwsAccess(EXECUTION)
+    of_plan = plan({"run": "trigger_dag", "dag_id": "smoke", **BOTH})
+    apis = {"drs": aws.drs, "ec2": aws.ec2, "iam": aws.iam, "steps": aws.step_resources}
+    result = run_preflight(of_plan, parse_run_conf({}, of_plan, now=sim.now), now=sim.now, **apis)
+    ((code, _, text),) = of_steps(result)
+    assert (code, result.report.blocking) == ("could_not_be_checked", ())
+    assert "step trigger_dag (after) rests on Airflow" in text
+
+
 def test_every_kind_has_its_rights():
     verbs = [(model, verb) for model in KINDS for verb in ("check", "run") if verb in model.model_fields]
     names = {model.model_fields[verb].annotation.__args__[0] for model, verb in verbs}

@@ -82,6 +82,7 @@ def _preflight(plan: Plan, conf: RunConf) -> PreflightResult:
     from drs_provider.hooks.drs.drs_api import DrsApi
     from drs_provider.hooks.ec2.ec2_api import Ec2Api
     from drs_provider.hooks.iam_api import IamApi
+    from drs_provider.hooks.step_resources import StepResourcesApi
     from drs_provider.preflight.run import run_preflight
 
     def clients(target: AwsTarget) -> AwsClients:
@@ -93,5 +94,6 @@ def _preflight(plan: Plan, conf: RunConf) -> PreflightResult:
         drs=lambda target: DrsApi(clients(target)),
         ec2=lambda target: Ec2Api(clients(target)),
         iam=lambda target: IamApi(clients(target)),
+        steps=lambda target: StepResourcesApi(clients(target)),
         now=time.time(),
     )

@@ -11,6 +11,7 @@ from drs_provider.exceptions import DrsAccessDeniedError
 from drs_provider.hooks.iam_api import NoPrincipalError, RightsQuestion
 from drs_provider.plan.steps.checks import LookStep
 from drs_provider.plan.steps.placeholders import placeholders
+from drs_provider.preflight.catalog import found
 from drs_provider.preflight.findings import Finding
 from drs_provider.preflight.rights import step_rights
 from drs_provider.preflight.scope import RunScope, TargetScope
@@ -38,8 +39,21 @@ def shown_steps(run: RunScope) -> Iterator[Finding]:
 
 def steps_of_airflow(run: RunScope) -> Iterator[Finding]:
     """Yield findings about DAGs that steps trigger and operators that they run."""
-    for planned in _taken(run, "trigger_dag"):
-        if (dag_id := planned.known("dag_id")) is None or run.airflow is None:
+    triggering, operating = list(_taken(run, "trigger_dag")), list(_taken(run, "operator"))
+    if run.airflow is None:
+        for planned in (*triggering, *operating):
+            yield found(
+                run.kind,
+                "could_not_be_checked",
+                planned.subject,
+                f"{planned.name} rests on Airflow, which is not asked here",
+                "A dry run asks it.",
+                milder=True,
+                covered=False,
+            )
+        return
+    for planned in triggering:
+        if (dag_id := planned.known("dag_id")) is None:
             continue
         paused = run.airflow.dag_is_paused(dag_id)
         if paused is not False:
@@ -54,10 +68,8 @@ def steps_of_airflow(run: RunScope) -> Iterator[Finding]:
                 f"{planned.name}: {what}",
                 "Unpause it." if paused else "Correct dag_id, or deploy it.",
             )
-    for planned in _taken(run, "operator"):
-        path = planned.known("operator")
-        problem = run.airflow.operator_problem(path) if run.airflow else ""
-        if problem:
+    for planned in operating:
+        if problem := run.airflow.operator_problem(planned.known("operator")):
             yield run.finding(
                 "step_operator_unusable",
                 planned.subject,
@@ -155,9 +167,9 @@ def rights_of_steps(scope: TargetScope) -> Iterator[Finding]:
 def _missing(scope: TargetScope, planned: PlannedStep) -> Iterator[str]:
     steps, kind = scope.reads.steps, planned.step.kind
     if kind == "ssm_automation" and (document := planned.known("document")):
-        found = steps.document_type(document)
-        if found != "Automation":
-            what = f"is a document of type {found}" if found else "does not exist"
+        kept = steps.document_type(document)
+        if kept != "Automation":
+            what = f"is a document of type {kept}" if kept else "does not exist"
             yield f"runbook {document} {what}"
     function = planned.known("function") if kind == "lambda" else planned.known("probe")
     if function and not steps.function_exists(function):
@@ -201,7 +213,7 @@ def _addresses(planned: PlannedStep) -> list[str]:
 
 def _resolved(host: str) -> list[str]:
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
         return []  # it may exist when the look is taken, which is checked then
-    return [str(address) for address in dict.fromkeys(row[4][0] for row in found)]
+    return [str(address) for address in dict.fromkeys(row[4][0] for row in rows)]
