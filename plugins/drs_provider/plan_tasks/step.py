@@ -201,7 +201,6 @@ class PlanStepOperator(HumanGateSensor):
         run.state.status = StepStatus.ASKING
         answers = Answers(execution.attempt, execution.now())
         GATE_ANSWERS.publish(execution, answers, wave=self.wave_number, attempt=execution.attempt)
-        execution.view.push(keys.GATE_ANSWERS, {"responses": []})  # what pages show of the question before
         run.keep()
         return self.go_on_asking(execution)
 

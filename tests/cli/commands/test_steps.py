@@ -78,6 +78,21 @@ def test_what_a_step_asks_is_answered(airflow, drs, run, word):
     assert f"dr-operator answered step http of wave 1 database: {option}" in done.out
 
 
+def test_an_answer_before_is_shown_when_a_step_asks_again(airflow, drs, run):
+    """The answer was dealt with although the same task asks already again."""
+
+    def ask_again(run, task_id, given):
+        tell(run, task_id, given)
+        asks(run)
+
+    asks(run)
+    airflow.answered = ask_again
+    assert drs("answer-step", "CHG1", "retry").code == ExitCode.OK
+    shown = drs("status", "CHG1").out
+    assert "Retry by dr-operator" in shown
+    assert "second person" not in shown
+
+
 def test_what_a_step_does_not_ask_is_refused(airflow, drs, run):
     assert drs("answer-step", "CHG1", "accept").code == ExitCode.CONFLICT
     asks(run, "Confirm", "Fail")

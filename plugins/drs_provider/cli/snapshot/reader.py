@@ -177,7 +177,7 @@ class Reader:
             body=str(detail.get("body") or ""),
             options=tuple(detail["options"]),
             approvers=approvers,
-            notes=_notes(self.execution.xcom(task_id, keys.GATE_ANSWERS) or {}),
+            notes=_notes(self.execution.xcom(task_id, keys.GATE_ANSWERS) or {}, alone=role.task == keys.STEP),
             opened_at=opened,
             deadline=deadline,
             on_timeout=policy,
@@ -235,12 +235,16 @@ class Reader:
         )
 
 
-def _notes(answers: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what became of the answers that a request has had; its text stays that of the first question."""
+def _notes(answers: Mapping[str, Any], *, alone: bool) -> tuple[str, ...]:
+    """Return what became of the answers that a request has had; its text stays that of the first question.
+
+    :param alone: whether one answer decides: then it was to a question before
+    """
     return tuple(
         f"refused {row['decision']} by {row['respondedBy']}: {row['refused']}"
         if "refused" in row
-        else f"{row['decision']} by {row['respondedBy']}; a second person must approve"
+        else f"{row['decision']} by {row['respondedBy']}"
+        + ("" if alone else "; a second person must approve")
         for row in answers.get("responses", ())
     )
 
