@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from chaos.aws import SimulatedAws
+from chaos.block_runs import BlockLane, BlockRun, check_blocks, of_plans
 from chaos.components import Components, TaskScanner
 from chaos.facts import RunFacts, Violation, World
 from chaos.follow import Follower
@@ -41,6 +42,8 @@ class Result:
     deaths: dict[str, int]
     anew: dict[str, int]
     elapsed_seconds: float
+    blocks: tuple[BlockRun, ...] = ()
+    block_kills: int = 0
 
 
 @dataclass
@@ -84,20 +87,31 @@ class Campaign:
             threading.Thread(target=self._lane, args=(waiting, ahead, tools), daemon=True)
             for _ in range(self.lanes)
         ]
+        blocks = BlockLane(
+            self.stack,
+            tools.scanner,
+            tools.components,
+            self.seed,
+            self.bound_seconds,
+            # So many end before the executions do.
+            most=max(1, len(self.specs) // 3),
+        )
         tools.scanner.start()
+        blocks.start()
         for lane in lanes:
             lane.start()
         try:
-            while any(lane.is_alive() for lane in lanes):
+            while any(lane.is_alive() for lane in lanes) or blocks.goes_on(over=not self._under_way):
                 tools.components.revive()
                 self.moving({plan: follower.doing for plan, follower in dict(self._under_way).items()})
                 time.sleep(REVIVE_SECONDS)
         finally:
             self._over.set()
             tools.scanner.stop()
+        self._errors += blocks.errors
         if self._errors:
             raise StackError(f"the harness failed: {self._errors[0]!r}") from self._errors[0]
-        return self._result(tools, began)
+        return self._result(tools, began, blocks)
 
     def _announce(self, ahead: Iterator[RunSpec]) -> None:
         spec = next(ahead, None)
@@ -129,11 +143,11 @@ class Campaign:
     @staticmethod
     def _seen_so_far(facts: RunFacts, tools: Tools) -> list[Violation]:
         # The others have not ended, and EC2 may be down for one of them: what concerns those is checked at the end.
-        found = check([facts], tools.aws.world(with_instances=False))
+        found = check([facts], of_plans(tools.aws.world(with_instances=False)))
         later = nothing_of_a_drill_left.__name__
         return [each for each in found if each.plan == facts.spec.plan and each.rule != later]
 
-    def _result(self, tools: Tools, began: float) -> Result:
+    def _result(self, tools: Tools, began: float, blocks: BlockLane) -> Result:
         world = tools.aws.world()
         late = {(place.account, place.region) for place in PLACES.values() if place.late}
         hidden = sum((job.account, job.region) in late for job in world.launches())
@@ -147,7 +161,9 @@ class Campaign:
             seed=self.seed,
             runs=runs,
             world=world,
-            violations=tuple(check(runs, world)),
+            violations=(*check(runs, of_plans(world)), *check_blocks(blocks.runs, world)),
+            blocks=tuple(blocks.runs),
+            block_kills=blocks.kills,
             tally=tools.tally,
             deaths=dict(tools.components.deaths),
             anew=dict(tools.components.anew),

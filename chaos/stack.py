@@ -69,6 +69,7 @@ class Plans:
         shutil.rmtree(dags, ignore_errors=True)
         self._plans.mkdir(parents=True)
         shutil.copy(Path(__file__).parent / "recovery_plans.py", dags)
+        shutil.copy(Path(__file__).parent / "chaos_blocks.py", dags)
         shutil.copy(DAGS / "recovery_plan_errors.py", dags)
 
     def write(self, spec: RunSpec) -> None:

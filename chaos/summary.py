@@ -50,6 +50,8 @@ def to_dict(result: Result, log_of: Callable[[RunFacts], Path]) -> dict[str, Any
         "componentsEndedByThemselves": result.deaths,
         "componentsStartedAnew": result.anew,
         "historyCompared": sum(run.last is not None and not run.last.table_down for run in result.runs),
+        "blockRuns": dict(Counter(run.state for run in result.blocks)),
+        "blockKills": result.block_kills,
         "launchJobs": len(result.world.launches()),
         "terminateJobs": len(result.world.terminations()),
         "violations": [
@@ -89,6 +91,9 @@ def show(summary: dict[str, Any], output: Console) -> None:
         f"{summary['launchJobs']} launch jobs, {summary['terminateJobs']} terminate jobs",
         f"history and record compared for {summary['historyCompared']} of {summary['runs']} executions",
     ]
+    if summary["blockRuns"]:
+        ended = ", ".join(f"{count} {state}" for state, count in sorted(summary["blockRuns"].items()))
+        lines.append(f"runs of building blocks: {ended}; {summary['blockKills']} of their processes killed")
     if summary["componentsEndedByThemselves"]:
         ended = ", ".join(f"{name} {count}" for name, count in summary["componentsEndedByThemselves"].items())
         lines.append(f"components of Airflow that ended by themselves and were started again: {ended}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from chaos.block_runs import block_servers
 from chaos.spec import (
     BRANCH_ACCOUNT,
     EXTERNAL_ID,
@@ -130,7 +131,9 @@ def bystanders(place: Place) -> list[dict[str, Any]]:
 
 def scenario_of(specs: Sequence[RunSpec], seed: int) -> dict[str, Any]:
     """Return the simulated world in which all executions of a campaign take place."""
-    groups: dict[str, list[dict[str, Any]]] = {key: bystanders(place) for key, place in PLACES.items()}
+    groups: dict[str, list[dict[str, Any]]] = {
+        key: [*bystanders(place), *block_servers(place)] for key, place in PLACES.items()
+    }
     for spec in specs:
         for wave in spec.waves:
             groups[wave.place] += [_server(server) for server in wave.servers]

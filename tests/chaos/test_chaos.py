@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.block_runs import of_plans
 from chaos.campaign import Campaign
 from chaos.spec import Behaviour, Fault, Moment, People, RunSpec, Server, Strike, Wave
 from chaos.stack import chaos_stack
@@ -78,8 +79,10 @@ def test_three_executions_survive(tmp_path: Path) -> None:
     for spec in specs:
         for strike in spec.strikes:
             assert result.tally.struck[strike.fault] >= 1, strike.fault
-    assert len(result.world.launches()) == 5
-    assert len(result.world.terminations()) == 2
+    of_executions = of_plans(result.world)
+    assert len(of_executions.launches()) == 5
+    assert [run.state for run in result.blocks] == ["success"]
+    assert len(of_executions.terminations()) == 2
     summary = json.loads(json.dumps(to_dict(result, lambda _: tmp_path)))
     assert summary["outcomes"] == {"COMPLETED": 2, "PARTIAL > COMPLETED": 1}
     assert summary["violations"] == []

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from chaos.block_runs import block_servers
 from chaos.draw import draw
 from chaos.spec import KILLS_TASK, PLACES, Behaviour, Fault, RunSpec
 from chaos.world import bystanders, conf_of, plan_of, scenario_of
@@ -66,7 +67,8 @@ def test_one_world_holds_all_executions_and_the_servers_of_nobody() -> None:
     planned = [server.id for spec in SPECS for server in spec.servers]
 
     assert len(planned) == len(set(planned))
-    assert there - set(planned) == {item["id"] for place in PLACES.values() for item in bystanders(place)}
+    others = [[*bystanders(place), *block_servers(place)] for place in PLACES.values()]
+    assert there - set(planned) == {item["id"] for of_place in others for item in of_place}
     assert set(planned) <= there
 
 
