@@ -19,7 +19,7 @@ VERBS = {
     "answer-step",
     "drill", "recover", "preflight", "status", "watch", "report", "approve", "reject", "skip", "verdict", "pause",
     "cancel", "retry", "sweep", "plans list", "plans validate", "plans show", "plans graph", "plans import",
-    "plans runbook",
+    "plans runbook", "whoami",
 }  # fmt: skip
 RECOVERY_ONLY = {name for name, spec in schema().items() if spec["section"] == "Only for a RECOVERY"}
 DRILL_ONLY = {name for name, spec in schema().items() if spec["section"] == "Only for a DRILL"}

@@ -247,6 +247,17 @@ def test_fabs_names_are_logins():
     assert (person.get_id(), person.get_name()) == ("7", "dr-lead")
 
 
+@pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`")  # of Airflow's own imports
+def test_airflow_tells_the_name_that_plans_name_people_by():
+    """`drs whoami` asks a route of the UI: the name is what the auth manager calls its user, as in a run's record."""
+    from airflow.api_fastapi.core_api.datamodels.ui.auth import AuthenticatedMeResponse
+    from airflow.api_fastapi.core_api.routes.ui.auth import auth_router, get_current_user_info
+
+    assert ("/auth/me", {"GET"}) in [(route.path, route.methods) for route in auth_router.routes]
+    user = SimpleNamespace(get_id=lambda: "17", get_name=lambda: "dr-lead")
+    assert get_current_user_info(user) == AuthenticatedMeResponse(id="17", username="dr-lead")
+
+
 def test_a_form_field_shows_as_airflow_reads_it():
     from airflow.api_fastapi.core_api.datamodels.hitl import BaseHITLDetail
 

@@ -144,7 +144,8 @@ def test_the_verdict_and_the_report_are_kept(drill: SimpleNamespace) -> None:
 
 def test_the_timeline_tells_the_whole_story(drill: SimpleNamespace) -> None:
     wave = ["jobStarted", "waveStarted", "jobsEnded", "enrichmentStarted", "enrichmentEnded", "waveCompleted"]
-    expected = ["prepareStarted", "preflight", "expectedDuration", "executionStarted", "prepareEnded"]
+    expected = ["prepareStarted", "runbookWritten", "preflight"]
+    expected += ["expectedDuration", "executionStarted", "prepareEnded"]
     expected += [*wave, "gateOpened", "gateClosed", *wave, *wave]
     expected += ["holdOpened", "drillJudged", "cleanupStarted", "instancesTerminating", "drillCleanedUp"]
     expected += ["executionFinalized"]

@@ -28,7 +28,17 @@ USERNAME = Arg(
     metavar="USER",
     help="Log in with a password instead (AIRFLOW_API_USERNAME; AIRFLOW_API_PASSWORD, or you are asked)",
 )
-REMOTE = (URL, TOKEN_FILE, USERNAME)
+CLIENT_ID = Arg(
+    ("--client-id",),
+    metavar="ID",
+    help="Log in as an OAuth client (AIRFLOW_API_CLIENT_ID; its secret: AIRFLOW_API_CLIENT_SECRET)",
+)
+MWAA = Arg(
+    ("--mwaa",),
+    metavar="NAME",
+    help="Log in to an Amazon MWAA environment with your AWS credentials (AIRFLOW_MWAA_ENVIRONMENT)",
+)
+REMOTE = (URL, TOKEN_FILE, USERNAME, CLIENT_ID, MWAA)
 
 OUTPUT = Arg(
     ("-o", "--output"),

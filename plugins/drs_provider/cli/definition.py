@@ -159,6 +159,13 @@ def _starting() -> tuple[ActionCommand, ...]:
 def _looking() -> tuple[ActionCommand, ...]:
     return (
         command(
+            "whoami",
+            "Print the name that a plan's lists must contain to mean you",
+            "whoami:whoami",
+            OUTPUT,
+            *REMOTE,
+        ),
+        command(
             "status",
             "Show an execution, or the newest executions of all plans",
             "status:status",

@@ -120,23 +120,37 @@ class Api:
         """Change something; refusals as with :meth:`get`."""
         return self.request("PATCH", path, json=body, params=params)
 
+    def me(self) -> dict[str, str]:
+        """Return ``username`` and ``id`` by which Airflow knows who asks; refusals as with :meth:`get`.
+
+        The route is the UI's: the public API has none.
+        """
+        answer: dict[str, str] = self._request("GET", "/ui/auth/me")
+        return answer
+
     def request(self, method: str, path: str, **arguments: Any) -> Any:
         """Send a request and return the decoded answer; refusals as with :meth:`get`."""
+        return self._request(method, f"/api/v2{path}", **arguments)
+
+    def _request(self, method: str, path: str, **arguments: Any) -> Any:
         if "Authorization" not in self._http.headers:
             self._log_in()
-        response = self._send(method, f"/api/v2{path}", **arguments)
-        if response.status_code == httpx.codes.UNAUTHORIZED and self._login.username:
+        response = self._send(method, path, **arguments)
+        if response.status_code == httpx.codes.UNAUTHORIZED and self._login.renewable:
             # The token of a long watch has ended.
             self._log_in()
-            response = self._send(method, f"/api/v2{path}", **arguments)
+            response = self._send(method, path, **arguments)
         return self._decoded(response)
 
     def _log_in(self) -> None:
-        body = {"username": self._login.username, "password": self._login.password}
-        response = self._send("POST", "/auth/token", json=body)
+        if self._login.mwaa:
+            self._http.headers["Authorization"] = f"Bearer {self._login.renewed()}"
+            return
+        response = self._send("POST", "/auth/token", json=self._login.request())
         if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            message = f"Airflow does not log {self._login.username} in"
-            raise ApiError(message, response.status_code, _detail(response), "check user and password")
+            message = f"Airflow does not log {self._login.who} in"
+            remedy = "check client and secret" if self._login.client_id else "check user and password"
+            raise ApiError(message, response.status_code, _detail(response), remedy)
         token = self._decoded(response).get("access_token", "")
         self._http.headers["Authorization"] = f"Bearer {token}"
 

@@ -9,47 +9,121 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from drs_provider.cli.airflow_api import mwaa
+from drs_provider.cli.airflow_api.airflowctl import saved_login
 from drs_provider.cli.exit_codes import CliError, ExitCode
 
 URL_VARIABLE = "AIRFLOW_API_URL"
 TOKEN_VARIABLE = "AIRFLOW_CLI_TOKEN"
 USER_VARIABLE = "AIRFLOW_API_USERNAME"
 PASSWORD_VARIABLE = "AIRFLOW_API_PASSWORD"
+CLIENT_VARIABLE = "AIRFLOW_API_CLIENT_ID"
+SECRET_VARIABLE = "AIRFLOW_API_CLIENT_SECRET"
 
 
 @dataclass(frozen=True)
 class Login:
-    """What the API is asked with: a token, or a user whose password gets one.
+    """What the API is asked with: a token, or what gets one: a user's password, a client's secret, Amazon MWAA.
 
     :param url: address of the API server
+    :param mwaa: name of an MWAA environment, whose web server gives a new token when this one has ended
     """
 
     url: str
     token: str = field(default="", repr=False)
     username: str = ""
     password: str = field(default="", repr=False)
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    mwaa: str = ""
+
+    @property
+    def renewable(self) -> bool:
+        """Whether a token that has ended can be replaced."""
+        return bool(self.username or self.client_id or self.mwaa)
+
+    @property
+    def who(self) -> str:
+        """Who logs in, for messages."""
+        return self.username or (f"client {self.client_id}" if self.client_id else f"MWAA {self.mwaa}")
+
+    def request(self) -> dict[str, str]:
+        """Return what Airflow's ``/auth/token`` is asked with, in the form of its auth managers.
+
+        OAuth's client credentials are that of Keycloak's (source: ``TokenClientCredentialsBody`` of its provider).
+        """
+        if self.client_id:
+            return {
+                "grant_type": "client_credentials",
+                "client_id": self.client_id,
+                "client_secret": self.client_secret,
+            }
+        return {"username": self.username, "password": self.password}
+
+    def renewed(self) -> str:
+        """Return a new token of MWAA.
+
+        :raises CliError: if AWS or the web server refuses it
+        """
+        return mwaa.log_in(self.mwaa, self.url)[1]
 
 
 def login_of(arguments: argparse.Namespace) -> Login:
-    """Read address and identity from options, environment and Airflow's configuration.
+    """Read address and identity from options, environment, Airflow's configuration and what airflowctl left.
 
     :raises CliError: if the address or the identity is missing
     """
+    ways = {"--token-file": arguments.token_file, "--username": arguments.username}
+    ways |= {"--client-id": arguments.client_id, "--mwaa": arguments.mwaa}
+    given = [name for name, value in ways.items() if value]
+    if len(given) > 1:
+        raise CliError(f"{' and '.join(given)} exclude each other", "", ExitCode.REFUSED_INPUT)
+    if given:
+        return _by_option(arguments)
+    if token := os.environ.get(TOKEN_VARIABLE, "").strip():
+        return Login(api_url(arguments.url), token=token)
+    return _by_environment(arguments) or _by_airflowctl(arguments)
+
+
+def _by_option(arguments: argparse.Namespace) -> Login:
+    if arguments.mwaa:
+        return _mwaa(arguments, arguments.mwaa)
     url = api_url(arguments.url)
-    token = _token(arguments.token_file)
-    username = arguments.username or ("" if token else os.environ.get(USER_VARIABLE, ""))
-    if arguments.username and arguments.token_file:
-        raise CliError("--username and --token-file exclude each other", "", ExitCode.REFUSED_INPUT)
-    if username:
-        return Login(url, username=username, password=_password(username))
-    if not token:
-        raise CliError(
-            "you are not logged in",
-            f"set {TOKEN_VARIABLE}, or give --token-file, or --username (password: asked for, or "
-            f"{PASSWORD_VARIABLE})",
-            ExitCode.NOT_ALLOWED,
-        )
-    return Login(url, token=token)
+    if arguments.username:
+        return Login(url, username=arguments.username, password=_password(arguments.username))
+    if arguments.client_id:
+        return Login(url, client_id=arguments.client_id, client_secret=_secret(arguments.client_id))
+    return Login(url, token=_token(arguments.token_file))
+
+
+def _by_environment(arguments: argparse.Namespace) -> Login | None:
+    if username := os.environ.get(USER_VARIABLE, ""):
+        return Login(api_url(arguments.url), username=username, password=_password(username))
+    if client := os.environ.get(CLIENT_VARIABLE, ""):
+        return Login(api_url(arguments.url), client_id=client, client_secret=_secret(client))
+    environment = os.environ.get(mwaa.ENVIRONMENT_VARIABLE, "")
+    return _mwaa(arguments, environment) if environment else None
+
+
+def _mwaa(arguments: argparse.Namespace, environment: str) -> Login:
+    url, token = mwaa.log_in(environment, arguments.url or os.environ.get(URL_VARIABLE))
+    return Login(url, token=token, mwaa=environment)
+
+
+def _by_airflowctl(arguments: argparse.Namespace) -> Login:
+    """Use the token of Airflow's own client, for the address only that it was given for."""
+    saved = saved_login()
+    wanted = (arguments.url or os.environ.get(URL_VARIABLE, "")).rstrip("/")
+    if saved is not None and wanted in ("", saved[0].rstrip("/")):
+        return Login(api_url(saved[0]), token=saved[1])
+    api_url(arguments.url)  # who misses both is told of the address first
+    other = f"; airflowctl's token is for {saved[0]}" if saved else ""
+    raise CliError(
+        f"you are not logged in{other}",
+        f"set {TOKEN_VARIABLE}, or give --token-file, or --username (password: asked for, or {PASSWORD_VARIABLE}), "
+        f"--client-id (secret: {SECRET_VARIABLE}), --mwaa, or log in with airflowctl",
+        ExitCode.NOT_ALLOWED,
+    )
 
 
 def api_url(given: str | None) -> str:
@@ -72,9 +146,7 @@ def _configured_url() -> str:
     return str(conf.get("api", "base_url", fallback="") or "")
 
 
-def _token(file: str | None) -> str:
-    if file is None:
-        return os.environ.get(TOKEN_VARIABLE, "").strip()
+def _token(file: str) -> str:
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -93,3 +165,11 @@ def _password(username: str) -> str:
         remedy = f"set {PASSWORD_VARIABLE}, or use a token"
         raise CliError(f"the password of {username} cannot be asked for here", remedy, ExitCode.NOT_ALLOWED)
     return getpass.getpass(f"Password of {username}: ", stream=sys.stderr)
+
+
+def _secret(client_id: str) -> str:
+    if secret := os.environ.get(SECRET_VARIABLE, ""):
+        return secret
+    raise CliError(
+        f"the secret of client {client_id} is not known", f"set {SECRET_VARIABLE}", ExitCode.NOT_ALLOWED
+    )
