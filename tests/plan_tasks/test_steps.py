@@ -237,6 +237,30 @@ def test_a_cancelled_execution_stops_what_its_steps_have_begun(play: Stage) -> N
     assert (step["status"], "stillRunning" in step) == ("RUNNING", False)
 
 
+@pytest.mark.drs_scenario(world(services=AUTOMATIONS), history=False)
+def test_what_a_cancelled_execution_cannot_stop_is_named_as_still_running(play: Stage) -> None:
+    run = drill(play, checked(RUNBOOK))
+    run.when(f"{WAVE}.after_ssm_automation", "deferred", run.mark_failed)
+    play.simulator.inject("StopAutomationExecution", service="ssm", code="InternalServerError", status=500)
+    assert run.go() == "failed"
+    (step,) = run.wave("everything")["steps"]
+    (text,) = step["stillRunning"]
+    assert "step ssm_automation: ssm_automation" in text
+    assert "may still run, it could not be stopped" in text
+    assert text in run.record["errorMessage"]
+    assert (run.record["status"], automations(play)) == ("CANCELLED", ["InProgress"])
+
+
+@pytest.mark.drs_scenario(
+    world(services={"automations": [{"document": "Restart", "seconds": 7200}]}), history=False
+)
+def test_an_action_that_is_not_over_in_time_is_stopped(play: Stage) -> None:
+    run = drill(play, checked({**RUNBOOK, "timeout_minutes": 30}))
+    assert run.go() == "failed"
+    assert "timed out" in run.wave("everything")["errorMessage"]
+    assert automations(play) == ["Cancelled"]
+
+
 @pytest.mark.drs_scenario(world(services=FUNCTIONS), history=False)
 def test_an_action_of_unknown_outcome_is_repeated_only_if_a_person_says_so(play: Stage) -> None:
     task_id = f"{WAVE}.after_lambda"

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drs_provider.core.states import ExecutionStatus
 from drs_provider.report import figures
+from drs_provider.report.build import build_report
+from drs_provider.report.page import report_html
 from drs_provider.report.timeline import timeline
-from drs_provider.rules.record.merging import apply_wave_result, close_attempt
+from drs_provider.rules.record.merging import apply_wave_result, close_attempt, waiting_seconds
 from tests.history.world import T0, launched_rows, record_of
 from tests.report.world import failed_recovery, finished_drill, wave_done
 
@@ -195,3 +199,66 @@ def test_bars_and_ticks_stay_on_the_page(spans: list[tuple[int, int]], end: int)
         for bar in [*lane.bars, *lane.phases]:
             assert 0 <= bar.left <= 100
             assert 0 <= bar.width <= 100.001 - bar.left
+
+
+STEP: Any = {
+    "name": "http",
+    "place": "after",
+    "kind": "http",
+    "status": "ACCEPTED",
+    "attempt": 1,
+    "startTime": T0 + 2400,
+    "endTime": T0 + 2700,
+    "output": "503",
+    "acceptedBy": "dr-lead",
+    "reason": "known fault",
+    "asks": [
+        {
+            "armedBy": "step",
+            "outcome": "Accept",
+            "openedAt": T0 + 2500,
+            "closedAt": T0 + 2700,
+            "responses": [],
+        }
+    ],
+}
+
+
+def with_steps() -> Any:
+    """A drill whose last wave was ready 367 s after DRS's end, with a step after it all."""
+    record: Any = finished_drill()
+    record["waves"][2] |= {"readyTime": T0 + 2700, "steps": [STEP]}
+    last = {
+        **STEP,
+        "name": "dns",
+        "place": "after_last",
+        "status": "PASSED",
+        "endTime": T0 + 2800,
+        "asks": [],
+    }
+    record["steps"] = [{name: value for name, value in last.items() if name not in ("acceptedBy", "reason")}]
+    return record
+
+
+def test_the_recovery_time_counts_to_the_last_required_step_and_says_what_it_rests_on() -> None:
+    record = with_steps()
+    found = figures.rto(record)
+    assert found["endTime"] == T0 + 2800
+    assert found["acceptedSteps"] == ["wave web: step http failed (503), accepted by dr-lead: known fault"]
+    record["steps"][0]["required"] = False
+    assert figures.rto(record)["endTime"] == T0 + 2700
+    assert record["waves"][2]["endTime"] == T0 + 2333  # DRS's
+    assert "acceptedSteps" not in figures.rto(finished_drill())
+
+
+def test_steps_and_what_people_were_asked_about_them_are_on_the_page() -> None:
+    record = with_steps()
+    (ask,) = [gate for gate in figures.gates(record) if gate["where"].startswith("step")]
+    assert ask["where"] == "step http of wave 3 (web)"
+    shown = timeline(record)
+    assert shown is not None
+    assert [bar.kind for bar in shown.lanes[2].phases if bar.kind == "step"] == ["step"]
+    text = " ".join(report_html(build_report(record), sha256="0" * 64).split())
+    assert "accepted by dr-lead: known fault" in text
+    assert "Steps around all waves" in text
+    assert waiting_seconds(record, T0, T0 + 10_000) > 200

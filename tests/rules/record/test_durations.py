@@ -46,6 +46,12 @@ def test_the_median_of_the_newest_counts_hold_and_cleanup_excluded() -> None:
     assert expected(*newest, *[earlier(900)] * 50) == made(600, HISTORY, MOST_EXECUTIONS)
 
 
+def test_steps_count_until_the_last_wave_was_ready() -> None:
+    record = earlier(20)
+    record["waves"][-1]["readyTime"] = T0 + 30 * 60
+    assert expected(record) == made(30 * 60, HISTORY, 1)
+
+
 @pytest.mark.parametrize(
     "status", [s for s in ExecutionStatus if s.value in ("PARTIAL", "FAILED", "CANCELLED")]
 )
