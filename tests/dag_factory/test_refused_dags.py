@@ -19,6 +19,9 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, register.__name__)
 
 
+OTHERS = {"drs_erp_three_tier", "drs_shop_two_regions", "drs_wiki_with_steps"}
+
+
 def refuse_wiki(monkeypatch: pytest.MonkeyPatch) -> None:
     def build(plan: Plan, *, withdrawn: bool = False, **options: Any) -> DAG:
         if plan.name == "wiki" and not withdrawn:
@@ -35,6 +38,7 @@ def test_trap_34_it_takes_no_other_plan_along(folder: Path, monkeypatch: pytest.
         "drs_erp_three_tier": False,
         "drs_shop_two_regions": False,
         "drs_wiki": True,
+        "drs_wiki_with_steps": False,
     }
     (problem,) = register.plan_problems(folder)
     assert problem.file.endswith("wiki.yaml")
@@ -52,11 +56,11 @@ def test_trap_34_no_form_of_it_takes_another_plan_along(
         return build_dag(plan, **options)
 
     monkeypatch.setattr(register, "build_dag", build)
-    assert set(register.recovery_plan_dags(folder)) == {"drs_erp_three_tier", "drs_shop_two_regions"}
+    assert set(register.recovery_plan_dags(folder)) == OTHERS
     (problem,) = register.plan_problems(folder)
     assert "running ones do not continue" in problem.remedy
     (folder / "wiki.yaml").unlink()
-    assert set(register.recovery_plan_dags(folder)) == {"drs_erp_three_tier", "drs_shop_two_regions"}
+    assert set(register.recovery_plan_dags(folder)) == OTHERS
     (problem,) = register.plan_problems(folder)
     assert problem.file.endswith("state/plans/wiki.json")
 

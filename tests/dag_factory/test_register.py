@@ -28,7 +28,8 @@ def parse_for(monkeypatch: pytest.MonkeyPatch, dag_id: str | None, task_id: str 
 
 
 def test_every_plan_is_a_dag(folder: Path) -> None:
-    assert set(recovery_plan_dags(folder)) == {"drs_erp_three_tier", "drs_shop_two_regions", "drs_wiki"}
+    names = {"drs_erp_three_tier", "drs_shop_two_regions", "drs_wiki", "drs_wiki_with_steps"}
+    assert set(recovery_plan_dags(folder)) == names
 
 
 def test_a_task_gets_only_its_own_dag(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +162,7 @@ def test_a_folder_that_cannot_be_written_costs_no_plan(folder: Path, monkeypatch
     blocked = folder.parent / "file"
     blocked.write_text("in the way")
     monkeypatch.setenv("AIRFLOW__DRS__STATE_PATH", str(blocked))
-    assert len(recovery_plan_dags(folder)) == 3
+    assert len(recovery_plan_dags(folder)) == 4
 
 
 def damage_plan(file: Path, damage: str) -> None:

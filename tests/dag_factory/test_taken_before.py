@@ -15,7 +15,7 @@ from drs_provider.dag_factory import register
 from drs_provider.dag_factory.build import build_dag
 from drs_provider.plan.model import Plan
 
-ALL = {"drs_erp_three_tier", "drs_shop_two_regions", "drs_wiki"}
+ALL = {"drs_erp_three_tier", "drs_shop_two_regions", "drs_wiki", "drs_wiki_with_steps"}
 
 
 class Counted:

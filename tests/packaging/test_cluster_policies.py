@@ -17,7 +17,7 @@ from tests.packaging.support import lay_out, parsing
 
 pytestmark = pytest.mark.contract
 
-OTHERS = {"drs_erp_three_tier", "drs_shop_two_regions"}
+OTHERS = {"drs_erp_three_tier", "drs_shop_two_regions", "drs_wiki_with_steps"}
 LOADED = """
 import json, os
 from pathlib import Path

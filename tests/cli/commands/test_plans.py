@@ -13,7 +13,7 @@ from drs_provider.plan.files.folder import load_catalog
 from tests.contract.repository import PLANS
 
 FOLDER = ("--plans", str(PLANS))
-NAMES = ["erp_three_tier", "shop_two_regions", "wiki"]
+NAMES = ["erp_three_tier", "shop_two_regions", "wiki", "wiki_with_steps"]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_programs_get_data(drs):
 def test_good_plans_are_valid(drs):
     done = drs("plans", "validate", *FOLDER)
     assert (done.code, done.err) == (ExitCode.OK, "")
-    assert "3 plans are good" in done.out
+    assert "4 plans are good" in done.out
 
 
 def test_everything_wrong_is_told_with_its_place(drs, broken):
@@ -80,10 +80,10 @@ def test_plans_that_do_not_load_or_do_not_exist_are_not_shown(drs, broken):
 
 def test_the_folder_of_the_settings_is_the_default(drs, monkeypatch):
     monkeypatch.setenv("AIRFLOW__DRS__PLANS_FOLDER", str(PLANS))
-    assert "3 plans are good" in drs("plans", "validate").out
+    assert "4 plans are good" in drs("plans", "validate").out
     monkeypatch.delenv("AIRFLOW__DRS__PLANS_FOLDER")
     monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(PLANS.parent))
-    assert "3 plans are good" in drs("plans", "validate").out
+    assert "4 plans are good" in drs("plans", "validate").out
 
 
 def test_waves_that_may_run_side_by_side_stand_in_one_step():
