@@ -71,7 +71,6 @@ METRICS_SENT = "metrics_sent"
 OUTAGE_SINCE = "outage_since"  # when AWS was first not reachable, until it is again
 
 # Task state store of building blocks
-BLOCK_SINCE = "block_since"  # when a start was first asked for
 BLOCK_WAVE = "block_wave"  # what it launches, from its first call on
 WATCH_SINCE = "watch_since"  # when a sensor, of an attempt, began to wait
 

@@ -103,6 +103,21 @@ def test_a_clear_launches_again_what_was_terminated_and_nothing_else(play: Stage
     assert_all_gone(play)
 
 
+def test_trap_33_a_clear_replaces_nothing_although_its_state_is_lost(play: Stage) -> None:
+    """Airflow may be set to forget the state of tasks that succeeded; days later its jobs are still known by tags."""
+    run = play.dag_run(
+        drill_dag({"execution_type": "RECOVERY", "source_state": "lost"}, teardown=False)
+    ).go_until("enrich", "success")
+    play.simulator.advance(3 * 86_400)
+    run.stores["start"].clear()
+    run.clear("start")
+    run.rows["start"].tries_left = 0
+    assert run.go() == "failed"
+    assert "live" in run.failure("start")
+    assert len(play.jobs()) == 1
+    assert set(play.instances().values()) == {"running"}
+
+
 @pytest.mark.drs_scenario(world({WIKI[0]: {"live_instance": {"is_drill": False}}}), history=False)
 def test_trap_33_no_launch_over_a_live_instance_and_nothing_to_terminate(play: Stage) -> None:
     run = play.dag_run(drill_dag())

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from drs_provider import keys, settings
 from drs_provider.core.task_states import TASK_NOT_BEGUN
 from drs_provider.exceptions import CleanupIncompleteError
+from drs_provider.links import DrsJobsLink
 from drs_provider.operators.start_recovery import DrsStartRecoveryOperator
 from drs_provider.plan.blocks import TerminateForm
 from drs_provider.rules.blocks import untold_launches
@@ -40,6 +41,7 @@ class DrsTerminateRecoveryInstancesOperator(BlockTask[TerminateForm], BaseOperat
     arguments = (*TARGET_FIELDS, "drill_only", "timeout_minutes")
     template_fields: Sequence[str] = (*arguments, "jobs")
     ui_color = "#d9d2e9"
+    operator_extra_links = (DrsJobsLink(),)
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class DrsTerminateRecoveryInstancesOperator(BlockTask[TerminateForm], BaseOperat
         self.drill_only = drill_only
         self.timeout_minutes = timeout_minutes
         self.deferrable = default_deferrable() if deferrable is None else deferrable
+        self.link_address: str | None = None
         self.check_what_is_known()
 
     def execute(self, context: Any) -> Any:
@@ -84,6 +87,7 @@ class DrsTerminateRecoveryInstancesOperator(BlockTask[TerminateForm], BaseOperat
         from drs_provider.orchestration.cleanup.target import people_must_act
 
         form = self.read_form()
+        self.link_address = DrsJobsLink.address(form.target())
         launches = self._of_starts(block) if self.jobs is None else self.read_jobs(self.jobs)
         since = block.state.once(f"{keys.CLEANUP_SINCE}_{block.attempt}", block.now())
         state = BlockTermination(block, form.target(), launches, drill_only=form.drill_only).step()
@@ -114,8 +118,7 @@ class DrsTerminateRecoveryInstancesOperator(BlockTask[TerminateForm], BaseOperat
         One that did not begin launched nothing. One that was killed when it began again has lost its output.
         """
         ids = [block.execution_id_of(*instance) for instance in block.instances_of(self._starts())]
-        began = min(block.run.run_after, block.run.started_at or block.run.run_after)
-        return untold_launches(ids, self.read_form().target(), began)
+        return untold_launches(ids, self.read_form().target(), block.run.run_after)
 
     def _start_died(self, block: Block) -> bool:
         """Whether a start began and told nothing: DRS may not show its job yet, and nothing says that there is one."""

@@ -31,7 +31,7 @@ class Launched(TypedDict):
 
     :param jobs: that run, or ran, so far
     :param intents: what was asked for: a job whose tags never come is known by them
-    :param since: when the start was first asked for, in whatever attempt
+    :param since: before which the start was not asked for, in whatever attempt
     :param deadline: until when the sensor waits
     """
 

@@ -9,6 +9,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from drs_provider import settings
 from drs_provider.exceptions import WaveFailedError
+from drs_provider.links import DrsJobsLink
 from drs_provider.plan.blocks import WatchForm
 from drs_provider.runtime.block import Block
 from drs_provider.runtime.block_task import TARGET_FIELDS, BlockTask, Later, default_deferrable
@@ -40,6 +41,7 @@ class DrsJobSensor(BlockTask[WatchForm], BaseSensorOperator):
     arguments = (*TARGET_FIELDS, "post_launch", "timeout_minutes", "fail_if_not_recovered")
     template_fields: Sequence[str] = (*arguments, "jobs")
     ui_color = "#e6f1f2"
+    operator_extra_links = (DrsJobsLink(),)
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class DrsJobSensor(BlockTask[WatchForm], BaseSensorOperator):
         self.timeout_minutes = timeout_minutes
         self.fail_if_not_recovered = fail_if_not_recovered
         self.deferrable = default_deferrable() if deferrable is None else deferrable
+        self.link_address: str | None = None
         self.check_what_is_known()
 
     def execute(self, context: Any) -> Any:
@@ -96,6 +99,7 @@ class DrsJobSensor(BlockTask[WatchForm], BaseSensorOperator):
         from drs_provider.orchestration.blocks.watch import JobsNotShownError, look
 
         form, launches = self.read_form(), self.read_jobs(self.jobs)
+        self.link_address = DrsJobsLink.address(form.target())
         interval = settings.get_seconds("poll_interval_seconds")
         try:
             seen = look(

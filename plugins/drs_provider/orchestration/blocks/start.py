@@ -48,8 +48,8 @@ class BlockStart:
 
     @property
     def since(self) -> float:
-        """Epoch seconds when it was first asked for, in whatever attempt."""
-        return float(self._block.state.once(keys.BLOCK_SINCE, self._block.now()))
+        """Epoch seconds before which it was not asked for, in whatever attempt, and whatever its state has lost."""
+        return self._block.run.run_after
 
     def run(self) -> Started:
         """Start what is missing.
