@@ -85,7 +85,7 @@ OPTIONS: dict[str, Option] = {
     "poll_interval_seconds": Option(
         "float",
         "20",
-        "Seconds between two polls of an account and Region while servers launch; three times as many before, 2.5 "
+        "Seconds between two polls of an account and Region while servers launch; three times as many before, 2 "
         "when a job is due to end.",
     ),
     "queue_poll_seconds": Option(

@@ -53,9 +53,9 @@ LAUNCHING = [job("STARTED", "IN_PROGRESS", "IN_PROGRESS")]
         (1_000, 20),
         (1_060, 20),
         (1_075, 10),
-        (1_084, 2.5),
-        (1_085, 2.5),
-        (1_149, 2.5),
+        (1_084, 2.0),
+        (1_085, 2.0),
+        (1_149, 2.0),
         (1_150, 20),
         (9_000, 20),
     ],
@@ -65,7 +65,7 @@ def test_polls_are_close_around_the_expected_end_of_the_launches(now, delay):
 
 
 @pytest.mark.parametrize(
-    ("now", "delay"), [(1_031, 2.5), (1_054, 2.5), (1_055, 20), (1_090, 2.5), (1_151, 20)]
+    ("now", "delay"), [(1_031, 2.0), (1_054, 2.0), (1_055, 20), (1_090, 2.0), (1_151, 20)]
 )
 def test_polls_are_close_while_servers_of_the_job_have_just_ended(now, delay):
     jobs = [job("STARTED", "IN_PROGRESS", "LAUNCHED")]
@@ -74,7 +74,7 @@ def test_polls_are_close_while_servers_of_the_job_have_just_ended(now, delay):
 
 def test_a_late_end_of_one_is_followed_beyond_the_expected_end():
     jobs = [job("STARTED", "IN_PROGRESS", "LAUNCHED")]
-    assert steady_delay(SETTINGS, jobs, Outlook(1_000, 100, ended=1_145), now=1_160) == 2.5
+    assert steady_delay(SETTINGS, jobs, Outlook(1_000, 100, ended=1_145), now=1_160) == 2.0
 
 
 def test_ended_jobs_are_looked_at_at_the_usual_pace():

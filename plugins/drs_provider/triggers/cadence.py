@@ -28,7 +28,7 @@ class PollSettings:
     """
 
     interval_seconds: float = 20.0
-    close_seconds: float = 2.5
+    close_seconds: float = 2.0
     waiting_factor: float = 3.0
     min_gap_seconds: float = 1.0
     max_backoff_seconds: float = 60.0

@@ -29,6 +29,7 @@ from drs_provider.runtime.channels.declared import PREEMPTION
 from drs_provider.runtime.timeline import emit
 from drs_provider.runtime.watch import make_watch
 from drs_provider.triggers.cadence import PollSettings
+from drs_provider.triggers.heap import search_only_what_is_new
 from drs_provider.triggers.job_logs import JobLogs
 from drs_provider.triggers.poller import PollSnapshot, Subscription, watch_jobs
 from drs_provider.triggers.publishing import News, Publishes, Publishing
@@ -96,6 +97,8 @@ class DrsRecoveryTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Follow the jobs until there is something to decide."""
+        if hasattr(self, "triggerer_job_id"):  # given by a triggerer, and by nothing else; its value is None
+            search_only_what_is_new()
         watch = make_watch(FrozenWave.model_validate(self.wave), self.started)
         watch.remember(self.memory)
         publishing = self._publishing(watch)
