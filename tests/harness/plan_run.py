@@ -100,13 +100,15 @@ class PlanRun:
             run_type=self.run_type,
             run_after=after,
             start_date=now,
-            triggering_user_name=self.user if self.run_type == "manual" else None,
+            # A run that a task of another run triggers inherits that run's user.
+            triggering_user_name=self.user if self.run_type in ("manual", "operator_triggered") else None,
         )
         self.rows = {task_id: TaskRow(tries_left=RETRIES) for task_id in self.dag.task_ids}
         self.xcoms = XComs()
         self.stores: dict[str, dict[str, Any]] = {}
         self.people = People(self.now)
         self.links: dict[tuple[str, str], str] = {}
+        self.asset_events: list[dict[str, Any]] = []
         self.history: list[tuple[str, str | None]] = []
         self.refused_answers: list[tuple[str, str, int]] = []
         self.running: str | None = None

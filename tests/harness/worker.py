@@ -13,6 +13,8 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
     TaskDeferred,
 )
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from tests.harness.airflow_side import StateStore
 from tests.harness.effects import THE_END, WorkerKilled
@@ -66,6 +68,7 @@ def context_of(run: PlanRun, task: Any) -> dict[str, Any]:
         "dag_run": run.dag_run,
         "run_id": ti.run_id,
         "params": {**task.dag.params.dump(), **run.conf} if task.template_fields else {},
+        "outlet_events": OutletEventAccessors(),
         "task_state_store": StateStore(
             run.stores.setdefault(task.task_id, {}),
             lambda what: run.stage.effects.about_to(task.task_id, what),
@@ -119,6 +122,8 @@ def _execute(run: PlanRun, task: Any) -> None:
         if result is not None:
             run.xcoms.set(task_id, "return_value", result)
         run.set_state(task_id, "success")
+        # Airflow registers them in the transaction that makes the task a success.
+        run.asset_events += task_runner._serialize_outlet_events(context["outlet_events"])
 
 
 def _failed(run: PlanRun, task_id: str, error: BaseException, *, may_retry: bool) -> None:

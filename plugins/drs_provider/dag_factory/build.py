@@ -15,6 +15,8 @@ from airflow.sdk import DAG, BaseOperator, Param, TaskGroup
 from airflow.sdk.definitions.param import ParamsDict
 
 from drs_provider import keys
+from drs_provider.assets import ended
+from drs_provider.core.identity import plan_name_of
 from drs_provider.dag_factory.deadlines import rto_alerts
 from drs_provider.dag_factory.defaults import default_args, gate_arguments, timetable
 from drs_provider.dag_factory.docs import dag_doc
@@ -100,7 +102,7 @@ def _tasks(plan: Plan, startable: Plan | None, plans_folder: Path | None) -> Non
     # Teardowns run even if the run is marked failed. Every gate, every step and every wave's end is a direct upstream:
     # with only the last ones, cleanup was seen to start while a parallel wave was still deferred.
     cleanup = PlanCleanupOperator(task_id=keys.CLEANUP_DRILL)
-    finalize = PlanFinalizeOperator(task_id=keys.FINALIZE)
+    finalize = PlanFinalizeOperator(task_id=keys.FINALIZE, outlets=[ended(plan.name)])
     everything = [*gates.values(), *steps, *ends.values(), hold]
     cleanup.set_upstream(everything)
     finalize.set_upstream([*everything, cleanup])
@@ -206,7 +208,7 @@ def build_single_task_dag(dag_id: str, task_id: str, *, owner: str | None = None
         keys.DECIDE: (PlanDecideOperator, wave),
         keys.HOLD_DRILL: (PlanHoldSensor, gate_arguments()),
         keys.CLEANUP_DRILL: (PlanCleanupOperator, {}),
-        keys.FINALIZE: (PlanFinalizeOperator, {}),
+        keys.FINALIZE: (PlanFinalizeOperator, {"outlets": [ended(plan_name_of(dag_id) or dag_id)]}),
     }
     operator, arguments = makers[role.task]
     with DAG(

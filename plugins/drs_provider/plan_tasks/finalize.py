@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 from drs_provider import keys, settings
 from drs_provider.airflow_api.run import RunFacts, RunView
 from drs_provider.airflow_api.state_store import TaskState
+from drs_provider.assets import add_event
 from drs_provider.core.events import Event
 from drs_provider.exceptions import DrsConfigurationError, EvidenceError, ExecutionFailedError
 from drs_provider.history.outcome import ExecutionRef
@@ -83,6 +84,7 @@ class PlanFinalizeOperator(BaseOperator):
         notify(execution, "finished", final.summary, record=without_rows_if_large(record))
         if final.problem:
             raise ExecutionFailedError(f"{final.record['status']}: {final.problem}")
+        add_event(execution.context, record)
         return {"status": record["status"], "report": self.link_address}
 
     def _end_refused(

@@ -36,12 +36,28 @@ def read_conf(plan: Plan, run: RunFacts) -> RunConf:
 
 
 def check_initiator(plan: Plan, conf: RunConf, run: RunFacts) -> None:
-    """Refuse a RECOVERY by somebody whom the plan does not name.
+    """Refuse a RECOVERY by nobody, and by somebody whom the plan does not name.
+
+    A run that another DAG's task starts has the user who started that DAG's run; Airflow's server sees to it
+    (``airflow/api_fastapi/execution_api/routes/dag_runs.py``). Such a run needs a plan that names its initiators:
+    whoever may start any DAG that starts plans is not always somebody who may start this one.
 
     :raises ExecutionRefusedError: naming the user and who may
     """
+    if conf.execution_type != ExecutionType.RECOVERY:
+        return
     allowed = plan.recovery.initiators
-    if conf.execution_type == ExecutionType.RECOVERY and allowed and run.initiated_by not in allowed:
+    if run.triggered_by is None:
+        raise ExecutionRefusedError(
+            f"a RECOVERY of {plan.name} needs a person, and nobody is known to have started this run (run type "
+            f"{run.run_type}); start it by hand or through REST, or by a task of a run that a person started"
+        )
+    if run.run_type == "operator_triggered" and not allowed:
+        raise ExecutionRefusedError(
+            f"another DAG starts a RECOVERY of {plan.name} for {run.initiated_by}, and the plan does not say who may: "
+            "list them in recovery.initiators"
+        )
+    if allowed and run.initiated_by not in allowed:
         raise ExecutionRefusedError(
             f"{run.initiated_by} may not start a RECOVERY of {plan.name}; the plan's recovery.initiators are "
             f"{', '.join(allowed)}"
