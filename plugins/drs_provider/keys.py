@@ -48,6 +48,7 @@ ASKING = "asking"  # whether a step that is deferred waits for people
 GATE_DECISION = "gate_decision"
 CLEANUP = "cleanup"
 EXECUTION_RECORD = "execution_record"
+PLAN_RUN = "plan_run"  # which run a block that runs a plan has started
 EXECUTION_RECORD_SIGNATURE = "execution_record_signature"
 
 # The sweeper's task, its XCom, and what it keeps while it watches terminations

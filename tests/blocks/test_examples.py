@@ -30,6 +30,7 @@ def test_every_block_has_one() -> None:
     for name in ("StartRecovery", "EnrichRecovery", "TerminateRecoveryInstances"):
         assert f"Drs{name}Operator(" in told or f"Drs{name}Operator.partial(" in told
     assert "DrsJobSensor(" in told
+    assert "DrsRunPlanOperator(" in told
 
 
 def test_jobs_that_are_given_in_the_form_of_a_run(play: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

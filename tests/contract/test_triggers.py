@@ -20,6 +20,7 @@ pytestmark = pytest.mark.contract
 
 #: Arguments of every trigger class by its name, none at its default
 ARGUMENTS: dict[str, dict[str, Any]] = {
+    "DrsRunEndTrigger": {"dag_id": "drs_wiki", "run_id": "drs__1", "poll_interval_seconds": 10.0},
     "DrsRecoveryTrigger": {
         "wave": wave().model_dump(mode="json"),
         "started": {

@@ -52,8 +52,8 @@ _ASKING = (
 )
 _STARTS = "every execution: none starts"
 _TRIAL = "a DAG that Airflow refuses is not found out beforehand, and takes the DAGs of all plans with it"
-_OTHERS = "the sweeper, and what looks whether another run still lives"
-_DAG_RUNS = "steps that run another DAG"
+_OTHERS = "the sweeper, what looks whether another run still lives, and running a plan from another DAG"
+_DAG_RUNS = "steps that run another DAG, and running a plan from one"
 _CLIENTS = "every call of AWS: no execution starts"
 
 

@@ -183,7 +183,7 @@ class TerminateForm(TargetForm):
     timeout_minutes: Minutes = 240
 
 
-F = TypeVar("F", bound=TargetForm)
+F = TypeVar("F", bound=PlanModel)
 
 
 def read_arguments(form: type[F], given: Mapping[str, Any], *, block: str) -> F:

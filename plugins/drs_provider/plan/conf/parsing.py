@@ -64,7 +64,7 @@ def _names_or_all(value: Any) -> Any:
     return ("all",) if value == "all" else value
 
 
-class _ConfForm(RunConf):
+class ConfForm(RunConf):
     """The configuration in the form in which callers give it."""
 
     incident_time: Annotated[float, BeforeValidator(_instant)] | None = None
@@ -108,23 +108,21 @@ def _is_empty(key: Any, value: Any) -> bool:
     return value == "" and key in _OPTIONAL_TEXTS
 
 
-def _read_form(given: dict[str, Any]) -> tuple[_ConfForm, list[tuple[Parts, str, str]]]:
+def _read_form(given: dict[str, Any]) -> tuple[ConfForm, list[tuple[Parts, str, str]]]:
     """Return what can be read, and the faults of the rest."""
     try:
-        return _ConfForm.model_validate(given), []
+        return ConfForm.model_validate(given), []
     except ValidationError as error:
-        told = list(told_errors(error, _ConfForm))
+        told = list(told_errors(error, ConfForm))
         wrong = {parts[0] for parts, _, _ in told if parts}
-        return _ConfForm.model_validate(
-            {key: value for key, value in given.items() if key not in wrong}
-        ), told
+        return ConfForm.model_validate({key: value for key, value in given.items() if key not in wrong}), told
 
 
 def _path(parts: Parts) -> str:
     return format_path(tuple(part for part in parts if part != "snapshot_ids"))
 
 
-def _completed(form: _ConfForm, plan: Plan) -> RunConf:
+def _completed(form: ConfForm, plan: Plan) -> RunConf:
     selected = [wave.name for wave in form.selected_waves(plan)]
     pauses = selected if "all" in form.pause_before else form.pause_before
     return RunConf.model_validate(
