@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from airflow.sdk._shared.configuration.exceptions import AirflowConfigException
+from airflow.sdk.bases.secrets_backend import BaseSecretsBackend
+from airflow.sdk.configuration import conf
 
 from drs_provider import settings
 from drs_provider.exceptions import DrsConfigurationError
@@ -48,6 +51,29 @@ def test_the_first_of_several_signing_keys_signs(monkeypatch: pytest.MonkeyPatch
     put(monkeypatch, signing_key=f"{'new' * 11}, {'old' * 11}")
     assert settings.signing_key() == b"new" * 11
     assert settings.signing_keys() == (b"new" * 11, b"old" * 11)
+
+
+class Backend(BaseSecretsBackend):
+    """A secrets backend that knows one configuration value."""
+
+    def get_config(self, key: str) -> str | None:
+        return "b" * 32 if key == "drs-signing-key" else None
+
+
+def test_the_signing_key_may_come_from_a_command_or_from_the_secrets_backend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As in the mounted form, where Airflow knows nothing of the section.
+    assert "drs" not in conf.configuration_description
+    put(monkeypatch, signing_key_cmd=f"echo {'c' * 32}")
+    assert settings.signing_key() == b"c" * 32
+    monkeypatch.delenv("AIRFLOW__DRS__SIGNING_KEY_CMD")
+    put(monkeypatch, signing_key_secret="drs-signing-key")
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", f"{__name__}.{Backend.__qualname__}")
+    assert settings.signing_key() == b"b" * 32
+    put(monkeypatch, signing_key_cmd="false")
+    with pytest.raises(AirflowConfigException, match="false"):
+        settings.signing_key()
 
 
 @pytest.mark.parametrize(

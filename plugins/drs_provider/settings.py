@@ -36,7 +36,14 @@ _PLACE = re.compile(r"[0-9]{12}(/[a-z0-9-]+)?")
 
 
 def get(option: str) -> str:
-    """Return an option's text, its default, or an empty string."""
+    """Return an option's text, its default, or an empty string.
+
+    A secret one may also be given as Airflow's own secrets are: ``<OPTION>_CMD``, a command that prints it, or
+    ``<OPTION>_SECRET``, its name in the secrets backend.
+    """
+    if OPTIONS[option].sensitive:
+        # Airflow looks for those forms where an option is declared as secret: mounted, nothing has declared it.
+        conf.sensitive_config_values.add((SECTION, option))
     return str(conf.get(SECTION, option, fallback=OPTIONS[option].default) or "")
 
 

@@ -216,6 +216,16 @@ def test_the_report_is_noted_once(history: DynamoDbHistory, ref: ExecutionRef) -
     assert history.set_report(ref, uri="file:///a", sha256="a" * 64).outcome is Outcome.UNCHANGED
     assert history.set_report(ref, uri="file:///b", sha256="b" * 64).outcome is Outcome.REFUSED
     assert stored(history, ref)["attempts"][0]["reportUri"] == "file:///a"
+    assert history.set_report_error(ref, "no such bucket").outcome is Outcome.UNCHANGED
+
+
+def test_why_there_is_no_report_is_noted_until_there_is_one(
+    history: DynamoDbHistory, ref: ExecutionRef
+) -> None:
+    assert history.set_report_error(ref, "no such bucket").outcome is Outcome.APPLIED
+    assert stored(history, ref)["attempts"][0]["reportError"] == "no such bucket"
+    assert history.set_report(ref, uri="file:///a", sha256="a" * 64).outcome is Outcome.APPLIED
+    assert "reportError" not in stored(history, ref)["attempts"][0]
 
 
 @pytest.mark.parametrize("waves", [[{"WaveName": "all"}], ["a text"], None, 3])

@@ -194,6 +194,16 @@ def test_reports_that_cannot_be_written_stop_nothing(
     assert play.events("reportFailed")
     assert play.events("runbookFailed")
     assert "runbook_not_written" in run.stored["preflight"]["codes"]["warn"]
+    # Where people look: the record, in Airflow and in the table; messages and `drs status` tell it from there.
+    told = run.record["attempts"][0]["reportError"]
+    assert "no report below" in told
+    assert run.stored["attempts"][0]["reportError"] == told
+    # Possible again, it is written by the next attempt's end, or by a retry of this one.
+    monkeypatch.setenv("AIRFLOW__DRS__REPORTS_PATH", (tmp_path / "reports").as_uri())
+    run.clear("finalize")
+    assert run.go() == "success"
+    assert "reportError" not in run.record["attempts"][-1]
+    assert run.record["attempts"][-1]["reportUri"].startswith((tmp_path / "reports").as_uri())
 
 
 def test_a_drills_preflight_leaves_the_runbook_of_the_recovery_beside_the_reports(play: Stage) -> None:

@@ -104,3 +104,10 @@ def test_an_instances_tags_are_those_that_moto_finds():
             found = instance.ec2_backend.describe_tags(filters={"resource-id": [instance.id]})
             assert found
             assert instance.get_tags() == found
+
+
+def test_the_length_of_an_object_is_told_without_its_content(drs_simulator):
+    s3 = drs_simulator.client("s3")
+    s3.create_bucket(Bucket="evidence", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="evidence", Key="report", Body=b"twelve bytes")
+    assert s3.head_object(Bucket="evidence", Key="report")["ContentLength"] == 12

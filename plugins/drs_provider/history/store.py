@@ -145,6 +145,16 @@ class DynamoDbHistory(HistoryReader):
 
         return self._write(ref, change)
 
+    def set_report_error(self, ref: ExecutionRef, error: str) -> WriteResult:
+        """Note why the attempt's report could not be written."""
+
+        def change(stored: ExecutionRecord | None) -> ExecutionRecord:
+            if stored is None or stored["attempt"] < ref.attempt:
+                raise RefusedError("absent" if stored is None else stored["status"])
+            return changes.set_report_error(stored, ref.attempt, error)
+
+        return self._write(ref, change)
+
     def _change(
         self,
         ref: ExecutionRef,

@@ -13,10 +13,11 @@ from drs_provider.airflow_api.run import RunFacts, RunView
 from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.assets import add_event
 from drs_provider.core.events import Event
+from drs_provider.core.texts import cause
 from drs_provider.exceptions import DrsConfigurationError, EvidenceError, ExecutionFailedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.links import DrsReportLink
-from drs_provider.rules.record.merging import with_report
+from drs_provider.rules.record.merging import with_report, with_report_error
 from drs_provider.rules.record.schema import ExecutionRecord, WaveRow
 from drs_provider.runtime.channels.declared import EXECUTION_END
 from drs_provider.runtime.channels.failures import tells_failure
@@ -81,7 +82,8 @@ class PlanFinalizeOperator(BaseOperator):
         send_metrics(record, state, execution.view)
         statuses = {wave["waveName"]: wave["status"] for wave in record["waves"]}
         execution.emit(Event.EXECUTION_FINALIZED, status=record["status"], waves=statuses)
-        notify(execution, "finished", final.summary, record=without_rows_if_large(record))
+        summary = final.summary + no_report_text(record)
+        notify(execution, "finished", summary, record=without_rows_if_large(record))
         if final.problem:
             raise ExecutionFailedError(f"{final.record['status']}: {final.problem}")
         add_event(execution.context, record)
@@ -117,11 +119,19 @@ class PlanFinalizeOperator(BaseOperator):
             # The outcome of a recovery does not hang on the place for its report.
             self.log.exception("The report could not be written below %s", settings.reports_path())
             emit(record["executionId"], Event.REPORT_FAILED, error=str(error))
-            return record
+            why = cause(str(error))
+            history.report_failed(why)
+            return with_report_error(record, record["attempt"], why)
         self.link_address = report.html_uri
         self.log.info("Report: %s", report.html_uri)
         history.report_written(report.json_uri, report.sha256)
         return with_report(record, record["attempt"], uri=report.json_uri, sha256=report.sha256)
+
+
+def no_report_text(record: ExecutionRecord) -> str:
+    """Return what a message says about a report that could not be written; empty if it was."""
+    error = next((row["reportError"] for row in record["attempts"][-1:] if "reportError" in row), None)
+    return f"; NO REPORT: {error}" if error else ""
 
 
 def publish_end(view: RunView, record: ExecutionRecord) -> None:

@@ -58,7 +58,11 @@ def previous_report(record: ExecutionRecord) -> dict[str, Any] | None:
 def _without_own_report(record: ExecutionRecord) -> ExecutionRecord:
     # The report's address comes into the record after the report is written: it cannot be part of it.
     attempts = [
-        {name: value for name, value in row.items() if name not in {"reportUri", "reportSha256"}}
+        {
+            name: value
+            for name, value in row.items()
+            if name not in {"reportUri", "reportSha256", "reportError"}
+        }
         if row["attempt"] == record["attempt"]
         else row
         for row in record["attempts"]

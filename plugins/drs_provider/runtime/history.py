@@ -22,6 +22,7 @@ from drs_provider.rules.wave.ownership import OwnedJob
 # Operators import this module, and parsing a DAG must not load boto3.
 if TYPE_CHECKING:
     from drs_provider.history.best_effort import BestEffortHistory
+    from drs_provider.history.outcome import WriteResult
     from drs_provider.history.store import DynamoDbHistory
 
 #: Fields that the store keys and transitions by; they are not written as fields.
@@ -203,14 +204,20 @@ class RunHistory:
 
         A second try if the first is lost: no later write would catch it up.
         """
+        self._note(
+            f"report {uri}, SHA-256 {sha256}",
+            lambda history: history.set_report(self._ref, uri=uri, sha256=sha256),
+        )
+
+    def report_failed(self, error: str) -> None:
+        """Note why the attempt has no report, as :meth:`report_written` notes where it is."""
+        self._note(f"no report: {error}", lambda history: history.set_report_error(self._ref, error))
+
+    def _note(self, what: str, write: Callable[[DynamoDbHistory], WriteResult]) -> None:
         if self._lost_end is not None:
             self.finalize(self._lost_end)
         for _ in range(2):
-            written = self._history.attempt(
-                f"{self._what}: report {uri}, SHA-256 {sha256}",
-                lambda history: history.set_report(self._ref, uri=uri, sha256=sha256),
-            )
-            if written is not None:
+            if self._history.attempt(f"{self._what}: {what}", write) is not None:
                 return
 
     @property

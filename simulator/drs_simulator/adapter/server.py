@@ -148,7 +148,7 @@ class Application:
             except ConnectionBroken:
                 _reset_connection(environ)
         headers = {k: v for k, v in response.headers.items() if k.lower() != "content-length"}
-        headers["Content-Length"] = str(len(response.body))
+        headers["Content-Length"] = _length(method, response)
         start_response(f"{response.status} {_phrase(response.status)}", list(headers.items()))
         if response.cut_at is not None:
             return _cut(environ, response.body[: response.cut_at])
@@ -210,6 +210,12 @@ def _take_body(environ: Environ) -> bytes:
         body = b""
     environ["wsgi.input"] = io.BytesIO(body)
     return body
+
+
+def _length(method: str, response: WireResponse) -> str:
+    """Return how long the body is; an answer to HEAD has none, and names the length of what GET would answer."""
+    told = {name.lower(): value for name, value in response.headers.items()}.get("content-length")
+    return str(told) if method == "HEAD" and told is not None else str(len(response.body))
 
 
 def _headers(environ: Environ) -> dict[str, str]:

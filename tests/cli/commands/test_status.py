@@ -336,6 +336,12 @@ class TestReport:
         assert done.code == ExitCode.OK
         assert f"{uri} cannot be read from here" in done.err
 
+    def test_a_report_that_could_not_be_written_is_seen(self, drs, run):
+        record = end(run, "COMPLETED")
+        record["attempts"][0]["reportError"] = "s3://r/x: no such bucket"
+        assert "report: NOT WRITTEN: s3://r/x: no such bucket" in drs("status", "CHG1").out
+        assert "no report was stored when it ended: s3://r/x: no such bucket" in drs("report", "erp").err
+
     def test_it_can_be_saved_as_a_page(self, drs, run, tmp_path):
         end(run, "COMPLETED")
         file = tmp_path / "r.html"

@@ -87,6 +87,7 @@ def every_change(attempt: int) -> st.SearchStrategy[Change]:
         st.builds(poll, number, time),
         st.builds(end, st.sampled_from(sorted(TERMINAL_EXECUTION)), time),
         st.just(lambda stored: changes.set_report(stored, attempt, uri="file:///r", sha256="0" * 64)),
+        st.just(lambda stored: changes.set_report_error(stored, attempt, "no such bucket")),
         st.just(
             lambda stored: (
                 changes.open_attempt(stored, {**record, "startTime": T0 + 6000})

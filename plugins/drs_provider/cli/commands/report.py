@@ -61,7 +61,8 @@ def _stored(record: Mapping[str, Any]) -> Mapping[str, Any]:
 def _origin(record: Mapping[str, Any], stored: Mapping[str, Any], sha256: str) -> str:
     attempt, uri = f"attempt {record['attempt']}", stored.get("reportUri")
     if uri is None:
-        return f"{attempt}; no report was stored when it ended"
+        why = stored.get("reportError")
+        return f"{attempt}; no report was stored when it ended{f': {why}' if why else ''}"
     from drs_provider.report.files import look_at
 
     recorded, found = stored.get("reportSha256"), look_at(uri)

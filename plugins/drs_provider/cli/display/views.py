@@ -171,10 +171,17 @@ def whole(snapshot: ExecutionSnapshot) -> Group:
         parts.append(Text(one_line(snapshot.message), style="red"))
     if snapshot.ended:
         parts.append(Text(result_line(snapshot), style=COLOURS.get(snapshot.status, "")))
-    if snapshot.report:
-        parts.append(Text(one_line(f"report: {snapshot.report}")))
+    if report := report_text(snapshot):
+        parts.append(Text(report, style="red" if snapshot.report_error else ""))
     parts.append(Text(snapshot.link, style="dim"))
     return Group(*parts)
+
+
+def report_text(snapshot: ExecutionSnapshot) -> str:
+    """Return where the report is, or why there is none; empty before the end."""
+    if snapshot.report_error:
+        return one_line(f"report: NOT WRITTEN: {snapshot.report_error}")
+    return one_line(f"report: {snapshot.report}") if snapshot.report else ""
 
 
 def _indented(line: str) -> str:
@@ -234,8 +241,8 @@ class LineView:
         if rto := rto_text(snapshot):
             self._output.say(f"{clock} {rto}")
         self._output.say(f"{clock} {result_line(snapshot)}")
-        if snapshot.report:
-            self._output.say(f"{clock} report: {one_line(snapshot.report)}")
+        if report := report_text(snapshot):
+            self._output.say(f"{clock} {report}")
 
     def trouble(self, message: str) -> None:
         """Tell it once, beside the lines."""

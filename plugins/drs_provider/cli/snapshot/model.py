@@ -222,6 +222,7 @@ class ExecutionSnapshot:
     verdict: str = ""
     message: str = ""
     report: str = ""
+    report_error: str = ""
     left: Sequence[Mapping[str, Any]] = ()
     around: Sequence[StepSnapshot] = ()
 
@@ -247,6 +248,7 @@ class ExecutionSnapshot:
             "verdict": self.verdict,
             "errorMessage": self.message,
             "report": self.report,
+            "reportError": self.report_error,
         }
         return without_empty(
             {

@@ -230,6 +230,7 @@ class Reader:
             verdict=str((record.get("verdict") or {}).get("result", "")),
             message=str(record.get("errorMessage") or ""),
             report=str(attempts.get(record["attempt"], {}).get("reportUri", "")),
+            report_error=str(attempts.get(record["attempt"], {}).get("reportError", "")),
             left=(record.get("cleanup") or {}).get("left") or (),
             around=recorded_steps(record.get("steps", ())),
         )

@@ -27,6 +27,7 @@ from drs_provider.rules.record.merging import (
     new_attempt,
     with_counters,
     with_report,
+    with_report_error,
 )
 from drs_provider.rules.record.schema import ExecutionRecord, WaveRow
 
@@ -223,6 +224,14 @@ def set_report(record: ExecutionRecord, attempt: int, *, uri: str, sha256: str) 
     if noted["attempts"][attempt_index(noted, attempt)]["reportSha256"] != sha256:
         raise RefusedError(record["status"])
     return noted
+
+
+def set_report_error(record: ExecutionRecord, attempt: int, error: str) -> ExecutionRecord:
+    """Note why an attempt's report could not be written; of no effect once one is noted.
+
+    :raises ValueError: if there is no such attempt
+    """
+    return with_report_error(record, attempt, error)
 
 
 def wave_of(record: Mapping[str, Any], number: int) -> WaveRow:

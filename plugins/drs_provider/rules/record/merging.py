@@ -257,6 +257,19 @@ def with_report(record: ExecutionRecord, attempt: int, *, uri: str, sha256: str)
     rows = list(record["attempts"])
     if "reportSha256" not in rows[index]:
         rows[index] = {**rows[index], "reportUri": uri, "reportSha256": sha256}
+        rows[index].pop("reportError", None)
+    return {**record, "attempts": rows}
+
+
+def with_report_error(record: ExecutionRecord, attempt: int, error: str) -> ExecutionRecord:
+    """Return the record with the reason why an attempt has no report; one that was written stays.
+
+    :raises ValueError: if the record has no such attempt
+    """
+    index = attempt_index(record, attempt)
+    rows = list(record["attempts"])
+    if "reportSha256" not in rows[index]:
+        rows[index] = {**rows[index], "reportError": error}
     return {**record, "attempts": rows}
 
 

@@ -233,6 +233,7 @@ class AttemptRow(TypedDict, total=False):
     errorMessage: str
     reportUri: str
     reportSha256: str
+    reportError: str
 
 
 class ExecutionRecord(TypedDict, total=False):
