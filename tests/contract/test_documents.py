@@ -66,7 +66,10 @@ def test_every_option_that_is_named_exists(document):
     options = named(document, r"\[drs\] (\w+)\b(?!\*)") | {
         name.lower() for name in named(document, r"AIRFLOW__DRS__([A-Z_]+)\b")
     }
-    assert {option for option in options if not option.endswith("_")} <= OPTIONS.keys()
+    forms = {
+        f"{name}_{form}" for name, each in OPTIONS.items() if each.sensitive for form in ("cmd", "secret")
+    }
+    assert {option for option in options if not option.endswith("_")} <= OPTIONS.keys() | forms
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

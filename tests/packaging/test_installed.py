@@ -54,6 +54,10 @@ def test_the_wheel_carries_ranges_and_its_licence(contents):
     assert dist_info(contents, "licenses/LICENSE") == (REPOSITORY / "LICENSE").read_text(encoding="utf-8")
     requirements = [Requirement(text) for text in metadata.get_all("Requires-Dist")]
     assert "apache-airflow" in {requirement.name for requirement in requirements}
+    # These libraries pin botocore: an installation without them would have its boto3 replaced by an older one.
+    always = [each for each in requirements if each.marker is None]
+    assert not {"aiobotocore", "s3fs"} & {extra for each in always for extra in each.extras}
+    assert metadata.get_all("Provides-Extra") == ["async", "s3"]
     for requirement in requirements:
         operators = {part.operator for part in requirement.specifier}
         assert operators, requirement

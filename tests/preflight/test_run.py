@@ -10,6 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 from drs_provider.core.quotas import DrsQuotas
 from drs_provider.exceptions import DrsConfigurationError
 from drs_provider.plan.conf.parsing import RunConf, parse_run_conf
+from drs_provider.preflight.checks import installation
 from drs_provider.preflight.findings import Severity
 from tests.preflight.world import NOW, aws_error, checked_run, found, healthy, plan
 
@@ -76,3 +77,17 @@ def test_configured_quotas_that_cannot_be_used_stop_the_execution(preflight: str
     (finding,) = checked_run(aws, plan(), _conf(preflight=preflight)).report.blocking
     assert finding.code == "configuration_wrong"
     assert "[drs] quotas" in finding.message
+
+
+def test_without_the_triggerers_library_nothing_starts_unless_the_run_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(installation, "find_spec", lambda _name: None)
+
+    report = checked_run(healthy(), plan(), _conf()).report
+    loosened = checked_run(healthy(), plan(), _conf(preflight="warn")).report
+
+    (finding,) = report.blocking
+    assert finding.code == "async_library_missing"
+    assert "airflow-provider-drs[async]" in finding.remedy
+    assert loosened.ok

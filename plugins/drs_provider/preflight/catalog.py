@@ -41,10 +41,17 @@ class Kind:
 WARN_CONF = "`preflight: warn`"
 _IDENTITY, _PLAN, _GROUPS = "Identity", "Plan", "Servers"
 _REPLICATION, _POINTS, _LAUNCH = "Replication", "Points in time", "Launch settings"
+_INSTALLATION = "Installation"
 _CAPACITY, _INSTANCES, _RIGHTS, _OTHERS = "Capacity", "Machines in the way", "Rights", "Others at work"
 _STEPS = "Steps"
 
 KINDS: dict[str, Kind] = {
+    "async_library_missing": Kind(
+        _INSTALLATION,
+        "aiobotocore is not installed, which the triggerer needs to follow jobs",
+        "install `airflow-provider-drs[async]` in every component",
+        override=WARN_CONF,
+    ),
     "connection_missing": Kind(
         _IDENTITY, "the target's Airflow connection does not exist", "create it, or correct the plan"
     ),
@@ -516,6 +523,7 @@ def table() -> str:
 
 
 _TOPICS = (
+    _INSTALLATION,
     _IDENTITY,
     _GROUPS,
     _PLAN,

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow.sdk import BaseHook, ObjectStoragePath
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk import ObjectStoragePath
 
 from drs_provider.core.texts import cause
 from drs_provider.report.build import build_report, previous_report, report_json
 from drs_provider.report.page import report_html
 from drs_provider.rules.record.schema import ExecutionRecord
+from drs_provider.storage import folder_of
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,9 @@ def write_report(
         if not _SAFE_NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot be the name of a folder")
     try:
-        folder = report_folder(reports_path) / parts[0] / parts[1]
+        folder = folder_of(reports_path) / parts[0] / parts[1]
+    except FileNotFoundError as error:
+        raise ReportNotWrittenError(str(error)) from error
     except (ImportError, ValueError) as error:
         raise ReportNotWrittenError(f"{reports_path} is no folder of an object storage: {error}") from error
     try:
@@ -69,25 +71,6 @@ def write_report(
         raise
     except Exception as error:  # of a storage's credentials also ValueError, RuntimeError, EOFError
         raise ReportNotWrittenError(f"no report below {reports_path}: {error}") from error
-
-
-def report_folder(reports_path: str) -> ObjectStoragePath:
-    """Return the place of `[drs] reports_path`.
-
-    :raises ReportNotWrittenError: if it names a connection that does not exist: with other credentials the Amazon
-        provider would write to whatever bucket of that name they reach
-    :raises ImportError: if the library of its scheme is not installed
-    :raises ValueError: if it is no URL of an object storage
-    """
-    folder = ObjectStoragePath(reports_path)
-    if folder.conn_id:
-        try:
-            BaseHook.get_connection(folder.conn_id)
-        except AirflowNotFoundException as error:
-            raise ReportNotWrittenError(
-                f"{reports_path}: there is no connection {folder.conn_id!r}"
-            ) from error
-    return folder
 
 
 @dataclass(frozen=True)

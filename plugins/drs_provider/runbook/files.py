@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow.sdk import ObjectStoragePath
-
 from drs_provider.runbook.page import page
 from drs_provider.runbook.resolved import Runbook
 from drs_provider.runbook.script import script
+from drs_provider.storage import folder_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ def write_runbook(runbook: Runbook, folder: str) -> WrittenRunbook:
     :param folder: folder URL of Airflow's object storage, or a path
     :raises Exception: whatever the storage raises
     """
-    place = ObjectStoragePath(folder) / runbook.plan.plan_name
+    place = folder_of(folder) / runbook.plan.plan_name
     # Object stores have no folders, and asking one for a folder may ask it for a bucket.
     if place.protocol in {"", "file", "local"}:
         place.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from drs_provider.preflight.checks.addresses import fixed_addresses, free_addres
 from drs_provider.preflight.checks.capacity import busy_servers, quotas
 from drs_provider.preflight.checks.drill_age import drills_overdue
 from drs_provider.preflight.checks.drill_network import drill_network, isolation_is_planned
+from drs_provider.preflight.checks.installation import async_library
 from drs_provider.preflight.checks.launch_into import drill_overwrites, recovery_overwrites
 from drs_provider.preflight.checks.launch_settings import launch_templates, subnets_exist
 from drs_provider.preflight.checks.live_instances import live_instances, replacements_in_run
@@ -41,6 +42,7 @@ from drs_provider.preflight.scope import (
 )
 
 PLAN_CHECKS = (
+    PlanCheck("what is installed", async_library, overridable=True),
     PlanCheck("servers in two groups", servers_reached_twice),
     PlanCheck("min_launched", min_launched_reachable, overridable=True),
     PlanCheck("optional servers", optional_selectors, overridable=True),
