@@ -40,7 +40,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(contents):
         if file.is_file() and file.suffix != ".pyc" and file.name != ".airflowignore"
     }
     assert {name for name in contents if ".dist-info/" not in name} == files
-    assert {Path(name).suffix for name in files} == {".py", ".j2", ".sh"}
+    assert {Path(name).suffix for name in files} == {".py", ".j2", ".sh", ".yaml"}
 
 
 def test_the_wheel_holds_what_code_reads_as_files(contents):
