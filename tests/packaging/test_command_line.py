@@ -12,10 +12,10 @@ VALIDATE = ("plans", "validate", "--plans", str(PLANS))
 
 
 def test_airflow_has_the_verbs_if_the_wheel_is_installed(installed, in_installed):
-    assert "3 plans are good" in installed.airflow("drs", *VALIDATE)
+    assert "4 plans are good" in installed.airflow("drs", *VALIDATE)
     assert "Usage: airflow drs drill" in in_installed.airflow("drs", "drill", "--help").replace("\n", " ")
 
 
 def test_mounted_the_program_is_called_by_its_module(mounted):
     program = mounted.with_(settings={"PYTHONPATH": str(PLUGINS)})
-    assert "3 plans are good" in program.python("-m", "drs_provider.cli", *VALIDATE)
+    assert "4 plans are good" in program.python("-m", "drs_provider.cli", *VALIDATE)
