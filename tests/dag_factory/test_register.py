@@ -12,6 +12,7 @@ from airflow.sdk import DAG
 
 from drs_provider.dag_factory import register
 from drs_provider.dag_factory.register import recovery_plan_dags
+from drs_provider.orchestration.sweep.scope import sweep_scope
 from drs_provider.plan.files.last_good import SECONDS_PER_DAY, LastGoodPlans
 from tests.harness.plans import plan
 
@@ -79,6 +80,35 @@ def test_trap_34_a_task_that_an_edit_removed_gets_a_dag_with_itself(
 ) -> None:
     parse_for(monkeypatch, "drs_wiki", "wave_2_gone.start_recovery")
     assert recovery_plan_dags(folder)["drs_wiki"].task_ids == ["wave_2_gone.start_recovery"]
+
+
+def test_trap_34_what_a_state_folder_of_ones_own_costs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """DAG processor, worker and the next DAG processor have a folder each, as on Kubernetes and Amazon MWAA."""
+
+    def component(name: str) -> None:
+        monkeypatch.setenv("AIRFLOW__DRS__STATE_PATH", str(tmp_path / name))
+
+    component("dag-processor")
+    recovery_plan_dags(folder)
+    whole = (folder / "wiki.yaml").read_text()
+    damage_plan(folder / "wiki.yaml", "broken")
+
+    assert withdrawn(recovery_plan_dags(folder)["drs_wiki"])
+    # A worker needs no copy: the frozen plan has all that a task of a running execution works from.
+    with monkeypatch.context() as worker:
+        worker.setenv("AIRFLOW__DRS__STATE_PATH", str(tmp_path / "worker"))
+        parse_for(worker, "drs_wiki", "wave_1_everything.enrich")
+        assert recovery_plan_dags(folder)["drs_wiki"].task_ids == ["wave_1_everything.enrich"]
+    # Its sweeper does: it says so instead of passing over what it cannot look at.
+    (failure,) = sweep_scope(folder, tmp_path / "worker").failures
+    assert "wiki.yaml: the file does not load, and no last good form" in failure
+    # Lost: a DAG processor that starts with an empty folder, while the file is broken, hands out no DAG of it.
+    component("next-dag-processor")
+    assert "drs_wiki" not in recovery_plan_dags(folder)
+    (folder / "wiki.yaml").write_text(whole)
+    assert not withdrawn(recovery_plan_dags(folder)["drs_wiki"])
 
 
 def test_a_withdrawn_plan_is_forgotten_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
