@@ -84,6 +84,7 @@ def drs(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comm
 
 
 def test_a_drill_from_preflight_to_report(drs: CommandLine) -> None:
+    assert drs("whoami").stdout == "dr-operator\n"
     run = "wiki/CLI-1"
     checked = drs("preflight", "wiki", "-o", "json")
     assert checked.returncode in (ExitCode.OK, ExitCode.WARNINGS), checked.stderr

@@ -21,6 +21,8 @@ RECOVERY = {"execution_type": "RECOVERY", "confirm_plan": "erp_three_tier", "sou
 def test_the_plans_logins_decide_and_nobody_else_with_any_option(other_stack: OtherStack) -> None:
     other_stack.wait_for_dag(DAG_ID, timeout_seconds=120)
     with other_stack.api(LEAD) as api:
+        # What `drs whoami` prints is the login that plans name and the record keeps, not FAB's number.
+        assert (api.me()["username"], api.me()["id"].isdecimal()) == (LEAD, True)
         Execution.start(api, DAG_ID, RECOVERY, RUN_ID)
     answer(other_stack, OPERATOR, "Reject")
     answer(other_stack, LEAD, "Approve", earlier=1)
