@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from drs_provider import keys
 from drs_provider.plan.model import Plan
 from drs_provider.plan_tasks.step import PlanStepOperator
 from tests.harness.plan_run import PlanRun
@@ -404,3 +405,42 @@ def test_a_retry_looks_at_all_servers_whatever_steps_below_found_before(play: St
     one, two = run.wave("everything")["steps"]
     assert (one["attempt"], one["servers"]) == (2, {"passed": 1, "failed": 1})
     assert (two["attempt"], two["servers"]) == (2, {"passed": 1, "failed": 1})
+
+
+@pytest.mark.drs_scenario(world(), history=False)
+def test_trap_37_the_result_of_one_step_proves_nothing_of_another(play: Stage) -> None:
+    run = drill(play, checked(MANUAL, {**MANUAL, "name": "second"}))
+    run.answer(f"{WAVE}.after_manual", "Confirm", comment="ok")
+
+    def forge() -> None:
+        copies = [
+            keys.state_copy_key(f"{WAVE}.after_{name}", keys.STEP_RESULT) for name in ("manual", "second")
+        ]
+        run.xcoms.set("prepare", copies[1], run.xcom("prepare", copies[0]))
+        run.mark_success(f"{WAVE}.after_second")
+
+    run.when(f"{WAVE}.after_second", "deferred", forge)
+    assert run.go() == "failed"
+    assert "is of another step, after manual" in run.wave("everything")["errorMessage"]
+
+
+@pytest.mark.drs_scenario(
+    world(services={"automations": [{"document": "Restart", "seconds": 1200}]}), history=False
+)
+def test_servers_have_an_action_done_some_at_a_time_and_within_the_time_of_the_step(play: Stage) -> None:
+    one_by_one = {**RUNBOOK, "each": "server", "parallel": 1, "timeout_minutes": 30}
+    run = drill(play, checked({**one_by_one, "timeout_minutes": 60}))
+    assert run.go() == "success", run.states
+    assert run.wave("everything")["steps"][0]["servers"] == {"passed": 2, "failed": 0}
+    begun = play.simulator.client("ssm").describe_automation_executions()["AutomationExecutionMetadataList"]
+    times = sorted(row["ExecutionStartTime"] for row in begun)
+    assert (times[1] - times[0]).total_seconds() >= 1200
+
+
+@pytest.mark.drs_scenario(world(), history=False)
+def test_another_execution_is_told_that_a_step_waits_for_people(play: Stage) -> None:
+    run = drill(play, checked(MANUAL)).go_until(f"{WAVE}.after_manual")
+    other = play.plan_run(plan({"name": "everything", "servers": WIKI}, name="other")).approve_everything()
+    assert other.go() == "failed"
+    assert f"{WAVE}.after_manual" in other.failure("prepare")
+    assert run.xcom(f"{WAVE}.after_manual", keys.ASKING) is True

@@ -130,3 +130,13 @@ def test_steps_of_a_record_are_shown_with_who_accepted_them(airflow, drs, run):
     run.xcoms[keys.FINALIZE, keys.EXECUTION_RECORD] = record
     shown = " ".join(drs("status", "CHG1").out.split())
     assert "wave 1 database, step http: ACCEPTED, 503; accepted by dr-lead: known fault" in shown
+
+
+def test_a_step_before_all_waves_that_failed_fails_the_first_wave_and_cancels_nothing(drs, run):
+    run.tasks |= {FIRST: "failed", **dict.fromkeys((CHECK, RUNBOOK, DECIDE), "upstream_failed")}
+    for task in (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH):
+        run.tasks[f"{GROUP}.{task}"] = "upstream_failed"
+    run.xcoms[FIRST, keys.FAILURE] = {"errorType": "StepFailedError", "message": "not fenced"}
+    data = json.loads(drs("status", "CHG1", "-o", "json").out)
+    assert data["status"] != "CANCELLING"
+    assert (data["waves"][0]["status"], data["waves"][0]["note"]) == ("FAILED", "not fenced")

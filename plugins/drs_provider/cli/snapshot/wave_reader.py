@@ -66,7 +66,7 @@ class WaveReader:
         status = wave_status(
             task_state(gate),
             [task_state(task) for task in (*own, *after)],
-            [task_state(task) for task in before],
+            [task_state(task) for task in (*self._first_steps(number, tasks), *before)],
         )
         progress = self._read_progress(keys.wave_task_id(number, name, keys.WAIT_FOR_RECOVERY), own[1])
         polling = status == WaveStatus.POLLING
@@ -88,6 +88,13 @@ class WaveReader:
             steps=self._steps.read(tasks, number) if before or after else (),
         )
 
+    def _first_steps(self, number: int, tasks: Mapping[str, Task]) -> list[Task]:
+        """Return the tasks of the steps before all waves, if nothing else comes before this one."""
+        refs = (self.execution.header or {}).get("waves", ())
+        if any(ref["number"] == number and ref["depends_on"] for ref in refs):
+            return []
+        return [task for task_id, task in tasks.items() if task_id.startswith(f"{keys.AROUND[0]}.")]
+
     def _servers(
         self, number: int, name: str, enrich: Task | None, progress: Mapping[str, Any], *, polling: bool
     ) -> dict[str, int]:
@@ -106,6 +113,7 @@ class WaveReader:
     def _wave_note(self, number: int, name: str, tasks: Mapping[str, Task]) -> str:
         group = f"{keys.wave_group_id(number, name)}."
         steps = [task_id for task_id in tasks if task_id.startswith(group) and keys.is_step(task_id)]
+        steps += [task_id for task_id in tasks if task_id.startswith(f"{keys.AROUND[0]}.")]
         own = [keys.wave_task_id(number, name, task) for task in (keys.DECIDE, *keys.WAVE_TASKS)]
         for task_id in (*own, *steps):
             if task_state(tasks.get(task_id)) == "failed":

@@ -126,7 +126,15 @@ def _doing(view: RunView, other: Claim, states: Mapping[str, str | None]) -> str
     if states.get(keys.PREPARE) not in TASK_OVER:
         return PREPARING
     of_tasks = view.states_in(other.dag_id, other.run_id)
-    return ", ".join(sorted(task for task, state in of_tasks.items() if keys.waits_for_people(task, state)))
+    waiting = [task for task, state in of_tasks.items() if _waits_for_people(view, other, task, state)]
+    return ", ".join(sorted(waiting))
+
+
+def _waits_for_people(view: RunView, other: Claim, task_id: str, state: str | None) -> bool:
+    if not keys.may_wait_for_people(task_id, state):
+        return False
+    asking = not keys.is_step(task_id) or view.pull_from(other.dag_id, other.run_id, task_id, keys.ASKING)
+    return asking is True
 
 
 def running_claims(

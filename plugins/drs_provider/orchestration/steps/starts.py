@@ -26,6 +26,10 @@ def to_wait_for(run: StepRun) -> list[str]:
     action = open_action(run.step, run.step.target, run.execution.execution_id, wave_facts(run))
     for key in run.state.keys_in("starting"):
         _find(run, action, key)
+    if run.execution.now() >= (run.state.deadline or 0):
+        for key in run.state.keys_in("open"):
+            run.took(key, "failed", "timed out: not begun, since those before it took all of the time")
+        run.keep()
     while (free := run.step.parallel - len(run.state.keys_in("started"))) > 0:
         if not (some := run.state.keys_in("open")[:free]):
             break

@@ -78,6 +78,8 @@ def _with_steps(execution: Execution, wave: FrozenWave, end: WaveEnd) -> WaveEnd
     if not (wave.before or wave.after) or not wave.selected:
         return end
     steps = [*end_of_steps(execution, wave, "before"), *end_of_steps(execution, wave, "after")]
+    if not steps:
+        return end
     end = replace(
         end,
         result={**end.result, "steps": steps},
