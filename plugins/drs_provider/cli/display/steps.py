@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from drs_provider.cli.snapshot.model import ExecutionSnapshot, Question, StepSnapshot
 from drs_provider.cli.texts import command, one_line
+from drs_provider.rules.steps.state import StepStatus
 
 
 def step_commands(snapshot: ExecutionSnapshot, question: Question) -> list[str]:
@@ -34,3 +35,10 @@ def all_step_lines(snapshot: ExecutionSnapshot) -> list[str]:
     ]
     around = [line for step in snapshot.around for line in step_lines(step.place, [step])]
     return [*of_waves, *around]
+
+
+def accepted_text(snapshot: ExecutionSnapshot) -> str:
+    """Return for how many steps a person accepted a failure, on whose word the recovery time rests; else nothing."""
+    steps = [step for wave in snapshot.waves for step in wave.steps] + list(snapshot.around)
+    accepted = [step.name for step in steps if step.status == StepStatus.ACCEPTED]
+    return f"; it rests on accepted failures of {', '.join(accepted)}" if accepted else ""

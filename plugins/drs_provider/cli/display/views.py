@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from drs_provider.cli.display.output import COLOURS, Output, table
-from drs_provider.cli.display.steps import all_step_lines, step_commands
+from drs_provider.cli.display.steps import accepted_text, all_step_lines, step_commands
 from drs_provider.cli.snapshot.model import ExecutionSnapshot, Question, WaveSnapshot
 from drs_provider.cli.texts import command, one_line
 from drs_provider.core.times import format_duration, format_time
@@ -82,7 +82,7 @@ def rto_text(snapshot: ExecutionSnapshot) -> str:
     else:
         state = f"{format_duration(rto.remaining_seconds)} left"
     used = f"{format_duration(rto.used_seconds)} used since the {rto.counted_from}"
-    return f"RTO {format_duration(rto.objective_seconds)}: {used}, {state}"
+    return f"RTO {format_duration(rto.objective_seconds)}: {used}, {state}{accepted_text(snapshot)}"
 
 
 def question_lines(snapshot: ExecutionSnapshot, question: Question) -> list[str]:
