@@ -6,6 +6,8 @@
 # make test-airflow AIRFLOW=3.4.0               the tests of what this package uses of Airflow's inside, on a version
 # make scale                                    a drill of 4,000 servers over three accounts, and what it takes
 # make bench [ONLY=plans,waits] [PLANS=500]     speed against the conventional design, one table (docs/performance.md)
+# make mwaa                                     the bundle for Amazon MWAA, in dist/mwaa (docs/mwaa.md)
+# make audit                                    known vulnerabilities of the lock's packages (needs pypi.org)
 # make docs                                     what the documents show of the code, and the schema, made anew
 #
 # Needs Python 3.11 or newer with venv, and a package index. Everything goes to .venv/ and build/.
@@ -28,10 +30,10 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install drill up down status test test-distributed test-airflow chaos scale gates bench lint format docs lock clean distclean
+.PHONY: help install drill up down status test test-distributed test-airflow chaos scale gates bench lint format docs lock audit mwaa clean distclean
 
 help:
-	@sed -n '1,11s/^# \{0,1\}//p' Makefile
+	@sed -n '1,13s/^# \{0,1\}//p' Makefile
 
 install: $(READY)
 
@@ -86,6 +88,7 @@ bench: $(READY)
 
 lint: $(READY)
 	$(PY) -m ruff check .
+	$(VENV)/bin/cfn-lint infrastructure/*.yaml
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	PYTHONPATH=plugins:. $(VENV)/bin/lint-imports --no-cache
@@ -97,6 +100,13 @@ format: $(READY)
 
 docs: $(READY)
 	PYTHONPATH=plugins:. $(PY) -m docs.make
+
+# --strict: without it, a package that cannot be looked up counts as sound.
+audit: $(READY)
+	$(VENV)/bin/uvx --from 'pip-audit>=2.10,<3' pip-audit --strict --no-deps --disable-pip -r requirements.txt
+
+mwaa: $(READY)
+	$(PY) -m infrastructure.mwaa
 
 lock: $(READY)
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 requirements.in -o requirements.txt

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.harness import least_privilege
+
 _AIRFLOW_HOME = tempfile.mkdtemp(prefix="drs-tests-airflow-")
 atexit.register(shutil.rmtree, _AIRFLOW_HOME, ignore_errors=True)
 
@@ -60,6 +62,51 @@ _TOGETHER = {
 }
 #: Airflow has its masker of secrets in the core and in the task SDK.
 _MASKERS = ("airflow._shared.secrets_masker", "airflow.sdk._shared.secrets_masker")
+
+
+_NOT_WHOLE = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "collectonly")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note the provider's AWS calls from now on."""
+    least_privilege.install()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_call() -> None:
+    """Fail a test whose calls no policy grants."""
+    least_privilege.assert_granted()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a process has called; one that broke down has told nothing."""
+    least_privilege.add(getattr(node, "workeroutput", {}).get("aws_actions", ()))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the session what was called; fail a whole run in which nobody called something that a policy grants."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["aws_actions"] = least_privilege.called()
+    elif _is_whole(config) and not session.testsfailed and least_privilege.not_called():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say after a whole run what the policies have too much."""
+    if _is_whole(config):
+        extra = least_privilege.not_called()
+        terminalreporter.section("rights in AWS")
+        terminalreporter.line(
+            f"{len(least_privilege.called())} called, 0 missing, {len(extra)} extra {extra or ''}"
+        )
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    return config.args == config.getini("testpaths") and not any(
+        getattr(config.option, name, None) for name in _NOT_WHOLE
+    )
 
 
 def pytest_runtest_teardown() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from docs.make import DOCS, PARTS, command_line, filled, probe
+from docs.make import DOCS, PARTS, REPOSITORY, command_line, filled, probe
 from drs_provider.core.events import Event
 
 pytestmark = pytest.mark.contract
@@ -21,7 +21,7 @@ def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("page", PARTS)
 def test_the_page_is_up_to_date(page: str) -> None:
-    assert filled(page) == (DOCS / page).read_text(encoding="utf-8")
+    assert filled(page) == (REPOSITORY / page).read_text(encoding="utf-8")
 
 
 def test_every_verb_is_documented() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -10,12 +9,11 @@ from drs_provider.history.table import (
     INDEX_FIELDS,
     PLAN_INDEX,
     STATUS_INDEX,
-    cloudformation_json,
-    cloudformation_template,
     create_table_arguments,
     ensure_table,
     is_rows_key,
     rows_key,
+    table_properties,
 )
 
 
@@ -44,33 +42,11 @@ def test_ensure_table_leaves_an_existing_one_alone(client: Any) -> None:
 
 
 def test_trap_22_the_template_is_made_from_the_same_names() -> None:
-    template = cloudformation_template()
-    assert json.loads(cloudformation_json()) == template
-    properties = template["Resources"]["ExecutionHistory"]["Properties"]
-    arguments = create_table_arguments()
+    properties, arguments = table_properties(), create_table_arguments()
     for name in ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode"):
         assert properties[name] == arguments[name]
     assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert properties["SSESpecification"]["SSEEnabled"] is True
-    assert template["Parameters"]["TableName"]["Default"] == "execution-history"
-
-
-def test_the_template_deploys(client: Any) -> None:
-    import boto3
-
-    cloudformation = boto3.client(
-        "cloudformation",
-        region_name="eu-west-1",
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )
-    cloudformation.create_stack(
-        StackName="history",
-        TemplateBody=cloudformation_json(),
-        Parameters=[{"ParameterKey": "TableName", "ParameterValue": "from-template"}],
-    )
-    table = client.describe_table(TableName="from-template")["Table"]
-    assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} == set(INDEX_FIELDS)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from drs_provider.core import rights
 from drs_provider.exceptions import DrsAccessDeniedError
 from drs_provider.hooks.iam_api import NoPrincipalError, Right, RightsQuestion
-from drs_provider.preflight import rights
 from drs_provider.preflight.findings import Severity
 from tests.preflight.world import FakeAws, aws_error, check, codes, found, healthy
 
@@ -89,10 +89,6 @@ def test_trap_04_an_iam_that_does_not_answer_warns_and_names_the_call() -> None:
     assert "SimulatePrincipalPolicy" in finding.message
 
 
-#: What is done without, if it is denied: preflight says then what it could not check.
-DONE_WITHOUT = ("iam:GetRole", "iam:SimulatePrincipalPolicy", "servicequotas:ListServiceQuotas")
-
-
 def test_the_policy_of_the_documentation_has_exactly_these_rights() -> None:
     page = (Path(__file__).parents[2] / "docs" / "iam.md").read_text(encoding="utf-8")
     section = page.partition("## Policy of the recovery role")[2]
@@ -102,7 +98,7 @@ def test_the_policy_of_the_documentation_has_exactly_these_rights() -> None:
         actions = statement["Action"]
         granted[statement["Sid"]] = {actions} if isinstance(actions, str) else set(actions)
     assert granted == {
-        "WhatThisProviderCalls": {*rights.OWN_CALLS, rights.START, *DONE_WITHOUT},
+        "WhatThisProviderCalls": {*rights.OWN_CALLS, rights.START, *rights.DONE_WITHOUT},
         "WhatDrsReadsAsTheCaller": set(rights.READ_BY_DRS),
         "WhatDrsDoesAsTheCaller": set(rights.DONE_BY_DRS),
         "RolesOfTheInstances": {"iam:PassRole"},

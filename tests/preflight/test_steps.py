@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from drs_provider.core.rights import STEP_RIGHTS
 from drs_provider.core.states import ExecutionType
 from drs_provider.plan.conf.parsing import parse_run_conf
 from drs_provider.plan.model import Plan
 from drs_provider.plan.steps.kinds import KINDS
 from drs_provider.preflight.findings import Severity
-from drs_provider.preflight.rights import STEP_CALLS
 from drs_provider.preflight.run import PreflightResult, run_preflight
 from drs_provider.preflight.steps import AirflowReads
 from drs_provider.runtime.execution import AwsAccess
@@ -262,4 +262,4 @@ def test_who_cannot_ask_airflow_says_so(sim):
 def test_every_kind_has_its_rights():
     verbs = [(model, verb) for model in KINDS for verb in ("check", "run") if verb in model.model_fields]
     names = {model.model_fields[verb].annotation.__args__[0] for model, verb in verbs}
-    assert names <= STEP_CALLS.keys()
+    assert names <= STEP_RIGHTS.keys()

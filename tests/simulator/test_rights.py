@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from drs_provider.preflight import rights as policy
+from drs_provider.core import rights as policy
 from drs_simulator.engine import rights
 from drs_simulator.scenario import ScenarioError, parse_scenario
 from drs_simulator.testing import simulator
@@ -200,9 +200,9 @@ def test_every_documented_action_has_its_row():
     assert [right.action for right in rights.UPDATE_LAUNCH_CONFIGURATION] == actions(OF_A_CHANGE)
 
 
-def test_the_documented_policy_allows_every_documented_action():
-    allowed = {*policy.OWN_CALLS, *policy.READ_BY_DRS, *policy.DONE_BY_DRS, "iam:PassRole"}
-    assert {*actions(OF_A_START), *actions(OF_A_TERMINATION)} <= allowed
+def test_the_policy_grants_drs_every_documented_action_and_no_other():
+    granted = {*policy.READ_BY_DRS, *policy.DONE_BY_DRS, policy.PASS_ROLE}
+    assert granted == {*actions(OF_A_START), *actions(OF_A_TERMINATION)}
 
 
 def test_what_was_recorded_is_no_assumption_and_the_rest_is_one():

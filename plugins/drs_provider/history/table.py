@@ -1,8 +1,7 @@
-"""The history table: its names, keys, indexes and templates, from one place (trap 22)."""
+"""The history table: its names, keys, indexes and properties, from one place (trap 22)."""
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any, Protocol
 
@@ -86,38 +85,16 @@ def create_table_arguments(name: str = DEFAULT_TABLE_NAME) -> dict[str, Any]:
     }
 
 
-def cloudformation_template(default_name: str = DEFAULT_TABLE_NAME) -> dict[str, Any]:
-    """Return a CloudFormation template of the table, made from the same data as CreateTable's arguments."""
-    arguments = create_table_arguments(default_name)
+def table_properties() -> dict[str, Any]:
+    """Return CloudFormation's properties of the table but its name, from the same data as CreateTable's arguments."""
+    arguments = create_table_arguments()
+    del arguments["TableName"]
     encryption = arguments.pop("SSESpecification")
-    properties = arguments | {
-        "TableName": {"Ref": "TableName"},
+    return arguments | {
         "SSESpecification": {"SSEEnabled": encryption["Enabled"], "SSEType": encryption["SSEType"]},
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "DeletionProtectionEnabled": True,
     }
-    return {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "Execution history of disaster-recovery plans. Create it in the recovery Region.",
-        "Parameters": {"TableName": {"Type": "String", "Default": default_name}},
-        "Resources": {
-            "ExecutionHistory": {
-                "Type": "AWS::DynamoDB::Table",
-                "DeletionPolicy": "Retain",
-                "UpdateReplacePolicy": "Retain",
-                "Properties": properties,
-            }
-        },
-        "Outputs": {
-            "TableName": {"Value": {"Ref": "ExecutionHistory"}},
-            "TableArn": {"Value": {"Fn::GetAtt": ["ExecutionHistory", "Arn"]}},
-        },
-    }
-
-
-def cloudformation_json(default_name: str = DEFAULT_TABLE_NAME) -> str:
-    """Return :func:`cloudformation_template` as a file's text."""
-    return json.dumps(cloudformation_template(default_name), indent=2) + "\n"
 
 
 def ensure_table(client: DynamoDbClient, name: str = DEFAULT_TABLE_NAME) -> bool:

@@ -40,24 +40,38 @@ def ec2_clients(moto_url, set_connection):
 
 
 @pytest.fixture
+def others(moto_url):
+    """EC2's client of people who set the scene, in the target's account and Region."""
+    hub = boto3.session.Session(aws_access_key_id="AKIATEST", aws_secret_access_key="secret-of-test")
+    role = hub.client("sts", endpoint_url=moto_url, region_name="eu-central-1").assume_role(
+        RoleArn="arn:aws:iam::222233334444:role/People", RoleSessionName="people"
+    )["Credentials"]
+    return boto3.session.Session(
+        aws_access_key_id=role["AccessKeyId"],
+        aws_secret_access_key=role["SecretAccessKey"],
+        aws_session_token=role["SessionToken"],
+    ).client("ec2", endpoint_url=moto_url, region_name="eu-central-1")
+
+
+@pytest.fixture
 def ec2(ec2_clients):
     return Ec2Api(ec2_clients)
 
 
-def launched(clients, count):
-    answer = clients.client("ec2").run_instances(ImageId="ami-12c6146b", MinCount=count, MaxCount=count)
+def launched(others, count):
+    answer = others.run_instances(ImageId="ami-12c6146b", MinCount=count, MaxCount=count)
     return [row["InstanceId"] for row in answer["Instances"]]
 
 
-def test_instances_by_id(ec2, ec2_clients):
-    ids = launched(ec2_clients, 3)
+def test_instances_by_id(ec2, others):
+    ids = launched(others, 3)
     found = ec2.instances(ids)
     assert set(found) == set(ids)
     assert {row["State"]["Name"] for row in found.values()} == {"running"}
 
 
-def test_trap_03_instances_are_looked_for_in_the_targets_account_and_region(moto_url, ec2, ec2_clients):
-    ids = launched(ec2_clients, 1)
+def test_trap_03_instances_are_looked_for_in_the_targets_account_and_region(moto_url, ec2, others):
+    ids = launched(others, 1)
     elsewhere = boto3.client(
         "ec2", "eu-west-1", endpoint_url=moto_url, aws_access_key_id="a", aws_secret_access_key="b"
     )
@@ -66,16 +80,16 @@ def test_trap_03_instances_are_looked_for_in_the_targets_account_and_region(moto
         elsewhere.describe_instances(InstanceIds=ids)
 
 
-def test_trap_36_unknown_instances_are_absent_and_hide_no_other(ec2, ec2_clients):
-    ids = launched(ec2_clients, 2)
+def test_trap_36_unknown_instances_are_absent_and_hide_no_other(ec2, others):
+    ids = launched(others, 2)
     found = ec2.instances([ids[0], UNKNOWN, ids[1], "i-0123456789abcdef1"])
     assert set(found) == set(ids)
     assert ec2.instances([UNKNOWN]) == {}
     assert ec2.instances([]) == {}
 
 
-def test_more_instances_than_one_request_takes(ec2, ec2_clients):
-    ids = launched(ec2_clients, 205)
+def test_more_instances_than_one_request_takes(ec2, others):
+    ids = launched(others, 205)
     assert set(ec2.instances(ids)) == set(ids)
 
 
@@ -92,10 +106,9 @@ def test_not_found_that_names_none_of_ours_is_an_error(aws, own_clients):
     assert len(aws.calls_of("DescribeInstances")) == 1
 
 
-def test_subnets(ec2, ec2_clients):
-    client = ec2_clients.client("ec2")
-    vpc = client.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
-    subnet = client.create_subnet(VpcId=vpc, CidrBlock="10.7.1.0/24")["Subnet"]["SubnetId"]
+def test_subnets(ec2, others):
+    vpc = others.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+    subnet = others.create_subnet(VpcId=vpc, CidrBlock="10.7.1.0/24")["Subnet"]["SubnetId"]
     found = ec2.subnets([subnet, "subnet-0123456789abcdef0"])
     assert set(found) == {subnet}
     assert (found[subnet].vpc_id, found[subnet].cidr_block, found[subnet].free_addresses) == (
@@ -106,8 +119,7 @@ def test_subnets(ec2, ec2_clients):
     assert found[subnet].availability_zone.startswith("eu-central-1")
 
 
-def test_launch_template_of_the_default_version(ec2, ec2_clients):
-    client = ec2_clients.client("ec2")
+def test_launch_template_of_the_default_version(ec2, others):
     interfaces = [
         {
             "DeviceIndex": 0,
@@ -117,11 +129,11 @@ def test_launch_template_of_the_default_version(ec2, ec2_clients):
             "SecondaryPrivateIpAddressCount": 2,
         }
     ]
-    template = client.create_launch_template(
+    template = others.create_launch_template(
         LaunchTemplateName="drs-1",
         LaunchTemplateData={"NetworkInterfaces": interfaces, "InstanceType": "m6i.large"},
     )["LaunchTemplate"]["LaunchTemplateId"]
-    client.create_launch_template_version(
+    others.create_launch_template_version(
         LaunchTemplateId=template, LaunchTemplateData={"SecurityGroupIds": ["sg-0000000a"]}
     )
     found = ec2.launch_templates([template])[template]
@@ -169,8 +181,8 @@ def test_addresses_that_an_interface_takes(interface, count):
         ),
     ],
 )
-def test_trap_39_what_a_launch_template_leaves_open_is_told(ec2, ec2_clients, data, told):
-    created = ec2_clients.client("ec2").create_launch_template(
+def test_trap_39_what_a_launch_template_leaves_open_is_told(ec2, others, data, told):
+    created = others.create_launch_template(
         LaunchTemplateName=f"open-{told[:3]}-{len(told)}", LaunchTemplateData=data
     )
     template = created["LaunchTemplate"]["LaunchTemplateId"]
@@ -187,9 +199,9 @@ def test_launch_templates_that_cannot_be_read_are_an_error(aws, own_clients):
         Ec2Api(own_clients).launch_templates(["lt-0123456789abcdef0"])
 
 
-def test_running_instances_are_all_that_run(ec2, ec2_clients):
-    ids = launched(ec2_clients, 3)
-    ec2_clients.client("ec2").stop_instances(InstanceIds=ids[:1])
+def test_running_instances_are_all_that_run(ec2, others):
+    ids = launched(others, 3)
+    others.stop_instances(InstanceIds=ids[:1])
     assert {row["InstanceId"] for row in ec2.running_instances()}.issuperset(ids[1:])
     assert ids[0] not in {row["InstanceId"] for row in ec2.running_instances()}
 
@@ -199,8 +211,8 @@ def test_vcpus_of_types_that_the_region_offers(ec2):
     assert ec2.default_vcpus([]) == {}
 
 
-def test_network_interfaces_by_address(ec2, ec2_clients):
-    (instance,) = launched(ec2_clients, 1)
+def test_network_interfaces_by_address(ec2, others):
+    (instance,) = launched(others, 1)
     address = ec2.instances([instance])[instance]["PrivateIpAddress"]
     (found,) = ec2.network_interfaces_with([address, "192.0.2.99"])
     assert found["Attachment"]["InstanceId"] == instance
@@ -212,13 +224,13 @@ def test_a_subnet_of_ipv6_only_has_no_ipv4_block():
     assert Subnet.from_api({"SubnetId": "subnet-1"}) == Subnet("subnet-1", "", "", "", None)
 
 
-def test_instances_of_jobs_by_their_tags_from_all_pages_and_requests(ec2, ec2_clients):
+def test_instances_of_jobs_by_their_tags_from_all_pages_and_requests(ec2, others):
     jobs = [f"drsjob-{number:017x}" for number in range(1, 402)]
     made = {}
     for job in (jobs[0], jobs[250], jobs[400], "drsjob-of-others"):
-        (made[job],) = launched(ec2_clients, 1)
+        (made[job],) = launched(others, 1)
         tags = [{"Key": "drs.amazonaws.com-job", "Value": job}]
-        ec2_clients.client("ec2").create_tags(Resources=[made[job]], Tags=tags)
+        others.create_tags(Resources=[made[job]], Tags=tags)
     others = made.pop("drsjob-of-others")
     found = ec2.instances_of_jobs(jobs)
     assert set(found) == set(made.values())

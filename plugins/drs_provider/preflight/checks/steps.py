@@ -6,6 +6,7 @@ import ipaddress
 import socket
 from collections.abc import Iterator
 
+from drs_provider.core.rights import step_calls
 from drs_provider.core.texts import named
 from drs_provider.exceptions import DrsAccessDeniedError
 from drs_provider.hooks.iam_api import NoPrincipalError, RightsQuestion
@@ -13,7 +14,6 @@ from drs_provider.plan.steps.checks import LookStep
 from drs_provider.plan.steps.placeholders import placeholders
 from drs_provider.preflight.catalog import found
 from drs_provider.preflight.findings import Finding
-from drs_provider.preflight.rights import step_rights
 from drs_provider.preflight.scope import RunScope, TargetScope
 from drs_provider.preflight.steps import PlannedStep
 from drs_provider.probe.function import allowed
@@ -145,7 +145,7 @@ def rights_of_steps(scope: TargetScope) -> Iterator[Finding]:
     actions = dict.fromkeys(
         action
         for planned in _of_target(scope)
-        for action in step_rights(planned.step.kind, planned.step.settings())
+        for action in step_calls(planned.step.kind, planned.step.settings())
     )
     if not actions:
         return
