@@ -88,7 +88,7 @@ bench: $(READY)
 
 lint: $(READY)
 	$(PY) -m ruff check .
-	$(VENV)/bin/cfn-lint infrastructure/*.yaml
+	$(VENV)/bin/cfn-lint infrastructure/*.yaml plugins/drs_provider/probe/template.yaml
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	PYTHONPATH=plugins:. $(VENV)/bin/lint-imports --no-cache

@@ -12,6 +12,7 @@ from cfnlint.api import lint
 from cfnlint.decode import cfn_yaml
 from moto import mock_aws
 
+from docs.make import probe
 from drs_provider.core import rights
 from drs_provider.history.table import INDEX_FIELDS
 from tests.contract.repository import REPOSITORY
@@ -157,14 +158,17 @@ def test_steps_get_their_rights_where_a_parameter_names_something(aws: Any) -> N
     } == {
         ("StepsLambdaOnNamed", "lambda:InvokeFunction", function),
         ("StepsDnsChangeOnNamed", "route53:ChangeResourceRecordSets", zone),
-        ("StepsDnsChange", "route53:GetChange", "*"),
+        ("StepsLambda", "lambda:GetFunctionConfiguration", "*"),
+        ("StepsDnsChange", "route53:GetChange", "route53:GetHostedZone", "*"),
         ("StepsCloudwatchAlarm", "cloudwatch:DescribeAlarms", "*"),
     }
 
 
-@pytest.mark.parametrize("name", [HUB, ACCOUNT])
-def test_cfn_lint_finds_nothing(name: str) -> None:
-    assert [match.message for match in lint(template(name))] == []
+@pytest.mark.parametrize(
+    "text", [template(HUB), template(ACCOUNT), probe.template()], ids=[HUB, ACCOUNT, "probe"]
+)
+def test_cfn_lint_finds_nothing(text: str) -> None:
+    assert [match.message for match in lint(text)] == []
 
 
 def test_cfn_lint_is_seen_to_find_something() -> None:
