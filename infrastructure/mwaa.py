@@ -33,9 +33,10 @@ def build(folder: Path) -> None:
 
 
 def _requirements() -> str:
-    """Return what the package needs, but Airflow itself, whose version is the environment's."""
+    """Return what the package needs, its extras too, but Airflow itself, whose version is the environment's."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    needed = [line for line in project["dependencies"] if not _AIRFLOW.match(line)]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    needed = [line for line in (*project["dependencies"], *extras) if not _AIRFLOW.match(line)]
     return "\n".join([f'--constraint "{CONSTRAINTS}"', *needed]) + "\n"
 
 
