@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from docs.make import command_line, configuration, policies, probe, templates, timeline
+from docs.make import command_line, configuration, doctor, policies, probe, templates, timeline
 from drs_provider.plan.files.json_schema import schema_text
 from drs_provider.preflight import catalog
 
@@ -39,6 +39,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "hub": partial(templates.parameters, "hub.yaml"),
         "recovery account": partial(templates.parameters, "recovery-account.yaml"),
     },
+    "docs/doctor.md": {"findings": doctor.table},
     "docs/preflight.md": {"findings": catalog.table},
     "docs/timeline.md": {"events": timeline.table},
 }

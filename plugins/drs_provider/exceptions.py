@@ -26,6 +26,7 @@
         ├── WaveFailedError                  the wave's criteria are not met
         ├── CleanupIncompleteError           instances of a drill are left
         ├── SweepIncompleteError             something could not be swept
+        ├── InstallationUnfitError           the doctor found what stops executions
         └── ExecutionFailedError             raised at the end of finalize, so that the run is red
 """
 
@@ -176,6 +177,10 @@ class CleanupIncompleteError(DrsFailError):
 
 class SweepIncompleteError(DrsFailError):
     """A sweep could not look at everything, or did not bring to an end what it began; the message names it."""
+
+
+class InstallationUnfitError(DrsFailError):
+    """The doctor found what stops executions; the message names it, its report has the remedies."""
 
 
 class ExecutionFailedError(DrsFailError):

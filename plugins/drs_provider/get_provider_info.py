@@ -33,11 +33,16 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.enrich_recovery",
                 "operators.run_plan",
                 "operators.terminate_recovery_instances",
+                "operators.doctor",
                 "operators.sweep",
             )
         ],
         "sensors": [_modules("sensors.job")],
-        "triggers": [_modules("triggers.gate", "triggers.jobs", "triggers.recovery", "triggers.run_end")],
+        "triggers": [
+            _modules(
+                "triggers.doctor", "triggers.gate", "triggers.jobs", "triggers.recovery", "triggers.run_end"
+            )
+        ],
         "cli": ["drs_provider.cli.definition.get_drs_cli_commands"],
         "extra-links": ["drs_provider.links.DrsJobsLink", "drs_provider.links.DrsReportLink"],
         "config": {"drs": {"description": "AWS Elastic Disaster Recovery.", "options": _options()}},

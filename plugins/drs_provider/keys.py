@@ -56,6 +56,10 @@ SWEEP = "sweep"
 SWEEP_REPORT = "sweep_report"
 SWEEP_UNDER_WAY = "sweep_under_way"
 
+# The doctor's task and its XCom
+DOCTOR = "doctor"
+DOCTOR_REPORT = "doctor_report"
+
 # Task state store
 PREEMPTED_DRILLS = "preempted_drills"
 START_INTENTS = "start_intents"

@@ -140,6 +140,12 @@ OPTIONS: dict[str, Option] = {
         "Whether the sweeper terminates drill instances of this Airflow that have outlived their time, except those "
         "that were kept on purpose. Otherwise it only reports them.",
     ),
+    "doctor_schedule": Option(
+        "string",
+        "23 * * * *",
+        "When the doctor looks whether this installation is fit for an execution: a cron expression (UTC), or `off`: "
+        "only when somebody asks (`airflow drs doctor`).",
+    ),
     "notification_timeout_seconds": Option(
         "float",
         "30",

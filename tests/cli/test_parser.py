@@ -16,6 +16,7 @@ from drs_provider.cli.definition import get_drs_cli_commands
 from tests.contract.repository import PLUGINS
 
 VERBS = {
+    "doctor",
     "answer-step",
     "drill", "recover", "preflight", "status", "watch", "report", "approve", "reject", "skip", "verdict", "pause",
     "cancel", "retry", "sweep", "plans list", "plans validate", "plans show", "plans graph", "plans import",

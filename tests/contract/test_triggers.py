@@ -50,6 +50,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "deadline": 1800003600.25,
         "handles": {"s-1111111111111111a": "11111111-2222-3333-4444-555555555555"},
     },
+    "DrsDoctorTrigger": {
+        "targets": [
+            {"name": "main", "connection": "aws_dr", "account_id": "111122223333", "region": "eu-west-1"}
+        ],
+        "session_name": "drs-doctor",
+    },
     "DrsGateTrigger": {
         "ti_id": "01a21d43-b58f-75ee-9725-c1310cc16b9c",
         "deadline": 1800003600.25,

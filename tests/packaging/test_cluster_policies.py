@@ -105,7 +105,7 @@ def test_trap_34_a_policy_that_refuses_one_plan_stops_no_other(parses, rule, tol
         "(plans / 'wiki.yaml').write_text(text); rule(); result += [parse()]"
     )
     assert before["errors"] == {}
-    assert set(before["dags"]) == {*OTHERS, "drs_wiki", "drs_sweeper"}
+    assert set(before["dags"]) == {*OTHERS, "drs_wiki", "drs_sweeper", "drs_doctor"}
     for parsed in (refused, removed):
         assert parsed["dags"] == {name: tags for name, tags in before["dags"].items() if name != "drs_wiki"}
         assert told in the_error(parsed)

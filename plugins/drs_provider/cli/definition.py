@@ -185,6 +185,16 @@ def _looking() -> tuple[ActionCommand, ...]:
             *REMOTE,
         ),
         command(
+            "doctor",
+            "Check this installation, and say what to do",
+            "doctor:doctor",
+            Arg(("--notify",), action="store_true", help="Send each plan's notifications a test message"),
+            TIMEOUT,
+            INTERVAL,
+            OUTPUT,
+            *REMOTE,
+        ),
+        command(
             "report",
             "Print or save the report of an execution that has ended",
             "report:report",

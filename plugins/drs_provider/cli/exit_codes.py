@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
 
 
 MEANINGS: Final[dict[ExitCode, str]] = {
-    ExitCode.OK: "done; the execution COMPLETED, or was started, or runs; preflight found nothing",
+    ExitCode.OK: "done; the execution COMPLETED, or was started, or runs; preflight or doctor found nothing",
     ExitCode.ERROR: "Airflow answered with an error that is none of those below",
     ExitCode.REFUSED_INPUT: "the command or its options are refused; plans with problems",
     ExitCode.PARTIAL: "the execution ended PARTIAL",
@@ -39,8 +39,8 @@ MEANINGS: Final[dict[ExitCode, str]] = {
     ExitCode.UNREACHABLE: "Airflow cannot be reached",
     ExitCode.TIMEOUT: "--timeout passed, or whether an answer counts is not known yet; the execution goes on",
     ExitCode.NOT_STARTABLE: "the plan cannot start now: paused, withdrawn, stale or with import errors",
-    ExitCode.WARNINGS: "preflight: warnings only",
-    ExitCode.BLOCKED: "preflight: an execution would not start",
+    ExitCode.WARNINGS: "preflight, doctor: warnings only",
+    ExitCode.BLOCKED: "preflight, doctor: an execution would not start, or not go on",
     ExitCode.INTERRUPTED: "Ctrl-C; the execution goes on",
 }
 

@@ -169,3 +169,11 @@ def peek(stored: Any) -> dict[str, Any]:
         if isinstance(content, Mapping)
         else {}
     )
+
+
+def fingerprint(key: str | bytes) -> str:
+    """Return what tells a signing key from another one, and not what the key is.
+
+    :raises ValueError: if the key is too short
+    """
+    return hmac.new(_key_bytes(key), _CONTEXT + b"fingerprint", hashlib.sha256).hexdigest()[:16]

@@ -55,7 +55,7 @@ def sweeper_dag(plans_folder: Path) -> DAG:
         dag_display_name="DRS sweeper",
         description="Closes orphaned records and finds drill instances that have outlived their time",
         doc_md=_DOC,
-        schedule=_schedule(),
+        schedule=maintenance_schedule("sweep_schedule", settings.get("sweep_schedule")),
         catchup=False,
         is_paused_upon_creation=False,
         # Sweeps may run beside each other: one that watches terminations must not hold up the next one.
@@ -75,14 +75,18 @@ def sweeper_dag(plans_folder: Path) -> DAG:
     return dag
 
 
-def _schedule() -> CronTriggerTimetable | None:
-    text = settings.get("sweep_schedule").strip()
+def maintenance_schedule(option: str, text: str) -> CronTriggerTimetable | None:
+    """Return the schedule that an option's text names; None for ``off``.
+
+    :raises DrsConfigurationError: if it is neither a cron expression nor ``off``
+    """
+    text = text.strip()
     if text.lower() in ("", "off"):
         return None
     try:
         schedule = Schedule(cron=text)
     except ValidationError as error:
         raise DrsConfigurationError(
-            f"[drs] sweep_schedule must be a cron expression of five fields, or off, not {text!r}"
+            f"[drs] {option} must be a cron expression of five fields, or off, not {text!r}"
         ) from error
     return timetable(schedule)

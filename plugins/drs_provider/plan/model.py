@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.canonical import content_hash
-from drs_provider.core.identity import SWEEPER_DAG_ID, dag_id_of
+from drs_provider.core.identity import DOCTOR_DAG_ID, SWEEPER_DAG_ID, dag_id_of
 from drs_provider.plan.fields import (
     MAX_PLAN_TAGS,
     Key,
@@ -115,8 +115,9 @@ class Plan(Library):
     @field_validator("name")
     @classmethod
     def _is_free(cls, name: str) -> str:
-        if dag_id_of(name) == SWEEPER_DAG_ID:
-            raise refusal(f"`{name}` is taken: {SWEEPER_DAG_ID} is the sweeper's DAG", "choose another name")
+        for taken, whose in ((SWEEPER_DAG_ID, "sweeper"), (DOCTOR_DAG_ID, "doctor")):
+            if dag_id_of(name) == taken:
+                raise refusal(f"`{name}` is taken: {taken} is the {whose}'s DAG", "choose another name")
         return name
 
     @model_validator(mode="after")

@@ -103,6 +103,20 @@ class Api:
                 return None
             raise
 
+    def find_users(self) -> list[str] | None:
+        """Return the logins that FAB's own API knows; None if it does not tell."""
+        users: list[str] = []
+        try:
+            while True:
+                page = self._request(
+                    "GET", "/auth/fab/v1/users", params={"limit": PAGE_SIZE, "offset": len(users)}
+                )
+                users += [user["username"] for user in page["users"]]
+                if not page["users"] or len(users) >= page["total_entries"]:
+                    return users
+        except ApiError:
+            return None
+
     def pages(self, path: str, key: str, **params: Any) -> list[dict[str, Any]]:
         """Read a whole collection."""
         items: list[dict[str, Any]] = []
