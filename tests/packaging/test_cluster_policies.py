@@ -176,7 +176,9 @@ def test_trap_34_a_task_of_a_broken_plan_is_found_in_its_last_good_form(parses):
 def test_a_policy_against_the_sweeper_stops_no_plan(parses):
     refused = parses("rule(drs_sweeper='owner'); result = parse()")
     assert list(refused["errors"]) == ["recovery_sweeper.py"]
-    assert set(refused["dags"]) == {*OTHERS, "drs_wiki"}
+    assert set(refused["dags"]) == {*OTHERS, "drs_wiki", "drs_doctor"}, (
+        "the doctor is no plan, and was not meant"
+    )
     owned = parses("result = parse()", AIRFLOW__DRS__OWNER="recovery team")
     assert owned["errors"] == {}
     assert "drs_sweeper" in owned["dags"]
