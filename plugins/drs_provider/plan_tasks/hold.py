@@ -120,7 +120,7 @@ class PlanHoldSensor(HumanGateSensor):
 
 def _of_steps(execution: Execution) -> Iterator[str]:
     """Yield which steps failed, or were accepted although they did."""
-    for ref in execution.plan.selected_waves:
+    for ref in (wave for wave in execution.plan.selected_waves if wave.has_steps):
         end = keys.wave_end_task_id(ref)
         doubt = f"The steps of wave {ref.number} are not shown"
         result = WAVE_RESULT.believed(execution, doubt, wave=ref.number, task_id=end)

@@ -258,6 +258,7 @@ def freeze_header(
                 selected=wave.name in selected,
                 depends_on=tuple(plan.wave_number(name) for name in plan.dependencies(wave.name)),
                 decided_by_steps=bool(wave.after),
+                has_steps=bool(wave.before or wave.after),
             )
             for wave in plan.waves
         ),

@@ -139,6 +139,7 @@ class FrozenWaveRef(Frozen):
     """What the header says of a wave.
 
     :param decided_by_steps: it has steps after its launches, and a task behind them that decides it
+    :param has_steps: it has steps, before or after its launches
     """
 
     number: int = Field(ge=1)
@@ -146,6 +147,7 @@ class FrozenWaveRef(Frozen):
     selected: bool = True
     depends_on: tuple[int, ...] = ()
     decided_by_steps: bool = False
+    has_steps: bool = False
 
 
 class FrozenHold(Frozen):
