@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from distributed.stack import DistributedStack
@@ -59,12 +60,12 @@ def _triggerer(task: Task) -> str | None:
     return str(job["hostname"]) if job.get("hostname") else None
 
 
-#: In this order; each strikes at the first moment of its kind after the one before.
+#: Each strikes at the first moment of its kind, one at a time.
 STRIKES = (
     Strike("worker", keys.START_RECOVERY, "running", _worker),
     Strike("triggerer", keys.WAIT_FOR_RECOVERY, "deferred", _triggerer),
     Strike("Redis", keys.ENRICH, "queued", lambda _: "redis"),
-    Strike("scheduler", keys.START_RECOVERY, "running", lambda _: "scheduler"),
+    Strike("scheduler", keys.ENRICH, "running", lambda _: "scheduler"),
     Strike("worker", keys.CLEANUP_DRILL, "running", _worker),
 )
 
@@ -126,10 +127,7 @@ class Drills:
             self.stack.report(f"{seconds:4.0f} s  {run.plan} ended: run {run.run['state']}")
 
     def _strike(self, tasks: Iterable[Task], seconds: float) -> None:
-        if not self._left:
-            return
-        strike = self._left[0]
-        for task in tasks:
+        for strike, task in product(self._left, tasks):
             victim = strike.victim_of(task)
             if victim is None:
                 continue
@@ -137,7 +135,7 @@ class Drills:
             told = f"{strike.what} {victim} killed: {task['dag_id']}/{task['task_id']} {task['state']}"
             self.struck.append(told)
             self.stack.report(f"{seconds:4.0f} s  {told}")
-            self._left.pop(0)
+            self._left.remove(strike)
             time.sleep(_AWAY_SECONDS)
             self.stack.start(victim)
             return
