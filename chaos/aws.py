@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -63,7 +64,7 @@ class SimulatedAws:
         """
         jobs = tuple(Job.from_simulator(item) for item in self._ask("GET", "jobs")["jobs"])
         calls = (*self.calls("drs", "StartRecovery"), *self.calls("*", "Terminate*"))
-        return World(jobs, calls, self._instances() if with_instances else {})
+        return World(jobs, calls, self._instances() if with_instances else {}, self._runbooks())
 
     def record(self, execution_id: str) -> Mapping[str, Any] | None:
         """Return an execution record from the history table, also while it is down for everybody else."""
@@ -88,6 +89,17 @@ class SimulatedAws:
                 for instance in reservation["Instances"]
             }
         return states
+
+    def _runbooks(self) -> Counter[str]:
+        """Return how often each SSM Automation document was begun."""
+        begun: Counter[str] = Counter()
+        for place in PLACES.values():
+            ssm = simulated_aws.client("ssm", self.url, place.account, place.region)
+            pages = ssm.get_paginator("describe_automation_executions").paginate()
+            begun.update(
+                row["DocumentName"] for page in pages for row in page["AutomationExecutionMetadataList"]
+            )
+        return begun
 
     def _ask(self, method: str, path: str, **arguments: Any) -> Any:
         response = self._http.request(method, path, **arguments)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from chaos.spec import (
     COMPONENT_OF,
     KILLS_TASK,
+    STEP_TASKS,
     Behaviour,
     Fault,
     Moment,
@@ -42,6 +43,7 @@ _REPEATABLE = (*KILLS_TASK, Fault.KILL_TRIGGERER)
 # Faults that need places of their own.
 _SUFFIXES = {Fault.LATE_JOBS: "_late", Fault.EC2_DOWN: "_alone"}
 _LONGEST_DELAY_SECONDS = 2.5
+_WITH_STEPS = 0.4
 # The starts of jobs, of terminations and of the end are what must not happen twice.
 _STRUCK_TASKS = (
     *("prepare", "gate", "wait_for_recovery", "enrich", "hold_drill"),
@@ -100,6 +102,10 @@ def _waves(rng: random.Random, seed: int, faults: list[Fault]) -> tuple[Wave, ..
                 servers,
                 depends_on,
                 gate=rng.random() < 0.3,
+                # Of its own numbers, so that a seed's plan is the same with and without steps.
+                runbook=runbook
+                if random.Random(runbook := f"Chaos-{seed}-{number}").random() < _WITH_STEPS
+                else "",
             )
         )
     if failing:
@@ -170,5 +176,7 @@ def _task_moment(rng: random.Random, spec: RunSpec) -> Moment:
     if not spec.is_drill and task == "hold_drill":
         task = "start_recovery"
     in_wave = task in ("start_recovery", "wait_for_recovery", "enrich", "gate")
-    wave = rng.choice(spec.waves).number if in_wave else 0
-    return Moment(task, wave, round(rng.uniform(0.0, _LONGEST_DELAY_SECONDS), 2))
+    wave = rng.choice(spec.waves) if in_wave else None
+    if wave and wave.runbook and task in ("enrich", "wait_for_recovery"):
+        task = rng.choice((task, *STEP_TASKS))
+    return Moment(task, wave.number if wave else 0, round(rng.uniform(0.0, _LONGEST_DELAY_SECONDS), 2))

@@ -95,11 +95,13 @@ class World:
     """What the simulated AWS did in a campaign.
 
     :param instances: EC2 state by instance id, at the end
+    :param runbooks: how often each SSM Automation document was begun
     """
 
     jobs: tuple[Job, ...]
     calls: tuple[Call, ...] = ()
     instances: Mapping[str, str] = field(default_factory=dict)
+    runbooks: Mapping[str, int] = field(default_factory=dict)
 
     def launches(self, execution_id: str | None = None) -> list[Job]:
         """Return the LAUNCH jobs, of all or of one execution, oldest first."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from chaos.airflow import PatientApi
 from chaos.facts import Attempt, RunFacts
-from chaos.spec import Fault, RunSpec
+from chaos.spec import STEP_TASKS, Fault, RunSpec
 from chaos.strikes import Seen, Strikes, Tools
 from chaos.world import APPROVERS, conf_of
 from drs_provider import keys
@@ -169,7 +169,7 @@ class Follower:
         return [
             self._spec.task_id(task, number)
             for number in waves_to_clear(self._spec, attempt.record)
-            for task in (keys.START_RECOVERY, keys.WAIT_FOR_RECOVERY, keys.ENRICH)
+            for task in (*keys.WAVE_TASKS, *(STEP_TASKS if self._spec.wave(number).runbook else ()))
         ]
 
     # -- looking --------------------------------------------------------------------------------------

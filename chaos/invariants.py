@@ -199,6 +199,22 @@ def nothing_of_a_drill_left(runs: Sequence[RunFacts], world: World) -> Found:
                     yield violation(run, nothing_of_a_drill_left, text)
 
 
+def runbooks_run_once(runs: Sequence[RunFacts], world: World) -> Found:
+    """A wave's runbook is begun once, however often its step is tried, and was begun if the wave is COMPLETED."""
+    for run in runs:
+        for wave in (each for each in run.spec.waves if each.runbook):
+            begun = world.runbooks.get(wave.runbook, 0)
+            done = any(_wave_status(attempt.record, wave.number) == "COMPLETED" for attempt in run.attempts)
+            if begun > 1 or begun < done:
+                text = f"wave {wave.number}: {wave.runbook} was begun {begun} times"
+                yield violation(run, runbooks_run_once, text)
+
+
+def _wave_status(record: Mapping[str, Any] | None, number: int) -> str | None:
+    waves = (record or {}).get("waves", ())
+    return next((wave["status"] for wave in waves if wave["waveNumber"] == number), None)
+
+
 RULES: tuple[Rule, ...] = (
     every_run_ends,
     every_job_has_an_owner,
@@ -211,5 +227,6 @@ RULES: tuple[Rule, ...] = (
     rows_are_true,
     one_end_per_attempt,
     nothing_of_a_drill_left,
+    runbooks_run_once,
     history_equals_record,
 )

@@ -34,6 +34,8 @@ COMPONENT_OF = {
 }
 #: Faults that kill what executes a task.
 KILLS_TASK = (Fault.KILL_TASK, Fault.KILL_WORKER)
+#: Tasks of a wave with a runbook, after `enrich`.
+STEP_TASKS = ("after_ec2_status", "after_runbook", "decide")
 
 
 class Behaviour(StrEnum):
@@ -98,7 +100,10 @@ class Server:
 
 @dataclass(frozen=True)
 class Wave:
-    """A wave (1-based number) of one execution's plan."""
+    """A wave (1-based number) of one execution's plan.
+
+    :param runbook: the SSM Automation document that a step after the launches runs, beside a check; "": no steps
+    """
 
     number: int
     name: str
@@ -107,6 +112,7 @@ class Wave:
     depends_on: tuple[int, ...] = ()
     gate: bool = False
     min_launched: int = 0
+    runbook: str = ""
 
 
 @dataclass(frozen=True)

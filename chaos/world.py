@@ -41,6 +41,7 @@ PROFILE = {
 }
 # In every campaign: how often a call takes effect and its answer is lost.
 LOST_ANSWERS = 0.05
+RUNBOOK_SECONDS = 3.0
 
 
 def plan_of(spec: RunSpec) -> dict[str, Any]:
@@ -83,6 +84,18 @@ def _wave(spec: RunSpec, wave: Wave) -> dict[str, Any]:
         content["optional"] = {"servers": optional}
     if wave.min_launched:
         content["min_launched"] = wave.min_launched
+    if wave.runbook:
+        # Failures are not asked about: each of these passes, sooner or later, whatever is injected.
+        content["after"] = [
+            {"check": "ec2_status", "timeout_minutes": 5, "on_failure": "fail"},
+            {
+                "run": "ssm_automation",
+                "name": "runbook",
+                "document": wave.runbook,
+                "modes": ["drill", "recovery"],
+                "on_failure": "fail",
+            },
+        ]
     if wave.gate:
         content["gate"] = {"message": "Go on?", "approvers": list(APPROVERS), "timeout_minutes": 30}
     return content
@@ -156,9 +169,21 @@ def scenario_of(specs: Sequence[RunSpec], seed: int) -> dict[str, Any]:
         "profile": PROFILE,
         "accounts": accounts,
         "servers": groups,
+        "services": {
+            "automations": [
+                {"document": wave.runbook, "seconds": RUNBOOK_SECONDS}
+                for spec in specs
+                for wave in spec.waves
+                if wave.runbook
+            ]
+        },
         "faults": [
-            {"operation": operation, "kind": "reset", "after": True, "probability": LOST_ANSWERS}
-            for operation in ("StartRecovery", "TerminateRecoveryInstances")
+            {**operation, "kind": "reset", "after": True, "probability": LOST_ANSWERS}
+            for operation in (
+                {"operation": "StartRecovery"},
+                {"operation": "TerminateRecoveryInstances"},
+                {"service": "ssm", "operation": "StartAutomationExecution"},
+            )
         ],
     }
 

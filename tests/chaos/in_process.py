@@ -6,6 +6,7 @@ Workers die just before a drawn effect; what kills Airflow's components is left 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -127,7 +128,9 @@ class Played:
         instances: dict[str, str] = {}
         for place in PLACES.values():
             instances |= self.stage.instances(account=place.account, region=place.region)
-        return check([facts], World(jobs, (), instances))
+        automations = self.stage.simulator.world.automations.executions
+        runbooks = Counter(execution.request["DocumentName"] for execution in automations)
+        return check([facts], World(jobs, (), instances, runbooks))
 
     # -- people and faults ----------------------------------------------------------------------------
 

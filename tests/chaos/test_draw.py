@@ -93,4 +93,5 @@ def test_jobs_are_short_and_the_simulated_clock_is_the_real_one() -> None:
     assert {(fault.operation, fault.after, fault.kind) for fault in scenario.faults} == {
         ("StartRecovery", True, "reset"),
         ("TerminateRecoveryInstances", True, "reset"),
+        ("StartAutomationExecution", True, "reset"),
     }

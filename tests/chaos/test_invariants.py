@@ -376,10 +376,20 @@ def test_a_message_may_be_stored_shortened_if_the_table_says_so() -> None:
     assert broken(other, world()) == {"history_equals_record"}
 
 
+@pytest.mark.parametrize(("begun", "status"), [(2, "COMPLETED"), (2, "CANCELLED"), (0, "COMPLETED")])
+def test_a_runbook_is_begun_once(begun: int, status: str) -> None:
+    with_runbook = replace(spec(), waves=(replace(spec().waves[0], runbook="Warm"), *spec().waves[1:]))
+    waves = [{**wave, "status": status} if wave["waveNumber"] == 1 else wave for wave in record()["waves"]]
+    ended = run(attempt(record=record(waves=waves)), of=with_runbook)
+
+    assert "runbooks_run_once" in broken(ended, world(runbooks={"Warm": begun}))
+    assert "runbooks_run_once" not in broken(ended, world(runbooks={"Warm": 1}))
+
+
 def test_every_rule_is_checked_and_described() -> None:
     names = [rule.__name__ for rule in RULES]
 
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 13
     assert all(rule.__doc__ for rule in RULES)
     assert LAUNCHES[0].execution_id == EXECUTION_ID
 

@@ -201,7 +201,7 @@ def test_the_harness_reads_the_table_that_is_down_for_all_others(tmp_path: Path)
         assert stored is not None
         assert stored["planId"] == record["planId"]
         assert aws.withdraw(rule) > 0
-        assert aws.struck().keys() == {"fault-1", "fault-2"}
+        assert aws.struck().keys() == {"fault-1", "fault-2", "fault-3"}
         assert aws.end_sessions() == 0
         assert aws.record("another") is None
         assert aws.world().jobs == ()

@@ -40,6 +40,11 @@ class Automations:
         self._executions: dict[str, Execution] = {}
         self._choice = Choice()
 
+    @property
+    def executions(self) -> tuple[Execution, ...]:
+        """All of them, oldest first."""
+        return tuple(self._executions.values())
+
     def document_type(self, name: str) -> str | None:
         """``Automation`` or ``Command`` for a document that exists, else None."""
         if name in AWS_DOCUMENTS:
