@@ -31,6 +31,7 @@ _TAGS: Final = {
 GRANTED: Final = frozenset(
     (
         *rights.OWN_CALLS,
+        *rights.IMPORT_CALLS,
         rights.START,
         *rights.DONE_WITHOUT,
         rights.ASSUME_ROLE,

@@ -23,6 +23,8 @@ OWN_CALLS: Final = (
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
 )
+#: What the import of native plans calls; no execution needs it (docs/imports.md).
+IMPORT_CALLS: Final = ("drs:GetRecoveryPlan", "drs:ListRecoveryPlanSteps", "drs:ListRecoveryPlans")
 #: The one call that may be narrowed to source servers.
 START: Final = "drs:StartRecovery"
 #: Without these, preflight says what it could not check.

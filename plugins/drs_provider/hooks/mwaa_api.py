@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import boto3
+from drs_provider.hooks.aws.sessions import session_of_person
 
 
 def web_login(environment: str) -> tuple[str, str]:
@@ -15,5 +15,5 @@ def web_login(environment: str) -> tuple[str, str]:
     :raises ClientError: if AWS refuses it
     :raises KeyError: if the answer lacks one of both
     """
-    answer = boto3.session.Session().client("mwaa").create_web_login_token(Name=environment)
+    answer = session_of_person().client("mwaa").create_web_login_token(Name=environment)
     return str(answer["WebServerHostname"]), str(answer["WebToken"])

@@ -29,6 +29,11 @@ def share_service_models(session: boto3.session.Session) -> None:
     session._session.register_component("data_loader", _shared_loader)
 
 
+def session_of_person() -> boto3.session.Session:
+    """Return a session of whoever runs this process, for their own login; nothing in a target is done with it."""
+    return boto3.session.Session()
+
+
 def explain_renewals(session: boto3.session.Session, proof: Proof) -> None:
     """Let a session's credentials, whenever they are renewed, fail with this provider's errors.
 
