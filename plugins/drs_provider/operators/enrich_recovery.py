@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from drs_provider.plan.blocks import TargetForm
-from drs_provider.runtime.block_task import TARGET_FIELDS, BlockTask, Later, default_deferrable
+from drs_provider.runtime.block_task import TARGET_FIELDS, BlockTask, Later
 
 if TYPE_CHECKING:
     from drs_provider.rules.record.schema import ServerRow
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 SOON_SECONDS = 15.0
 
 
-class DrsEnrichRecoveryOperator(BlockTask[TargetForm], BaseOperator):
+class DrsEnrichRecoveryOperator(BlockTask[TargetForm]):
     """Return a row for every server of jobs, with its recovery instance as DRS and EC2 describe it now.
 
     Rows have the fields of execution records, such as ``sourceServerId``, ``serverName``, ``launchStatus``,
@@ -38,33 +36,11 @@ class DrsEnrichRecoveryOperator(BlockTask[TargetForm], BaseOperator):
         self,
         *,
         jobs: Any,
-        aws_conn_id: str,
-        region_name: str,
-        account_id: str,
-        own_account: bool = False,
-        role: str | None = None,
-        external_id: str | None = None,
-        deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.jobs = jobs
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.account_id = account_id
-        self.own_account = own_account
-        self.role = role
-        self.external_id = external_id
-        self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.check_what_is_known()
-
-    def execute(self, context: Any) -> Any:
-        """Look at the jobs' instances."""
-        return self.until_done(context)
-
-    def look_again(self, context: Any, event: Any = None) -> Any:
-        """Look again after a wait."""
-        return self.until_done(context)
 
     def step(self, block: Block, event: Any) -> list[ServerRow] | Later:
         """Look once."""

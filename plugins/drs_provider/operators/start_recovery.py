@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator
-
 from drs_provider import keys, settings
 from drs_provider.exceptions import WaveFailedError
 from drs_provider.links import DrsJobsLink
 from drs_provider.plan.blocks import StartForm
-from drs_provider.runtime.block_task import TARGET_FIELDS, BlockTask, Later, default_deferrable
+from drs_provider.runtime.block_task import TARGET_FIELDS, BlockTask, Later
 
 if TYPE_CHECKING:
     from drs_provider.orchestration.blocks.start import BlockStart
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from drs_provider.runtime.block import Block
 
 
-class DrsStartRecoveryOperator(BlockTask[StartForm], BaseOperator):
+class DrsStartRecoveryOperator(BlockTask[StartForm]):
     """Launch source servers, in as few DRS jobs as the quota allows, and tell which jobs to follow.
 
     It needs no plan file. A try, a crash between call and answer, a retry and a clear come to the same reconciling
@@ -82,12 +80,6 @@ class DrsStartRecoveryOperator(BlockTask[StartForm], BaseOperator):
     def __init__(
         self,
         *,
-        aws_conn_id: str,
-        region_name: str,
-        account_id: str,
-        own_account: bool = False,
-        role: str | None = None,
-        external_id: str | None = None,
         source_servers: Any = None,
         server_tags: Mapping[str, str] | None = None,
         execution_type: str = "DRILL",
@@ -101,16 +93,9 @@ class DrsStartRecoveryOperator(BlockTask[StartForm], BaseOperator):
         preflight: str = "enforce",
         timeout_minutes: int = 90,
         queue_timeout_minutes: int = 60,
-        deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.account_id = account_id
-        self.own_account = own_account
-        self.role = role
-        self.external_id = external_id
         self.source_servers = source_servers
         self.server_tags = server_tags
         self.execution_type = execution_type
@@ -124,17 +109,8 @@ class DrsStartRecoveryOperator(BlockTask[StartForm], BaseOperator):
         self.preflight = preflight
         self.timeout_minutes = timeout_minutes
         self.queue_timeout_minutes = queue_timeout_minutes
-        self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.link_address: str | None = None
         self.check_what_is_known()
-
-    def execute(self, context: Any) -> Any:
-        """Start what is missing, or adopt what runs already."""
-        return self.until_done(context)
-
-    def look_again(self, context: Any, event: Any = None) -> Any:
-        """Try again after a wait."""
-        return self.until_done(context)
 
     def step(self, block: Block, event: Any) -> Launched | Later:
         """Start what can be started now."""

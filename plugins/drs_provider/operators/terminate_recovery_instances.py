@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from drs_provider import keys, settings
 from drs_provider.core.task_states import TASK_NOT_BEGUN
 from drs_provider.exceptions import CleanupIncompleteError
@@ -14,14 +12,14 @@ from drs_provider.links import DrsJobsLink
 from drs_provider.operators.start_recovery import DrsStartRecoveryOperator
 from drs_provider.plan.blocks import TerminateForm
 from drs_provider.rules.blocks import untold_launches
-from drs_provider.runtime.block_task import TARGET_FIELDS, BlockTask, Later, default_deferrable
+from drs_provider.runtime.block_task import TARGET_FIELDS, BlockTask, Later
 
 if TYPE_CHECKING:
     from drs_provider.rules.blocks import Launches
     from drs_provider.runtime.block import Block
 
 
-class DrsTerminateRecoveryInstancesOperator(BlockTask[TerminateForm], BaseOperator):
+class DrsTerminateRecoveryInstancesOperator(BlockTask[TerminateForm]):
     """Terminate the recovery instances of given jobs, and watch them go; nothing else is touched.
 
     Only instances whose ``jobID`` is one of the jobs are terminated, only those of a drill unless ``drill_only`` is
@@ -47,38 +45,16 @@ class DrsTerminateRecoveryInstancesOperator(BlockTask[TerminateForm], BaseOperat
         self,
         *,
         jobs: Any,
-        aws_conn_id: str,
-        region_name: str,
-        account_id: str,
-        own_account: bool = False,
-        role: str | None = None,
-        external_id: str | None = None,
         drill_only: bool = True,
         timeout_minutes: int = 240,
-        deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.jobs = jobs
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.account_id = account_id
-        self.own_account = own_account
-        self.role = role
-        self.external_id = external_id
         self.drill_only = drill_only
         self.timeout_minutes = timeout_minutes
-        self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.link_address: str | None = None
         self.check_what_is_known()
-
-    def execute(self, context: Any) -> Any:
-        """Terminate the instances."""
-        return self.until_done(context)
-
-    def look_again(self, context: Any, event: Any = None) -> Any:
-        """Go on after a wait."""
-        return self.until_done(context)
 
     def step(self, block: Block, event: Any) -> dict[str, Any] | Later:
         """Take the next step."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
+from airflow.sdk import BaseOperator
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import TaskDeferred
 
@@ -41,15 +43,36 @@ def default_deferrable() -> bool:
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
 
 
-class BlockTask(Generic[F]):
-    """Mixin of the blocks' operators and sensors."""
+class BlockTask(BaseOperator, Generic[F]):
+    """A task with a target, whose arguments a form describes; subclasses check them when they have set their own.
+
+    :param deferrable: wait in the triggerer instead of in the worker
+    """
 
     form: ClassVar[Any] = TargetForm
     #: Arguments of the form: attributes of the same names, all of them template fields
     arguments: ClassVar[tuple[str, ...]] = TARGET_FIELDS
 
-    task_id: str
-    deferrable: bool
+    def __init__(
+        self,
+        *,
+        aws_conn_id: str,
+        region_name: str,
+        account_id: str,
+        own_account: bool = False,
+        role: str | None = None,
+        external_id: str | None = None,
+        deferrable: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.account_id = account_id
+        self.own_account = own_account
+        self.role = role
+        self.external_id = external_id
+        self.deferrable = default_deferrable() if deferrable is None else deferrable
 
     def _given(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.arguments}
@@ -92,9 +115,18 @@ class BlockTask(Generic[F]):
         except LaunchesError as error:
             raise ExecutionRefusedError(f"{self._called}: {error}") from error
 
+    def execute(self, context: Any) -> Any:
+        """Take the first step, and all others."""
+        return self.until_done(context)
+
+    def look_again(self, context: Any, event: Any = None) -> Any:
+        """Go on after a wait."""
+        del event
+        return self.until_done(context)
+
+    @abstractmethod
     def step(self, block: Block, event: Any) -> Any:
         """Do what can be done now; return the task's result, or :class:`Later`."""
-        raise NotImplementedError
 
     def until_done(self, context: Mapping[str, Any], event: Any = None) -> Any:
         """Take steps until there is a result: deferred in between, or with the worker."""

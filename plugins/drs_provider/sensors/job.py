@@ -12,7 +12,7 @@ from drs_provider.exceptions import WaveFailedError
 from drs_provider.links import DrsJobsLink
 from drs_provider.plan.blocks import WatchForm
 from drs_provider.runtime.block import Block
-from drs_provider.runtime.block_task import TARGET_FIELDS, BlockTask, Later, default_deferrable
+from drs_provider.runtime.block_task import TARGET_FIELDS, BlockTask, Later
 from drs_provider.runtime.outages import PAUSE_SECONDS, RESUME_METHOD
 
 if TYPE_CHECKING:
@@ -47,16 +47,9 @@ class DrsJobSensor(BlockTask[WatchForm], BaseSensorOperator):
         self,
         *,
         jobs: Any,
-        aws_conn_id: str,
-        region_name: str,
-        account_id: str,
-        own_account: bool = False,
-        role: str | None = None,
-        external_id: str | None = None,
         post_launch: str = "ignore",
         timeout_minutes: int = 90,
         fail_if_not_recovered: bool = True,
-        deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -65,23 +58,16 @@ class DrsJobSensor(BlockTask[WatchForm], BaseSensorOperator):
                 f"{self.task_id}: use fail_if_not_recovered=False; a skip would hide the verdict"
             )
         self.jobs = jobs
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.account_id = account_id
-        self.own_account = own_account
-        self.role = role
-        self.external_id = external_id
         self.post_launch = post_launch
         self.timeout_minutes = timeout_minutes
         self.fail_if_not_recovered = fail_if_not_recovered
-        self.deferrable = default_deferrable() if deferrable is None else deferrable
         self.link_address: str | None = None
         self.check_what_is_known()
 
     def execute(self, context: Any) -> Any:
         """Defer, unless all is decided already; without the triggerer, poke until it is."""
         if not self.deferrable:
-            return super().execute(context)
+            return BaseSensorOperator.execute(self, context)
         return self.until_done(context)
 
     def look_again(self, context: Any, event: Any = None) -> Any:

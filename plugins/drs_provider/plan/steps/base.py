@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -67,9 +68,9 @@ class StepModel(PlanModel):
     )
 
     @property
+    @abstractmethod
     def kind(self) -> str:
         """Its kind, as ``check`` or ``run`` names it."""
-        raise NotImplementedError
 
     @property
     def label(self) -> str:

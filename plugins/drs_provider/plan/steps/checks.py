@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from abc import abstractmethod
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -66,9 +67,9 @@ class LookStep(CheckModel):
         return self.from_ != "worker"
 
     @property
+    @abstractmethod
     def looked_at(self) -> str:
         """The host that is looked at, placeholders not filled."""
-        raise NotImplementedError
 
     def settings(self) -> dict[str, Any]:
         """Return the kind's own fields as plain data, with the probe's default name."""
