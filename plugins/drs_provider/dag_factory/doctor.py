@@ -6,10 +6,9 @@ from pathlib import Path
 
 from airflow.sdk import DAG, Param, get_parsing_context
 
-from drs_provider import keys, settings
+from drs_provider import keys
 from drs_provider.core.identity import DOCTOR_DAG_ID
-from drs_provider.dag_factory.defaults import default_args
-from drs_provider.dag_factory.sweeper import PRIORITY, maintenance_schedule
+from drs_provider.dag_factory.sweeper import maintenance_dag
 from drs_provider.operators.doctor import DrsDoctorOperator
 
 _DOC = """
@@ -33,16 +32,12 @@ def doctor_dag(plans_folder: Path) -> DAG:
 
     :raises DrsConfigurationError: if ``[drs] doctor_schedule`` is neither a cron expression nor ``off``
     """
-    with DAG(
+    with maintenance_dag(
+        "doctor_schedule",
         dag_id=DOCTOR_DAG_ID,
         dag_display_name="DRS doctor",
         description="Looks whether this installation is fit for an execution",
         doc_md=_DOC,
-        schedule=maintenance_schedule("doctor_schedule", settings.get("doctor_schedule")),
-        catchup=False,
-        is_paused_upon_creation=False,
-        max_active_runs=4,
-        max_consecutive_failed_dag_runs=0,
         params={
             "notify": Param(
                 False,
@@ -51,10 +46,7 @@ def doctor_dag(plans_folder: Path) -> DAG:
                 description="Send each plan's notifications a test message.",
             )
         },
-        tags=["drs-maintenance"],
-        # What it finds is not gone by trying again.
-        default_args=default_args(PRIORITY, None) | {"retries": 0},
-        auto_register=False,
+        retries=0,  # what it finds is not gone by trying again
     ) as dag:
         DrsDoctorOperator(task_id=keys.DOCTOR, plans_folder=plans_folder)
     return dag

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context
 from pydantic import ValidationError
@@ -49,30 +50,41 @@ def sweeper_dag(plans_folder: Path) -> DAG:
     targets = {
         target for loaded in load_catalog(plans_folder).plans.values() for target in loaded.plan.aws_targets()
     }
-    arguments = default_args(PRIORITY, None) | {"retries": 1}
-    with DAG(
+    with maintenance_dag(
+        "sweep_schedule",
         dag_id=SWEEPER_DAG_ID,
         dag_display_name="DRS sweeper",
         description="Closes orphaned records and finds drill instances that have outlived their time",
         doc_md=_DOC,
-        schedule=maintenance_schedule("sweep_schedule", settings.get("sweep_schedule")),
-        catchup=False,
-        is_paused_upon_creation=False,
-        # Sweeps may run beside each other: one that watches terminations must not hold up the next one.
-        max_active_runs=4,
-        max_consecutive_failed_dag_runs=0,
         params={
             name: Param(
                 schema["default"], **{key: value for key, value in schema.items() if key != "default"}
             )
             for name, schema in sweep_params(targets).items()
         },
-        tags=["drs-maintenance"],
-        default_args=arguments,
-        auto_register=False,
+        retries=1,
     ) as dag:
         DrsSweepOperator(task_id=keys.SWEEP, plans_folder=plans_folder)
     return dag
+
+
+def maintenance_dag(option: str, *, retries: int, **described: Any) -> DAG:
+    """Return a DAG that looks after this installation, on the schedule of an option; its tasks are to be added.
+
+    :raises DrsConfigurationError: as :func:`maintenance_schedule`
+    """
+    return DAG(
+        schedule=maintenance_schedule(option, settings.get(option)),
+        catchup=False,
+        is_paused_upon_creation=False,
+        # Runs may be beside each other: one that watches terminations must not hold up the next one.
+        max_active_runs=4,
+        max_consecutive_failed_dag_runs=0,
+        tags=["drs-maintenance"],
+        default_args=default_args(PRIORITY, None) | {"retries": retries},
+        auto_register=False,
+        **described,
+    )
 
 
 def maintenance_schedule(option: str, text: str) -> CronTriggerTimetable | None:
