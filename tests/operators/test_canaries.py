@@ -250,8 +250,9 @@ def test_a_secret_that_is_told_is_found(
     TOLD.append({"told": KEY})
     play.reports.mkdir()
     (play.reports / "report-1.html").write_text(PASSWORD)
-    # What is logged may be in the output, too.
-    assert {(name, place.removeprefix("run 0: ")) for name, place in leaks(planted, left())} >= {
+    found = {(name, place.removeprefix("run 0: ")) for name, place in leaks(planted, left())}
+    # What is logged may be in the output, too: that depends on which tests ran before.
+    assert found - {("signing key", "output")} == {
         ("signing key", "log"),
         ("older signing key", "output"),
         ("password", "XComs"),

@@ -19,9 +19,9 @@ from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.outages import (
     PAUSE_SECONDS,
     RESUME_METHOD,
-    is_over,
+    Outage,
     pause,
-    should_wait_out,
+    tried,
     waits_out_outages,
 )
 from drs_provider.runtime.preconditions import require_end_ahead
@@ -72,13 +72,9 @@ class PlanWaitSensor(BaseSensorOperator):
     def poke(self, context: Mapping[str, Any]) -> bool:
         """Look once; the wave's deadline ends the wait."""
         execution, _, _, watch = self._open(context)
-        try:
-            verdict = self._verdict(execution, watch)
-        except Exception as error:
-            if not should_wait_out(context, error):
-                raise
+        verdict = tried(context, lambda: self._verdict(execution, watch))
+        if isinstance(verdict, Outage):
             return False
-        is_over(context)
         if verdict.decided:
             self._tell(execution, verdict)
         return verdict.decided

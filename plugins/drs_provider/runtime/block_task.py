@@ -10,14 +10,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import TaskDeferred
 
 from drs_provider.exceptions import ExecutionRefusedError
 from drs_provider.plan.blocks import BlockError, TargetForm, check_arguments, is_known, read_arguments
 from drs_provider.plan.problems import PlanProblem
 from drs_provider.rules.blocks import Launches, LaunchesError, read_launches
 from drs_provider.runtime.block import Block
-from drs_provider.runtime.outages import PAUSE_SECONDS, is_over, pause, should_wait_out
+from drs_provider.runtime.outages import PAUSE_SECONDS, Outage, pause, tried
 
 F = TypeVar("F", bound=TargetForm)
 R = TypeVar("R")
@@ -140,14 +139,5 @@ class BlockTask(BaseOperator, Generic[F]):
             event = None
 
     def _step(self, context: Mapping[str, Any], event: Any) -> Any:
-        try:
-            outcome = self.step(Block.of(context), event)
-        except TaskDeferred:
-            is_over(context)
-            raise
-        except Exception as error:
-            if not should_wait_out(context, error):
-                raise
-            return Later(PAUSE_SECONDS)
-        is_over(context)
-        return outcome
+        outcome = tried(context, lambda: self.step(Block.of(context), event))
+        return Later(PAUSE_SECONDS) if isinstance(outcome, Outage) else outcome

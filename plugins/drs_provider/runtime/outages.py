@@ -35,20 +35,34 @@ def waits_out_outages(method: Callable[..., R]) -> Callable[..., R]:
 
     @wraps(method)
     def wrapper(self: Any, context: Mapping[str, Any], *args: Any, **kwargs: Any) -> R:
-        try:
-            result = method(self, context, *args, **kwargs)
-        except TaskDeferred:
-            is_over(context)
-            raise
-        except Exception as error:
-            if not should_wait_out(context, error):
-                raise
-        else:
-            is_over(context)
-            return result
-        pause(self, PAUSE_SECONDS)
+        result = tried(context, lambda: method(self, context, *args, **kwargs))
+        if isinstance(result, Outage):
+            pause(self, PAUSE_SECONDS)
+        return result
 
     return wrapper
+
+
+class Outage:
+    """What was tried failed by what may pass by itself."""
+
+
+def tried(context: Mapping[str, Any], call: Callable[[], R]) -> R | Outage:
+    """Return what a call returns, or that its error is to be waited out.
+
+    :raises Exception: what it raises, if it is not
+    """
+    try:
+        result = call()
+    except TaskDeferred:
+        is_over(context)
+        raise
+    except Exception as error:
+        if not should_wait_out(context, error):
+            raise
+        return Outage()
+    is_over(context)
+    return result
 
 
 def pause(task: Any, seconds: float) -> NoReturn:
