@@ -6,9 +6,9 @@ from pathlib import Path
 
 from airflow.sdk import DAG, Param, get_parsing_context
 
-from drs_provider import keys
+from drs_provider import keys, settings
 from drs_provider.core.identity import DOCTOR_DAG_ID
-from drs_provider.dag_factory.sweeper import maintenance_dag
+from drs_provider.dag_factory.sweeper import maintenance_dag, maintenance_schedule
 from drs_provider.operators.doctor import DrsDoctorOperator
 
 _DOC = """
@@ -33,7 +33,7 @@ def doctor_dag(plans_folder: Path) -> DAG:
     :raises DrsConfigurationError: if ``[drs] doctor_schedule`` is neither a cron expression nor ``off``
     """
     with maintenance_dag(
-        "doctor_schedule",
+        schedule=maintenance_schedule("doctor_schedule", settings.get("doctor_schedule")),
         dag_id=DOCTOR_DAG_ID,
         dag_display_name="DRS doctor",
         description="Looks whether this installation is fit for an execution",

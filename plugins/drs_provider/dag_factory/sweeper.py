@@ -51,7 +51,7 @@ def sweeper_dag(plans_folder: Path) -> DAG:
         target for loaded in load_catalog(plans_folder).plans.values() for target in loaded.plan.aws_targets()
     }
     with maintenance_dag(
-        "sweep_schedule",
+        schedule=maintenance_schedule("sweep_schedule", settings.get("sweep_schedule")),
         dag_id=SWEEPER_DAG_ID,
         dag_display_name="DRS sweeper",
         description="Closes orphaned records and finds drill instances that have outlived their time",
@@ -68,13 +68,9 @@ def sweeper_dag(plans_folder: Path) -> DAG:
     return dag
 
 
-def maintenance_dag(option: str, *, retries: int, **described: Any) -> DAG:
-    """Return a DAG that looks after this installation, on the schedule of an option; its tasks are to be added.
-
-    :raises DrsConfigurationError: as :func:`maintenance_schedule`
-    """
+def maintenance_dag(*, retries: int, **described: Any) -> DAG:
+    """Return a DAG that looks after this installation; its tasks are to be added."""
     return DAG(
-        schedule=maintenance_schedule(option, settings.get(option)),
         catchup=False,
         is_paused_upon_creation=False,
         # Runs may be beside each other: one that watches terminations must not hold up the next one.
