@@ -123,9 +123,10 @@ OPTIONS: dict[str, Option] = {
     ),
     "step_operators": Option(
         "string",
-        "",
-        "Operators that a plan may run as a step (`run: operator`), by import path, separated by commas. Empty: none. "
-        "Whoever may write plans can run them with any argument, under any connection of this Airflow.",
+        "airflow.providers.standard.operators.empty.EmptyOperator",
+        "Operators that a plan may run as a step (`run: operator`), by import path, separated by commas; a plan with "
+        "another one is refused when it loads. The default does nothing and is what the sample plan runs. Whoever may "
+        "write plans can run the listed ones with any argument, under any connection of this Airflow.",
         example="airflow.providers.http.operators.http.HttpOperator",
     ),
     "sweep_schedule": Option(

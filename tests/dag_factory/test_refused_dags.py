@@ -65,6 +65,36 @@ def test_trap_34_no_form_of_it_takes_another_plan_along(
     assert problem.file.endswith("state/plans/wiki.json")
 
 
+def test_trap_34_an_operator_that_is_not_listed_withdraws_its_plan_and_no_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = register.recovery_plan_dags(folder)
+    assert register.plan_problems(folder) == ()
+    monkeypatch.setenv("AIRFLOW__DRS__STEP_OPERATORS", "no.such.Operator")
+    after = register.recovery_plan_dags(folder)
+    assert {name: "withdrawn" in dag.tags for name, dag in after.items()} == {
+        name: name == "drs_wiki_with_steps" for name in before
+    }
+    # Its running executions have all their tasks, as Airflow's scheduler sees them and in a task's own process.
+    assert after["drs_wiki_with_steps"].task_ids == before["drs_wiki_with_steps"].task_ids
+    (problem,) = register.plan_problems(folder)
+    assert problem.file.endswith("wiki_with_steps.yaml")
+    for name in ("`tell_the_intranet` (after_last[3])", "empty.EmptyOperator", "[drs] step_operators"):
+        assert name in problem.message
+    assert "running ones continue" in problem.remedy
+
+    class Context:
+        dag_id, task_id = "drs_wiki_with_steps", "gate_1"
+
+    with monkeypatch.context() as worker:
+        worker.setattr(register, "get_parsing_context", Context)
+        assert "gate_1" in register.recovery_plan_dags(folder)["drs_wiki_with_steps"].task_dict
+
+    monkeypatch.delenv("AIRFLOW__DRS__STEP_OPERATORS")
+    assert "withdrawn" not in register.recovery_plan_dags(folder)["drs_wiki_with_steps"].tags
+    assert register.plan_problems(folder) == ()
+
+
 @pytest.mark.parametrize("option", ["PRIORITY_WEIGHT", "WITHDRAWN_PLAN_DAYS"])
 def test_trap_34_a_typo_in_an_option_stops_no_plan(
     folder: Path, monkeypatch: pytest.MonkeyPatch, option: str

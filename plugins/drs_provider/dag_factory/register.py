@@ -24,7 +24,8 @@ from drs_provider.dag_factory.defaults import default_args, option_problems
 from drs_provider.plan.files.folder import Catalog, load_catalog
 from drs_provider.plan.files.last_good import LastGoodPlans
 from drs_provider.plan.model import Plan
-from drs_provider.plan.problems import PlanProblem
+from drs_provider.plan.problems import PlanProblem, format_path
+from drs_provider.plan.steps.actions import OperatorStep
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def recovery_plan_dags(folder: Path, dag_file: Path | None = None) -> dict[str, 
         return _one_dag(folder, wanted.dag_id, wanted.task_id, dag_file)
     catalog = load_catalog(folder)
     last_good = LastGoodPlans(settings.state_path())
-    conditions = answer_depends_on(default_args(0, None))
+    conditions = _conditions()
     taken = _taken(catalog, last_good, conditions)
     forms = _good(catalog, catalog.plans, dag_file, taken=taken)
     for name in forms.good.keys() - taken:
@@ -87,10 +88,14 @@ def plan_problems(folder: Path, dag_file: Path | None = None) -> tuple[PlanProbl
     """
     catalog = load_catalog(folder)
     last_good = LastGoodPlans(settings.state_path())
-    taken = _taken(catalog, last_good, answer_depends_on(default_args(0, None)))
+    taken = _taken(catalog, last_good, _conditions())
     forms = _good(catalog, catalog.plans.keys() - taken, dag_file)
     _add_withdrawn(forms, catalog, last_good.kept(but=taken | forms.good.keys()), dag_file)
     return (*catalog.problems, *option_problems(), *_refusals(forms, catalog, last_good))
+
+
+def _conditions() -> str | None:
+    return answer_depends_on(default_args(0, None), sorted(settings.step_operators()))
 
 
 def _taken(catalog: Catalog, last_good: LastGoodPlans, conditions: str | None) -> set[str]:
@@ -129,12 +134,24 @@ def _good(
     """
     forms = _Forms()
     for name in names:
-        dag, why = _tried(_whole(catalog, name), dag_file, serialized=True, taken=name in taken)
+        dag, why = None, "; ".join(_unlisted_operators(catalog.plans[name].plan))
+        if not why:
+            dag, why = _tried(_whole(catalog, name), dag_file, serialized=True, taken=name in taken)
         if dag is not None:
             forms.good[name] = dag
         else:
             forms.refused[name] = why
     return forms
+
+
+def _unlisted_operators(plan: Plan) -> Iterator[str]:
+    listed = settings.step_operators()
+    for path, step in plan.steps:
+        if isinstance(step, OperatorStep) and step.operator not in listed:
+            yield (
+                f"step `{step.label}` ({format_path(path)}) runs operator {step.operator}, which [drs] step_operators "
+                "does not list; add it there if plans may run it, or remove the step"
+            )
 
 
 def _add_withdrawn(forms: _Forms, catalog: Catalog, last_good: Iterable[Plan], dag_file: Path | None) -> None:

@@ -150,16 +150,9 @@ class Plan(Library):
     def _steps_that_leave_drills(self) -> Iterator[Finding]:
         """Looks of a drill that leave its networks, or of which nobody could tell."""
         networks = bool(self.network and self.network.drill.allowed_subnets)
-        lists = [(("waves", index, "after"), wave.after) for index, wave in enumerate(self.waves)]
-        lists += [(("waves", index, "before"), wave.before) for index, wave in enumerate(self.waves)]
-        for path, steps in [
-            *lists,
-            (("before_first",), self.before_first),
-            (("after_last",), self.after_last),
-        ]:
-            for index, step in enumerate(steps):
-                if isinstance(step, LookStep) and (told := step.leaves_drill(networks=networks)):
-                    yield Finding((*path, index), f"`{step.label}`: {told[0]}", told[1])
+        for path, step in self.steps:
+            if isinstance(step, LookStep) and (told := step.leaves_drill(networks=networks)):
+                yield Finding(path, f"`{step.label}`: {told[0]}", told[1])
 
     def _outline(self) -> Outline:
         told = enumerate(self.notifications)
@@ -174,6 +167,17 @@ class Plan(Library):
             has_rto=self.objectives.rto_minutes is not None,
             rto_notifications=tuple(index for index, item in told if "rto_missed" in item.events),
         )
+
+    @property
+    def steps(self) -> Iterator[tuple[tuple[str | int, ...], StepModel]]:
+        """Every step, with its path in the file."""
+        lists: list[tuple[tuple[str | int, ...], tuple[StepModel, ...]]] = [
+            (("before_first",), self.before_first)
+        ]
+        for number, wave in enumerate(self.waves):
+            lists += [(("waves", number, "before"), wave.before), (("waves", number, "after"), wave.after)]
+        for path, steps in (*lists, (("after_last",), self.after_last)):
+            yield from (((*path, index), step) for index, step in enumerate(steps))
 
     @property
     def dag_id(self) -> str:
