@@ -17,7 +17,7 @@ import yaml
 from benchmarks import simulated
 from benchmarks.plans import compose_interval
 from benchmarks.timeline import Wave, waves_of
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.executions import Execution
 from drs_provider.core.identity import dag_id_of
 from embedded.environment import DAGS
 from embedded.processes import Interrupts

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import httpx
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import Api, ApiError, UnreachableError, path
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.client import Api, ApiError, UnreachableError, path
+from drs_provider.airflow_rest.executions import Execution
 from embedded.needs import OPERATOR
 from embedded.stack import Stack
 

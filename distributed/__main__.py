@@ -13,7 +13,7 @@ from typing import Any
 from distributed.drills import LEAD, STRIKES, Drills, Ended
 from distributed.stack import DistributedStack
 from distributed.verdict import jobs_of, problems
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.executions import Execution
 from drs_provider.core.times import format_duration
 from embedded.environment import REPOSITORY
 from embedded.processes import Interrupted, Interrupts, StackError

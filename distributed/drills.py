@@ -10,8 +10,8 @@ from typing import Any
 
 from distributed.stack import DistributedStack
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import Api, ApiError, UnreachableError
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.client import Api, ApiError, UnreachableError
+from drs_provider.airflow_rest.executions import Execution
 from drs_provider.core.identity import dag_id_of
 from embedded.processes import StackError
 from embedded.stack import is_ready

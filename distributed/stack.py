@@ -14,7 +14,7 @@ from typing import Self
 from distributed import servers
 from distributed.compose import Service, read
 from distributed.place import Place
-from drs_provider.cli.airflow_api.client import Api
+from drs_provider.airflow_rest.client import Api
 from drs_provider.cli.airflow_api.login import Login
 from embedded.environment import REPOSITORY
 from embedded.processes import Interrupts, ProcessSet, StackError

@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from drs_provider.airflow_rest.refused import RefusedError
 from drs_provider.cli.display.output import Output
-from drs_provider.cli.exit_codes import CliError
 from drs_provider.core.times import format_duration
 from embedded.drill import Drill
 from embedded.environment import DAGS, REPOSITORY, SCENARIOS, Paths
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options))
-    except (StackError, CliError) as error:
+    except (StackError, RefusedError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except Interrupted as interrupt:

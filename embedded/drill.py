@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import ApiError, UnreachableError
-from drs_provider.cli.airflow_api.executions import Execution
-from drs_provider.cli.exit_codes import ExitCode
+from drs_provider.airflow_rest.client import ApiError, UnreachableError
+from drs_provider.airflow_rest.executions import Execution
+from drs_provider.airflow_rest.refused import ExitCode
 from drs_provider.core.identity import dag_id_of
 from embedded.environment import PLUGINS, inherited
 from embedded.needs import OPERATOR

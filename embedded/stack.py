@@ -18,7 +18,7 @@ from typing import IO, Any, Self
 
 import httpx
 
-from drs_provider.cli.airflow_api.client import Api, path
+from drs_provider.airflow_rest.client import Api, path
 from drs_provider.cli.airflow_api.login import Login
 from embedded import simulated_aws
 from embedded.environment import (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from drs_provider.cli import texts
+from drs_provider.airflow_rest import texts
 from drs_provider.cli.__main__ import build_parser
 from tests.cli.airflow_server import AirflowServer
 

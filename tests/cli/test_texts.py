@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.texts import command, one_line, seconds_of, wave_number
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import command, one_line, seconds_of, wave_number
 
 WAVES = {1: "database", 2: "web", 3: "1"}
 
@@ -36,6 +36,6 @@ def test_waves_are_found_by_name_before_number():
     ("word", "hint"), [("databse", "did you mean `database`"), ("7", "the waves are `database`")]
 )
 def test_unknown_waves_are_told_with_what_may_be_meant(word, hint):
-    with pytest.raises(CliError, match=hint) as told:
+    with pytest.raises(RefusedError, match=hint) as told:
         wave_number(word, WAVES)
     assert told.value.code is ExitCode.NOT_FOUND

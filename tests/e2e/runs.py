@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.executions import Execution
 from embedded.needs import ADMIN
 from embedded.stack import Stack
 from tests.e2e.waiting import ended, until_asked

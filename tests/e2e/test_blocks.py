@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.executions import Execution
 from embedded.stack import Stack
 from tests.e2e.waiting import ended
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.executions import Execution
 from embedded import simulated_aws
 from embedded.needs import ADMIN
 from embedded.stack import Stack, import_errors

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from drs_provider.cli.exit_codes import ExitCode
+from drs_provider.airflow_rest.refused import ExitCode
 from embedded.environment import REPOSITORY
 from embedded.stack import Stack
 from tests.e2e.waiting import until, until_asked

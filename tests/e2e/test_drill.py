@@ -8,7 +8,7 @@ from urllib.parse import urlparse
 
 import pytest
 
-from drs_provider.cli.exit_codes import ExitCode
+from drs_provider.airflow_rest.refused import ExitCode
 from embedded.drill import approve_everything
 from embedded.stack import Stack, import_errors
 from tests.e2e.conftest import Followed, RunPlan

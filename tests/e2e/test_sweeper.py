@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.executions import Execution
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.rules.record.schema import ExecutionRecord
 from embedded import simulated_aws

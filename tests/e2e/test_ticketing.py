@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.executions import Execution
 from embedded.environment import REPOSITORY
 from embedded.stack import Stack
 from tests.e2e.waiting import until_asked

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from drs_provider import keys
-from drs_provider.cli.exit_codes import ExitCode
+from drs_provider.airflow_rest.refused import ExitCode
 from embedded.drill import RUN_ID, Drill, Outcome
 from embedded.environment import Ports, Secrets
 from embedded.processes import StackError

@@ -9,7 +9,7 @@ from typing import NoReturn
 from airflow.cli.cli_config import ActionCommand, CLICommand, GroupCommand
 from rich_argparse import RawDescriptionRichHelpFormatter
 
-from drs_provider.cli import texts
+from drs_provider.airflow_rest import texts
 from drs_provider.cli.definition import get_drs_cli_commands
 
 

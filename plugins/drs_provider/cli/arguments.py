@@ -6,8 +6,8 @@ import argparse
 
 from airflow.cli.cli_config import ActionCommand, Arg
 
+from drs_provider.airflow_rest.texts import seconds_of
 from drs_provider.cli.entry import verb
-from drs_provider.cli.texts import seconds_of
 
 
 def _seconds(text: str) -> float:

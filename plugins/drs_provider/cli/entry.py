@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from drs_provider.cli.exit_codes import CliError, ExitCode
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 
 Verb = Callable[[argparse.Namespace], ExitCode | None]
 
@@ -31,7 +31,7 @@ def call(path: str, arguments: argparse.Namespace) -> int:
     try:
         function: Verb = pkgutil.resolve_name(f"drs_provider.cli.commands.{path}")
         return int(function(arguments) or ExitCode.OK)
-    except CliError as error:
+    except RefusedError as error:
         _tell(str(error))
         return int(error.code)
     except KeyboardInterrupt:
@@ -44,6 +44,6 @@ def call(path: str, arguments: argparse.Namespace) -> int:
 
 
 def _tell(message: str) -> None:
-    from drs_provider.cli.texts import one_line
+    from drs_provider.airflow_rest.texts import one_line
 
     print(f"error: {one_line(message)}", file=sys.stderr)

@@ -1,30 +1,10 @@
-"""What the exit codes of the command line mean, and the error that carries one."""
+"""What the exit codes of the command line mean."""
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Final
 
-
-class ExitCode(IntEnum):
-    """Exit codes; never renumbered, because programs ask for them."""
-
-    OK = 0
-    ERROR = 1
-    REFUSED_INPUT = 2
-    PARTIAL = 3
-    FAILED = 4
-    CANCELLED = 5
-    NOT_ALLOWED = 6
-    NOT_FOUND = 7
-    CONFLICT = 8
-    UNREACHABLE = 9
-    TIMEOUT = 10
-    NOT_STARTABLE = 11
-    WARNINGS = 12
-    BLOCKED = 13
-    INTERRUPTED = 130
-
+from drs_provider.airflow_rest.refused import ExitCode
 
 MEANINGS: Final[dict[ExitCode, str]] = {
     ExitCode.OK: "done; the execution COMPLETED, or was started, or runs; preflight or doctor found nothing",
@@ -50,17 +30,6 @@ OF_STATUS: Final[dict[str, ExitCode]] = {
     "FAILED": ExitCode.FAILED,
     "CANCELLED": ExitCode.CANCELLED,
 }
-
-
-class CliError(Exception):
-    """A verb cannot do what was asked; told in one line, with the remedy.
-
-    :param code: what the program exits with
-    """
-
-    def __init__(self, message: str, remedy: str = "", code: ExitCode = ExitCode.ERROR) -> None:
-        super().__init__(f"{message}; {remedy}" if remedy else message)
-        self.code = code
 
 
 def epilog() -> str:

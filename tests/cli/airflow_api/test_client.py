@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from drs_provider.cli.exit_codes import MEANINGS, ExitCode, epilog
+from drs_provider.airflow_rest.refused import ExitCode
+from drs_provider.cli.exit_codes import MEANINGS, epilog
 from tests.cli.airflow_server import Refuse, new_run
 
 

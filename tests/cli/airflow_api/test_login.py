@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from drs_provider.cli.exit_codes import ExitCode
+from drs_provider.airflow_rest.refused import ExitCode
 
 ENVIRONMENT = (
     "AIRFLOW_API_CLIENT_ID",

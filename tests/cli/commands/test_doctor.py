@@ -7,7 +7,7 @@ import json
 import pytest
 
 from drs_provider import keys
-from drs_provider.cli.exit_codes import ExitCode
+from drs_provider.airflow_rest.refused import ExitCode
 from drs_provider.core.identity import DOCTOR_DAG_ID
 from drs_provider.rules.doctor import finding, report
 from tests.cli.airflow_server import Refuse

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from drs_provider.cli.exit_codes import ExitCode
+from drs_provider.airflow_rest.refused import ExitCode
 from drs_provider.plan.files.folder import load_catalog
 from tests.plan_import.exports import EXPORT, HUB
 

@@ -7,8 +7,8 @@ import json
 import pytest
 import yaml
 
+from drs_provider.airflow_rest.refused import ExitCode
 from drs_provider.cli.display.wave_graph import drawn, steps
-from drs_provider.cli.exit_codes import ExitCode
 from drs_provider.plan.files.folder import load_catalog
 from tests.contract.repository import PLANS
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from drs_provider.cli.exit_codes import ExitCode
+from drs_provider.airflow_rest.refused import ExitCode
 
 PLAN = """
 schema_version: 1

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from drs_provider import keys
-from drs_provider.cli.exit_codes import ExitCode
+from drs_provider.airflow_rest.refused import ExitCode
 from tests.cli.airflow_server import Refuse, end, new_run
 
 TRIGGER = "drs_erp/dagRuns"

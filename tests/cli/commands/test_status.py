@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from drs_provider import keys
+from drs_provider.airflow_rest.refused import ExitCode
 from drs_provider.cli.commands import following
-from drs_provider.cli.exit_codes import ExitCode
-from drs_provider.cli.snapshot.wave_reader import wave_status
 from drs_provider.report.build import build_report, report_json
+from drs_provider.snapshot.wave_reader import wave_status
 from tests.cli.airflow_server import WAVES, Refuse, complete, end, new_run
 
 

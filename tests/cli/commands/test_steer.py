@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from drs_provider import keys
-from drs_provider.cli.exit_codes import ExitCode
+from drs_provider.airflow_rest.refused import ExitCode
 from drs_provider.core.task_states import TASK_ACTIVE
 from tests.cli.airflow_server import WAVES, complete, end, new_run
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from drs_provider import keys
+from drs_provider.airflow_rest.refused import ExitCode
 from drs_provider.cli.commands import answer as answer_verbs
-from drs_provider.cli.exit_codes import ExitCode
 from drs_provider.plan_tasks import step
 from tests.cli.airflow_server import complete, end, new_run, tell
 

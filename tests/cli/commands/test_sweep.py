@@ -7,7 +7,7 @@ import json
 import pytest
 
 from drs_provider import keys
-from drs_provider.cli.exit_codes import ExitCode
+from drs_provider.airflow_rest.refused import ExitCode
 from drs_provider.core.identity import SWEEPER_DAG_ID
 from drs_provider.rules.sweep.report import Finding, SweepReport
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.executions import Execution
 from embedded.needs import ADMIN, OPERATOR
 from embedded.stack import Stack
 from tests.e2e.other_stacks.conftest import APPROVER, LEAD, OtherStack

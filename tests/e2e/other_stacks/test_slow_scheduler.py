@@ -16,8 +16,8 @@ from statistics import median
 import pytest
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import ApiError
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.client import ApiError
+from drs_provider.airflow_rest.executions import Execution
 from embedded.stack import Stack
 from tests.e2e.other_stacks.conftest import OtherStack
 from tests.e2e.other_stacks.many_gates import APPROVER, DAG_ID, GATES

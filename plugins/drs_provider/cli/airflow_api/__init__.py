@@ -1,1 +1,1 @@
-"""Airflow's REST API as one user, and the executions that it knows."""
+"""Who asks Airflow, and where: how the command line logs in."""

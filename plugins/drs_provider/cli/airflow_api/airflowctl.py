@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from drs_provider.cli.exit_codes import CliError, ExitCode
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 
 ENVIRONMENT_VARIABLE: Final = "AIRFLOW_CLI_ENVIRONMENT"
 _DEBUG_VARIABLE: Final = "AIRFLOW_CLI_DEBUG_MODE"
@@ -23,12 +23,12 @@ _AGAIN: Final = "log in with it: airflowctl auth login"
 def saved_login() -> tuple[str, str] | None:
     """Return address and token, or None if nobody has logged in with it here.
 
-    :raises CliError: if what it left cannot be read
+    :raises RefusedError: if what it left cannot be read
     """
     name = os.environ.get(ENVIRONMENT_VARIABLE) or "production"
     home = Path(os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow")
     if "/" in name or "\\" in name or ".." in name:
-        raise CliError(
+        raise RefusedError(
             f"{ENVIRONMENT_VARIABLE} {name!r} is no name of an environment", "", ExitCode.REFUSED_INPUT
         )
     saved = _read(home / f"{name}.json")
@@ -41,7 +41,7 @@ def saved_login() -> tuple[str, str] | None:
         token = _of_keyring(key)
     url = saved.get("api_url")
     if not url or not token:
-        raise CliError(
+        raise RefusedError(
             f"airflowctl has no address or no token for its environment {name}", _AGAIN, ExitCode.NOT_ALLOWED
         )
     return str(url), str(token)
@@ -53,7 +53,7 @@ def _read(file: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise CliError(
+        raise RefusedError(
             f"what airflowctl left in {file} cannot be read: {error}", _AGAIN, ExitCode.NOT_ALLOWED
         ) from error
     return data if isinstance(data, dict) else {}
@@ -63,7 +63,7 @@ def _of_keyring(key: str) -> str | None:
     try:
         keyring = importlib.import_module("keyring")  # airflowctl brings it; the provider does not need it
     except ImportError as error:
-        raise CliError(
+        raise RefusedError(
             "the token that airflowctl keeps is in the machine's keyring, and this Python has no keyring",
             "pip install keyring, or use another way to log in",
             ExitCode.NOT_ALLOWED,
@@ -71,5 +71,5 @@ def _of_keyring(key: str) -> str | None:
     try:
         token: str | None = keyring.get_password(_SERVICE, key)
     except Exception as error:  # each backend has errors of its own
-        raise CliError(f"the keyring of airflowctl: {error}", _AGAIN, ExitCode.NOT_ALLOWED) from error
+        raise RefusedError(f"the keyring of airflowctl: {error}", _AGAIN, ExitCode.NOT_ALLOWED) from error
     return token

@@ -9,9 +9,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.cli.airflow_api import mwaa
 from drs_provider.cli.airflow_api.airflowctl import saved_login
-from drs_provider.cli.exit_codes import CliError, ExitCode
 
 URL_VARIABLE = "AIRFLOW_API_URL"
 TOKEN_VARIABLE = "AIRFLOW_CLI_TOKEN"
@@ -47,6 +47,14 @@ class Login:
         """Who logs in, for messages."""
         return self.username or (f"client {self.client_id}" if self.client_id else f"MWAA {self.mwaa}")
 
+    @property
+    def remedies(self) -> tuple[str, str]:
+        """What to do if the login is refused, and if the token is."""
+        return (
+            "check client and secret" if self.client_id else "check user and password",
+            f"your token has ended or is none: get a new one ({TOKEN_VARIABLE}, --token-file, --username)",
+        )
+
     def request(self) -> dict[str, str]:
         """Return what Airflow's ``/auth/token`` is asked with, in the form of its auth managers.
 
@@ -60,24 +68,24 @@ class Login:
             }
         return {"username": self.username, "password": self.password}
 
-    def renewed(self) -> str:
-        """Return a new token of MWAA.
+    def renewed(self) -> str | None:
+        """Return a new token of MWAA; None if Airflow gives it.
 
-        :raises CliError: if AWS or the web server refuses it
+        :raises RefusedError: if AWS or the web server refuses it
         """
-        return mwaa.log_in(self.mwaa, self.url)[1]
+        return mwaa.log_in(self.mwaa, self.url)[1] if self.mwaa else None
 
 
 def login_of(arguments: argparse.Namespace) -> Login:
     """Read address and identity from options, environment, Airflow's configuration and what airflowctl left.
 
-    :raises CliError: if the address or the identity is missing
+    :raises RefusedError: if the address or the identity is missing
     """
     ways = {"--token-file": arguments.token_file, "--username": arguments.username}
     ways |= {"--client-id": arguments.client_id, "--mwaa": arguments.mwaa}
     given = [name for name, value in ways.items() if value]
     if len(given) > 1:
-        raise CliError(f"{' and '.join(given)} exclude each other", "", ExitCode.REFUSED_INPUT)
+        raise RefusedError(f"{' and '.join(given)} exclude each other", "", ExitCode.REFUSED_INPUT)
     if given:
         return _by_option(arguments)
     if token := os.environ.get(TOKEN_VARIABLE, "").strip():
@@ -118,7 +126,7 @@ def _by_airflowctl(arguments: argparse.Namespace) -> Login:
         return Login(api_url(saved[0]), token=saved[1])
     api_url(arguments.url)  # who misses both is told of the address first
     other = f"; airflowctl's token is for {saved[0]}" if saved else ""
-    raise CliError(
+    raise RefusedError(
         f"you are not logged in{other}",
         f"set {TOKEN_VARIABLE}, or give --token-file, or --username (password: asked for, or {PASSWORD_VARIABLE}), "
         f"--client-id (secret: {SECRET_VARIABLE}), --mwaa, or log in with airflowctl",
@@ -129,14 +137,14 @@ def _by_airflowctl(arguments: argparse.Namespace) -> Login:
 def api_url(given: str | None) -> str:
     """Return the API server's address.
 
-    :raises CliError: if there is none, or it is no address
+    :raises RefusedError: if there is none, or it is no address
     """
     url = given or os.environ.get(URL_VARIABLE, "") or _configured_url()
     if not url:
         remedy = f"give --url, or set {URL_VARIABLE} or [api] base_url"
-        raise CliError("the address of Airflow's API server is not known", remedy, ExitCode.REFUSED_INPUT)
+        raise RefusedError("the address of Airflow's API server is not known", remedy, ExitCode.REFUSED_INPUT)
     if not url.startswith(("http://", "https://")):
-        raise CliError(f"{url!r} is no address", "write http://… or https://…", ExitCode.REFUSED_INPUT)
+        raise RefusedError(f"{url!r} is no address", "write http://… or https://…", ExitCode.REFUSED_INPUT)
     return url.rstrip("/")
 
 
@@ -150,11 +158,11 @@ def _token(file: str) -> str:
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CliError(
+        raise RefusedError(
             f"the token cannot be read from {file}: {error}", "", ExitCode.REFUSED_INPUT
         ) from error
     if not text.strip():
-        raise CliError(f"there is no token in {file}", "", ExitCode.REFUSED_INPUT)
+        raise RefusedError(f"there is no token in {file}", "", ExitCode.REFUSED_INPUT)
     return text.strip()
 
 
@@ -163,13 +171,15 @@ def _password(username: str) -> str:
         return password
     if not sys.stdin.isatty():
         remedy = f"set {PASSWORD_VARIABLE}, or use a token"
-        raise CliError(f"the password of {username} cannot be asked for here", remedy, ExitCode.NOT_ALLOWED)
+        raise RefusedError(
+            f"the password of {username} cannot be asked for here", remedy, ExitCode.NOT_ALLOWED
+        )
     return getpass.getpass(f"Password of {username}: ", stream=sys.stderr)
 
 
 def _secret(client_id: str) -> str:
     if secret := os.environ.get(SECRET_VARIABLE, ""):
         return secret
-    raise CliError(
+    raise RefusedError(
         f"the secret of client {client_id} is not known", f"set {SECRET_VARIABLE}", ExitCode.NOT_ALLOWED
     )

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from drs_provider.cli.exit_codes import CliError, ExitCode
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 
 ENVIRONMENT_VARIABLE: Final = "AIRFLOW_MWAA_ENVIRONMENT"
 _LOGIN: Final = "/pluginsv2/aws_mwaa/login"
@@ -24,32 +24,32 @@ def log_in(environment: str, url: str | None) -> tuple[str, str]:
     """Return address and token of an environment's API.
 
     :param url: the address that was asked for, which must be the environment's; None: that of AWS's answer
-    :raises CliError: if AWS or the web server refuses it
+    :raises RefusedError: if AWS or the web server refuses it
     """
     host, web_token = _web_token(environment)
     address = (url or f"https://{host}").rstrip("/")
     parts = urlsplit(address)
     if parts.netloc != host:
-        raise CliError(
+        raise RefusedError(
             f"the web server of MWAA environment {environment} is {host}, not {parts.netloc}",
             "leave --url and AIRFLOW_API_URL out",
             ExitCode.REFUSED_INPUT,
         )
     local = parts.hostname in _LOCAL
     if parts.scheme != "https" and not local:
-        raise CliError("a token is sent by https only", f"use https://{host}", ExitCode.REFUSED_INPUT)
+        raise RefusedError("a token is sent by https only", f"use https://{host}", ExitCode.REFUSED_INPUT)
     try:
         with httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=not local) as client:
             response = client.post(f"{address}{_LOGIN}", data={"token": web_token})
     except httpx.TransportError as error:
-        raise CliError(
+        raise RefusedError(
             f"the web server of MWAA environment {environment} cannot be reached: {error}",
             "a private one is reached only from its VPC",
             ExitCode.UNREACHABLE,
         ) from error
     token = response.cookies.get(_COOKIE)
     if response.is_error or not token:
-        raise CliError(
+        raise RefusedError(
             f"the web server of MWAA environment {environment} does not log you in: {response.status_code}",
             "it must run Airflow 3, and IAM must allow airflow:CreateWebLoginToken with a role of Airflow",
             ExitCode.NOT_ALLOWED,
@@ -65,7 +65,7 @@ def _web_token(environment: str) -> tuple[str, str]:
     try:
         return web_login(environment)
     except (BotoCoreError, ClientError, KeyError) as error:
-        raise CliError(
+        raise RefusedError(
             f"AWS gives no login for MWAA environment {environment}: {error}",
             "log in to AWS, with the environment's Region, and the right airflow:CreateWebLoginToken",
             ExitCode.NOT_ALLOWED,

@@ -11,15 +11,15 @@ from typing import Any
 import httpx
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import Api, ApiError
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.client import Api, ApiError
+from drs_provider.airflow_rest.executions import Execution
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import command, epoch, one_line, wave_number
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.display.output import Output
-from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.snapshot.model import Question
-from drs_provider.cli.snapshot.reader import Reader
-from drs_provider.cli.texts import command, epoch, one_line, wave_number
 from drs_provider.core.task_states import TASK_OVER
+from drs_provider.snapshot.model import Question
+from drs_provider.snapshot.reader import Reader
 
 # The options' names are what the gates offer; a test holds them against the sensors.
 APPROVE, REJECT, SKIP_WAVE = "Approve", "Reject", "Skip wave"
@@ -75,7 +75,9 @@ def answer_step(arguments: argparse.Namespace) -> ExitCode:
         option = STEP_ANSWERS[arguments.answer]
         if option not in question.options:
             words = " or ".join(option.lower() for option in question.options)
-            raise CliError(f"{question.label} does not ask that", f"answer {words}", ExitCode.REFUSED_INPUT)
+            raise RefusedError(
+                f"{question.label} does not ask that", f"answer {words}", ExitCode.REFUSED_INPUT
+            )
         told = _answer(reader, question, option, inputs)
     return _tell(Output(arguments.output), execution, question, told)
 
@@ -92,7 +94,7 @@ def _chosen_step(execution: Execution, asking: Sequence[Question], arguments: ar
     if len(found) > 1:
         names = ", ".join(each.label for each in found)
         message = f"several steps of {execution.name} ask: {names}"
-        raise CliError(message, "say which with --step and --wave", ExitCode.REFUSED_INPUT)
+        raise RefusedError(message, "say which with --step and --wave", ExitCode.REFUSED_INPUT)
     return found[0]
 
 
@@ -122,19 +124,19 @@ def _chosen(execution: Execution, gates: Sequence[Question], word: str | None) -
     if len(gates) > 1:
         names = ", ".join(gate.wave_name for gate in gates)
         message = f"several gates of {execution.name} are open"
-        raise CliError(message, f"say which with --wave: {names}", ExitCode.REFUSED_INPUT)
+        raise RefusedError(message, f"say which with --wave: {names}", ExitCode.REFUSED_INPUT)
     return gates[0]
 
 
-def _nothing_asked(execution: Execution, what: str) -> CliError:
+def _nothing_asked(execution: Execution, what: str) -> RefusedError:
     remedy = f"see: {command('status', execution.name)}"
-    return CliError(f"{execution.name} {what}, or it was answered already", remedy, ExitCode.CONFLICT)
+    return RefusedError(f"{execution.name} {what}, or it was answered already", remedy, ExitCode.CONFLICT)
 
 
 def _answer(reader: Reader, question: Question, option: str, inputs: Mapping[str, str]) -> dict[str, Any]:
     """Answer, and return what was decided.
 
-    :raises CliError: if the user may not, somebody was quicker, the answer does not count, or that is not known yet
+    :raises RefusedError: if the user may not, somebody was quicker, the answer does not count, or that is not known yet
     """
     age = time.time() - question.opened_at
     if 0 <= age < _SETTLING_SECONDS:
@@ -152,7 +154,7 @@ def _answer(reader: Reader, question: Question, option: str, inputs: Mapping[str
         message = (
             f"Airflow has the answer of {given.login} to {question.label}, which has not acted on it yet"
         )
-        raise CliError(message, f"see: {command('status', execution.name)}", ExitCode.TIMEOUT)
+        raise RefusedError(message, f"see: {command('status', execution.name)}", ExitCode.TIMEOUT)
     return {
         "option": option,
         "respondedBy": given.login,
@@ -177,15 +179,15 @@ class Given:
         return row.get("respondedById") == self.user_id and abs(row["respondedAt"] - self.at) < _SAME_SECONDS
 
 
-def _explained(error: ApiError, question: Question) -> CliError:
+def _explained(error: ApiError, question: Question) -> RefusedError:
     if error.status == httpx.codes.FORBIDDEN:
         message = f"you may not answer {question.label}"
-        return CliError(message, f"who may: {question.who}", ExitCode.NOT_ALLOWED)
+        return RefusedError(message, f"who may: {question.who}", ExitCode.NOT_ALLOWED)
     if error.status == httpx.codes.CONFLICT:
         message = f"{question.label} was answered already, or its time is over"
-        return CliError(message, "see: status", ExitCode.CONFLICT)
+        return RefusedError(message, "see: status", ExitCode.CONFLICT)
     if error.status == httpx.codes.NOT_FOUND:
-        return CliError(f"{question.label} is not open any more", "see: status", ExitCode.CONFLICT)
+        return RefusedError(f"{question.label} is not open any more", "see: status", ExitCode.CONFLICT)
     return error
 
 
@@ -194,7 +196,7 @@ def _outcome(reader: Reader, question: Question, given: Given) -> str:
 
     Airflow accepts an answer before anybody has looked whether it counts.
 
-    :raises CliError: if it does not count
+    :raises RefusedError: if it does not count
     """
     deadline = time.monotonic() + _OUTCOME_SECONDS
     while True:
@@ -216,17 +218,17 @@ def _outcome(reader: Reader, question: Question, given: Given) -> str:
         time.sleep(_LOOK_SECONDS)
 
 
-def _does_not_count(question: Question, login: str, reason: str) -> CliError:
+def _does_not_count(question: Question, login: str, reason: str) -> RefusedError:
     message = f"the answer of {login} to {question.label} does not count: {one_line(reason)}"
-    return CliError(message, f"it waits for {question.who}", ExitCode.NOT_ALLOWED)
+    return RefusedError(message, f"it waits for {question.who}", ExitCode.NOT_ALLOWED)
 
 
-def _overtaken(question: Question, login: str, told: Sequence[Mapping[str, Any]]) -> CliError:
+def _overtaken(question: Question, login: str, told: Sequence[Mapping[str, Any]]) -> RefusedError:
     """Airflow may take two answers that come at the same moment; only one of them reaches the gate."""
     counted = [f"{row['decision']} by {row['respondedBy']}" for row in told if "refused" not in row]
     decided = one_line(", ".join(counted)) or "it ended without an answer"
     message = f"the answer of {login} to {question.label} came too late: {decided}"
-    return CliError(message, "see: status", ExitCode.CONFLICT)
+    return RefusedError(message, "see: status", ExitCode.CONFLICT)
 
 
 _TEXTS = {"decided": "", "asked_again": "; a second person must approve as well"}

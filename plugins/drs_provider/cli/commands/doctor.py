@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import Api, ApiError, path
-from drs_provider.cli.airflow_api.executions import WITHDRAWN_TAG, Execution, Plans, tags_of
+from drs_provider.airflow_rest.client import Api, ApiError, path
+from drs_provider.airflow_rest.executions import WITHDRAWN_TAG, Execution, Plans, tags_of
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.commands.start import check_dag
 from drs_provider.cli.display.output import Output
-from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.core.identity import DOCTOR_DAG_ID, SWEEPER_DAG_ID
 from drs_provider.core.times import format_time
 from drs_provider.rules.doctor import Finding, finding, judge_logins, report
@@ -41,7 +41,7 @@ _RIGHTS = (
 def doctor(arguments: argparse.Namespace) -> ExitCode:
     """Check the installation and print what was found, with remedies.
 
-    :raises CliError: with NOT_ALLOWED if the user may not look
+    :raises RefusedError: with NOT_ALLOWED if the user may not look
     """
     output = Output(arguments.output)
     with Api(login_of(arguments)) as api:
@@ -52,7 +52,7 @@ def doctor(arguments: argparse.Namespace) -> ExitCode:
         except ApiError as error:
             if error.code is not ExitCode.NOT_ALLOWED:
                 raise
-            raise CliError(
+            raise RefusedError(
                 f"the doctor cannot look: {error.detail or 'not allowed'}",
                 f"it needs the right to {_RIGHTS}",
                 error.code,
@@ -179,9 +179,9 @@ def _seen_by_worker(api: Api, arguments: argparse.Namespace, output: Output) -> 
     dag = api.find(f"/dags{path(DOCTOR_DAG_ID)}")
     try:
         if dag is None:
-            raise CliError(f"Airflow has no DAG {DOCTOR_DAG_ID}", "its file is recovery_sweeper.py")
+            raise RefusedError(f"Airflow has no DAG {DOCTOR_DAG_ID}", "its file is recovery_sweeper.py")
         check_dag("the doctor", dag)
-    except CliError as error:
+    except RefusedError as error:
         told = finding(
             "doctor_missing",
             DOCTOR_DAG_ID,

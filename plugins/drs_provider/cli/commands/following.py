@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import time
 
-from drs_provider.cli.airflow_api.client import ApiError, UnreachableError
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.client import ApiError, UnreachableError
+from drs_provider.airflow_rest.executions import Execution
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import command
 from drs_provider.cli.display.output import Output
 from drs_provider.cli.display.views import LineView, View, view_for
-from drs_provider.cli.exit_codes import OF_STATUS, CliError, ExitCode
-from drs_provider.cli.snapshot.model import DRY_RUN, EXCLUDED, ExecutionSnapshot
-from drs_provider.cli.snapshot.reader import Reader
-from drs_provider.cli.texts import command
+from drs_provider.cli.exit_codes import OF_STATUS
+from drs_provider.snapshot.model import DRY_RUN, EXCLUDED, ExecutionSnapshot
+from drs_provider.snapshot.reader import Reader
 
 #: How long an API server may be away (a restart) before it counts as unreachable
 PATIENCE_SECONDS = 120.0
@@ -35,7 +36,7 @@ def follow(
     """Show an execution until it has ended, and return its last snapshot.
 
     :param timeout_seconds: how long to stay; None: to the end
-    :raises CliError: with TIMEOUT if that has passed, or if Airflow refuses or stays unreachable
+    :raises RefusedError: with TIMEOUT if that has passed, or if Airflow refuses or stays unreachable
     """
     reader, began = Reader(execution), time.monotonic()
     seen = began
@@ -53,7 +54,7 @@ def follow(
         waited = time.monotonic() - began
         if timeout_seconds is not None and waited >= timeout_seconds:
             remedy = f"it goes on: {command('watch', execution.name)}"
-            raise CliError(f"{execution.name} has not ended in time", remedy, ExitCode.TIMEOUT)
+            raise RefusedError(f"{execution.name} has not ended in time", remedy, ExitCode.TIMEOUT)
         left = interval_seconds if timeout_seconds is None else timeout_seconds - waited
         time.sleep(min(interval_seconds, max(left, 0.05)))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.cli.display.output import Output
-from drs_provider.cli.exit_codes import CliError, ExitCode
 from drs_provider.plan_import import (
     LOOKED_FOR,
     ImportOptions,
@@ -43,7 +43,7 @@ def import_files(arguments: argparse.Namespace) -> ExitCode:
         writes = result.found["plans"] and not arguments.dry_run
         paths = write(result, Path(arguments.to), overwrite=arguments.overwrite) if writes else ()
     except (OptionError, SourceError, WriteError) as error:
-        raise CliError(str(error), "", ExitCode.REFUSED_INPUT) from error
+        raise RefusedError(str(error), "", ExitCode.REFUSED_INPUT) from error
     _tell(result, [str(path) for path in paths], output, notes=arguments.notes)
     if not result.found["plans"]:
         raise _nothing(sources, result)
@@ -52,11 +52,11 @@ def import_files(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.PARTIAL if result.plans else ExitCode.REFUSED_INPUT
 
 
-def _nothing(sources: tuple[ImportSource, ...], result: ImportResult) -> CliError:
+def _nothing(sources: tuple[ImportSource, ...], result: ImportResult) -> RefusedError:
     names = ", ".join(source.name for source in sources)
     there = [f"{count} {kind}" for kind, count in result.found.items() if count]
     also = f"; it has {' and '.join(there)}" if there else ""
-    return CliError(
+    return RefusedError(
         f"no recovery plan was found in {names}{also}, and nothing was written; looked for {LOOKED_FOR}",
         "export the plans, and import them together with their protection groups and target accounts",
         ExitCode.REFUSED_INPUT,

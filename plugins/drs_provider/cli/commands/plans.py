@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import one_line
 from drs_provider.cli.display.output import Output
-from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.texts import one_line
 from drs_provider.plan.files.folder import Catalog, LoadedPlan, load_catalog
 from drs_provider.plan.model import Plan, Wave
 from drs_provider.plan.problems import PlanProblem, did_you_mean, quoted_list
@@ -39,11 +39,11 @@ _WAVE_COLUMNS = {
 def plans_folder(given: str | None) -> Path:
     """Return the folder of the plan files.
 
-    :raises CliError: if it does not exist
+    :raises RefusedError: if it does not exist
     """
     folder = Path(given) if given else _configured_folder()
     if not folder.is_dir():
-        raise CliError(
+        raise RefusedError(
             f"there is no folder {folder}",
             "name the folder with the plan files: --plans",
             ExitCode.REFUSED_INPUT,
@@ -101,7 +101,7 @@ def validate(arguments: argparse.Namespace) -> ExitCode:
         remedy = (
             "plan files end in .yaml or .yml, and subfolders are not looked at; name another folder: --plans"
         )
-        raise CliError(f"there is no plan in {catalog.folder}", remedy, ExitCode.REFUSED_INPUT)
+        raise RefusedError(f"there is no plan in {catalog.folder}", remedy, ExitCode.REFUSED_INPUT)
     good = [name for name in catalog.plans if not arguments.names or name in arguments.names]
     if output.for_people:
         for problem in problems:
@@ -125,23 +125,25 @@ def _problems_of(catalog: Catalog, names: Sequence[str]) -> tuple[PlanProblem, .
     return tuple(dict.fromkeys(found))
 
 
-def _unknown(catalog: Catalog, name: str) -> CliError:
+def _unknown(catalog: Catalog, name: str) -> RefusedError:
     known = [*catalog.plans, *catalog.broken]
     remedy = did_you_mean(name, known, f"the plans are {quoted_list(sorted(known)) or 'none'}")
-    return CliError(f"there is no plan `{one_line(name)}` in {catalog.folder}", remedy, ExitCode.NOT_FOUND)
+    return RefusedError(
+        f"there is no plan `{one_line(name)}` in {catalog.folder}", remedy, ExitCode.NOT_FOUND
+    )
 
 
 def loaded_plan(arguments: argparse.Namespace) -> LoadedPlan:
     """Return the plan that a verb names.
 
-    :raises CliError: if there is none of this name, or if it does not load
+    :raises RefusedError: if there is none of this name, or if it does not load
     """
     catalog = load_catalog(plans_folder(arguments.plans))
     if arguments.plan in catalog.plans:
         return catalog.plans[arguments.plan]
     if arguments.plan in catalog.broken:
         problems = "; ".join(str(problem) for problem in catalog.broken[arguments.plan])
-        raise CliError(f"plan {arguments.plan} does not load: {problems}", "", ExitCode.REFUSED_INPUT)
+        raise RefusedError(f"plan {arguments.plan} does not load: {problems}", "", ExitCode.REFUSED_INPUT)
     raise _unknown(catalog, arguments.plan)
 
 

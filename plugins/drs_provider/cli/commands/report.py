@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import Api
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.client import Api
+from drs_provider.airflow_rest.executions import Execution
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import command, one_line
 from drs_provider.cli.airflow_api.login import login_of
-from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.texts import command, one_line
 
 
 def report(arguments: argparse.Namespace) -> ExitCode:
@@ -30,8 +30,8 @@ def report(arguments: argparse.Namespace) -> ExitCode:
     if record is None:
         if not execution.ended:
             remedy = f"wait for its end: {command('watch', execution.name)}"
-            raise CliError(f"{execution.name} has not ended", remedy, ExitCode.CONFLICT)
-        raise CliError(f"{execution.name} has no report: it was no execution", "", ExitCode.NOT_FOUND)
+            raise RefusedError(f"{execution.name} has not ended", remedy, ExitCode.CONFLICT)
+        raise RefusedError(f"{execution.name} has no report: it was no execution", "", ExitCode.NOT_FOUND)
     text, sha256 = _made(record, findings, arguments.format)
     stored = _stored(record)
     if arguments.output:
@@ -87,7 +87,7 @@ def _save(file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        raise CliError(
+        raise RefusedError(
             f"the report cannot be written to {file}: {error.strerror}", "", ExitCode.ERROR
         ) from error
     print(f"wrote {file}", file=sys.stderr)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.executions import Execution
-from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.snapshot.model import ExecutionSnapshot
+from drs_provider.airflow_rest.executions import Execution
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.core.states import WaveStatus
 from drs_provider.core.task_states import TASK_ACTIVE
+from drs_provider.snapshot.model import ExecutionSnapshot
 
 _TERMINATED = "terminated"
 
@@ -35,12 +35,12 @@ def plan_retry(execution: Execution, snapshot: ExecutionSnapshot, chosen: Sequen
     A drill that was cleaned up begins again with its first waves: the servers of those that completed are gone.
 
     :param chosen: numbers of waves to run again; empty: those that did not complete
-    :raises CliError: if there is nothing to try again, or a wave cannot be
+    :raises RefusedError: if there is nothing to try again, or a wave cannot be
     """
     tasks = execution.tasks()
     if tasks.get(keys.PREPARE, {}).get("state") != "success":
         message = f"{execution.name} never started: {snapshot.message or snapshot.status}"
-        raise CliError(message, "fix the cause and start a new execution", ExitCode.CONFLICT)
+        raise RefusedError(message, "fix the cause and start a new execution", ExitCode.CONFLICT)
     states = {task_id: task["state"] for task_id, task in tasks.items()}
     waves = {wave.number: wave for wave in snapshot.waves}
     numbers = list(chosen) or [
@@ -52,7 +52,7 @@ def plan_retry(execution: Execution, snapshot: ExecutionSnapshot, chosen: Sequen
     if left_out:
         names = ", ".join(wave.name for wave in left_out)
         message = f"{names}: not selected for {execution.name}"
-        raise CliError(message, "start a new execution with these waves", ExitCode.REFUSED_INPUT)
+        raise RefusedError(message, "start a new execution with these waves", ExitCode.REFUSED_INPUT)
     _check_quiet(execution, states, numbers)
     explanation: tuple[str, ...] = ()
     if _is_cleaned_up(execution, snapshot, states):
@@ -80,7 +80,7 @@ def _without_waves(execution: Execution, snapshot: ExecutionSnapshot, states: Ma
         message, remedy = f"{execution.name} runs, and no wave of it has failed", "name waves: --waves"
     else:
         message, remedy = f"every wave of {execution.name} completed or was skipped", "start a new execution"
-    raise CliError(f"there is nothing to try again: {message}", remedy, ExitCode.CONFLICT)
+    raise RefusedError(f"there is nothing to try again: {message}", remedy, ExitCode.CONFLICT)
 
 
 def _check_quiet(execution: Execution, states: Mapping[str, Any], numbers: Sequence[int]) -> None:
@@ -91,10 +91,10 @@ def _check_quiet(execution: Execution, states: Mapping[str, Any], numbers: Seque
         found = {*tasks, states.get(keys.gate_task_id(number))}
         if found & TASK_ACTIVE:
             remedy = "wait for its end, or cancel the execution"
-            raise CliError(f"{name} runs or waits", remedy, ExitCode.CONFLICT)
+            raise RefusedError(f"{name} runs or waits", remedy, ExitCode.CONFLICT)
         if "removed" in found:
             message = f"{name} is not in the DAG any more: the plan was edited"
-            raise CliError(message, "start a new execution", ExitCode.CONFLICT)
+            raise RefusedError(message, "start a new execution", ExitCode.CONFLICT)
 
 
 def _is_cleaned_up(execution: Execution, snapshot: ExecutionSnapshot, states: Mapping[str, Any]) -> bool:

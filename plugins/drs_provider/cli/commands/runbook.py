@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import one_line
 from drs_provider.cli.commands.plans import loaded_plan
 from drs_provider.cli.conf_options import given_conf, runbook_schema
 from drs_provider.cli.display.output import Output
-from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.texts import one_line
 from drs_provider.core.account import AwsTarget
 from drs_provider.plan.conf.parsing import RunConf, parse_run_conf
 from drs_provider.plan.model import Plan
@@ -45,9 +45,11 @@ def runbook(arguments: argparse.Namespace) -> ExitCode:
         written = write_runbook(made, Path(arguments.to).absolute().as_uri())
     except (RunbookError, DrsError) as error:
         causes = " ".join(finding.text() for finding in report.blocking)
-        raise CliError(f"{error}: {causes}" if causes else str(error), "", ExitCode.REFUSED_INPUT) from error
+        raise RefusedError(
+            f"{error}: {causes}" if causes else str(error), "", ExitCode.REFUSED_INPUT
+        ) from error
     except OSError as error:
-        raise CliError(
+        raise RefusedError(
             f"the runbook cannot be written to {arguments.to}: {error}",
             "name another folder: --to",
             ExitCode.REFUSED_INPUT,
@@ -73,7 +75,7 @@ def _conf(arguments: argparse.Namespace, plan: Plan) -> RunConf:
             {**given_conf(arguments, runbook_schema()), **confirmed, "execution_type": kind}, plan
         )
     except RunConfError as error:
-        raise CliError(str(error), "", ExitCode.REFUSED_INPUT) from error
+        raise RefusedError(str(error), "", ExitCode.REFUSED_INPUT) from error
 
 
 def _preflight(plan: Plan, conf: RunConf) -> PreflightResult:

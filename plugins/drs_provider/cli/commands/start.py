@@ -11,14 +11,14 @@ from typing import Any
 import httpx
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import Api, ApiError
-from drs_provider.cli.airflow_api.executions import WITHDRAWN_TAG, Execution, Plans, tags_of
+from drs_provider.airflow_rest.client import Api, ApiError
+from drs_provider.airflow_rest.executions import WITHDRAWN_TAG, Execution, Plans, tags_of
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import command, one_line
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.commands.following import Silent, follow, watch_to_end
 from drs_provider.cli.conf_options import DRY_RUN, EXECUTION_TYPE, given_conf
 from drs_provider.cli.display.output import Output
-from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.texts import command, one_line
 from drs_provider.core.identity import dag_id_of
 from drs_provider.core.texts import named
 from drs_provider.core.times import format_time
@@ -45,14 +45,16 @@ def recover(arguments: argparse.Namespace) -> ExitCode:
         conf["confirm_plan"] = _typed_name(arguments.plan)
     if conf["confirm_plan"] != arguments.plan:
         message = f"`{conf['confirm_plan']}` is not the plan's name; nothing was started"
-        raise CliError(message, f"type {arguments.plan} if this plan is meant", ExitCode.REFUSED_INPUT)
+        raise RefusedError(message, f"type {arguments.plan} if this plan is meant", ExitCode.REFUSED_INPUT)
     return _start(arguments, conf)
 
 
 def _typed_name(plan: str) -> str:
     if not sys.stdin.isatty():
         remedy = f"give --confirm-plan {plan}"
-        raise CliError("a RECOVERY must be confirmed with the plan's name", remedy, ExitCode.REFUSED_INPUT)
+        raise RefusedError(
+            "a RECOVERY must be confirmed with the plan's name", remedy, ExitCode.REFUSED_INPUT
+        )
     print(f"This starts a RECOVERY of {plan}: the failover itself, not a drill.", file=sys.stderr)
     print("Type the plan's name to go on: ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()
@@ -74,7 +76,7 @@ def _start(arguments: argparse.Namespace, conf: Mapping[str, Any]) -> ExitCode:
 def check_startable(api: Api, plan: str) -> None:
     """Refuse what Airflow would queue for ever or refuse in less clear words.
 
-    :raises CliError: if the plan does not exist, or its DAG is paused, withdrawn, stale or has import errors
+    :raises RefusedError: if the plan does not exist, or its DAG is paused, withdrawn, stale or has import errors
     """
     check_dag(f"plan {plan}", Plans(api).dag(plan))
 
@@ -95,7 +97,7 @@ def check_dag(what: str, dag: Mapping[str, Any]) -> None:
         remedy = f"unpause it: airflow dags unpause {dag_id}, or the switch beside it in the UI"
     else:
         return
-    raise CliError(f"{what} cannot start: {problem}", remedy, ExitCode.NOT_STARTABLE)
+    raise RefusedError(f"{what} cannot start: {problem}", remedy, ExitCode.NOT_STARTABLE)
 
 
 def tell_health(api: Api, output: Output) -> None:
@@ -113,11 +115,11 @@ def tell_health(api: Api, output: Output) -> None:
 def trigger(api: Api, plan: str, conf: Mapping[str, Any], run_id: str | None) -> tuple[Execution, bool]:
     """Start a run, or return the one of this id that was started with the same configuration before.
 
-    :raises CliError: with CONFLICT if that run has another configuration
+    :raises RefusedError: with CONFLICT if that run has another configuration
     """
     if run_id is not None and len(run_id) > keys.MOST_RUN_ID:
         message = f"--run-id has {len(run_id)} characters: Airflow could not write its tasks' logs"
-        raise CliError(message, f"use at most {keys.MOST_RUN_ID}", ExitCode.REFUSED_INPUT)
+        raise RefusedError(message, f"use at most {keys.MOST_RUN_ID}", ExitCode.REFUSED_INPUT)
     try:
         return Execution.start(api, dag_id_of(plan), conf, run_id), True
     except ApiError as error:
@@ -127,7 +129,7 @@ def trigger(api: Api, plan: str, conf: Mapping[str, Any], run_id: str | None) ->
     earlier = execution.run.get("conf") or {}
     if earlier != dict(conf):
         differing = sorted(name for name in {*earlier, *conf} if earlier.get(name) != conf.get(name))
-        raise CliError(
+        raise RefusedError(
             f"{plan}/{run_id} was started before with other options: {', '.join(differing)}",
             "take another --run-id for another execution",
             ExitCode.CONFLICT,
@@ -176,7 +178,7 @@ def preflight(arguments: argparse.Namespace) -> ExitCode:
         report = execution.xcom(keys.PREPARE, keys.PREFLIGHT)
     if report is None:
         why = snapshot.message or snapshot.status
-        raise CliError(f"preflight of {arguments.plan} was refused: {why}", "", ExitCode.REFUSED_INPUT)
+        raise RefusedError(f"preflight of {arguments.plan} was refused: {why}", "", ExitCode.REFUSED_INPUT)
     return tell_findings(arguments.plan, execution, report, output)
 
 

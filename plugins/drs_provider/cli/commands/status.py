@@ -6,15 +6,15 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from drs_provider.cli.airflow_api.client import Api
-from drs_provider.cli.airflow_api.executions import Execution, Plans
+from drs_provider.airflow_rest.client import Api
+from drs_provider.airflow_rest.executions import Execution, Plans
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.commands.following import exit_code, tell, watch_to_end
 from drs_provider.cli.display.output import Output
-from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.snapshot.model import ExecutionSnapshot
-from drs_provider.cli.snapshot.reader import Reader
 from drs_provider.core.times import format_duration, format_time
+from drs_provider.snapshot.model import ExecutionSnapshot
+from drs_provider.snapshot.reader import Reader
 
 _COLUMNS = {
     "execution": "execution",
@@ -43,7 +43,7 @@ def status(arguments: argparse.Namespace) -> ExitCode:
 
 def _list(api: Api, limit: int, output: Output) -> ExitCode:
     if limit < 1:
-        raise CliError("--limit must be at least 1", "", ExitCode.REFUSED_INPUT)
+        raise RefusedError("--limit must be at least 1", "", ExitCode.REFUSED_INPUT)
     plans = Plans(api)
     runs = plans.newest([dag["dag_id"] for dag in plans.dags()], limit)
     snapshots = [Reader(Execution(api, run)).read() for run in _shown_progress(runs, output)]

@@ -10,19 +10,19 @@ from typing import Any
 import httpx
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import Api, ApiError
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.client import Api, ApiError
+from drs_provider.airflow_rest.executions import Execution
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import command, one_line, wave_number
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.commands.following import watch_to_end
 from drs_provider.cli.commands.retry_tasks import plan_retry
 from drs_provider.cli.display.output import Output
-from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.snapshot.model import ExecutionSnapshot
-from drs_provider.cli.snapshot.reader import Reader
-from drs_provider.cli.texts import command, one_line, wave_number
 from drs_provider.core.evidence import peek
 from drs_provider.core.task_states import TASK_NOT_BEGUN, TASK_OVER
 from drs_provider.core.texts import clean
+from drs_provider.snapshot.model import ExecutionSnapshot
+from drs_provider.snapshot.reader import Reader
 
 #: States of a gate that has not looked yet whether somebody wants it to stop the run
 _NOT_REACHED = TASK_NOT_BEGUN - TASK_OVER
@@ -67,17 +67,17 @@ def _check_pausable(
     gate = tasks[keys.gate_task_id(number)]["state"]
     if keys.waits_for_people(keys.gate_task_id(number), gate):
         message = f"the gate before {name} of {execution.name} waits already"
-        raise CliError(message, f"answer it: {command('approve', execution.name)}", ExitCode.CONFLICT)
+        raise RefusedError(message, f"answer it: {command('approve', execution.name)}", ExitCode.CONFLICT)
     if execution.ended or gate not in _NOT_REACHED:
         message = f"{execution.name} cannot pause before {name}: it is past that gate"
-        raise CliError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
+        raise RefusedError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
     if tasks[keys.PREPARE]["state"] != "success":
         # Airflow deletes what was written to a task when that task begins.
         message = f"{execution.name} is still being prepared"
-        raise CliError(message, "try again in a moment, or start with --pause-before", ExitCode.CONFLICT)
+        raise RefusedError(message, "try again in a moment, or start with --pause-before", ExitCode.CONFLICT)
     if execution.left_out(number):
         message = f"{execution.name} cannot pause before {name}: the wave is not selected for it"
-        raise CliError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
+        raise RefusedError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
 
 
 def _write_pause(execution: Execution, number: int, value: bool) -> None:
@@ -101,7 +101,9 @@ def cancel(arguments: argparse.Namespace) -> ExitCode:
         execution = Execution.find(api, arguments.run, running=True)
         snapshot = Reader(execution).read()
         if snapshot.ended:
-            raise CliError(f"{execution.name} has ended already: {snapshot.status}", "", ExitCode.CONFLICT)
+            raise RefusedError(
+                f"{execution.name} has ended already: {snapshot.status}", "", ExitCode.CONFLICT
+            )
         _confirm(arguments, f"Cancel the {snapshot.execution_type} {snapshot.title} ({execution.name})?")
         execution.stop(clean(arguments.reason or ""))
         ends = _instances_after(execution, snapshot)
@@ -153,7 +155,7 @@ def _clear(execution: Execution, task_ids: Sequence[str]) -> list[str]:
     cleared = execution.clear(task_ids)
     if not cleared:
         message = f"Airflow found none of these tasks to run again: {', '.join(task_ids)}"
-        raise CliError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
+        raise RefusedError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
     return cleared
 
 
@@ -163,4 +165,4 @@ def _confirm(arguments: argparse.Namespace, question: str) -> None:
         return
     print(f"{one_line(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise CliError("nothing was done", "", ExitCode.REFUSED_INPUT)
+        raise RefusedError("nothing was done", "", ExitCode.REFUSED_INPUT)

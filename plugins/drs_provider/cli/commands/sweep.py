@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import Api, path
-from drs_provider.cli.airflow_api.executions import Execution
+from drs_provider.airflow_rest.client import Api, path
+from drs_provider.airflow_rest.executions import Execution
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import one_line
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.commands.start import check_dag, tell_health
 from drs_provider.cli.conf_options import given_conf, sweep_schema
 from drs_provider.cli.display.output import Output
-from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.texts import one_line
 from drs_provider.core.identity import SWEEPER_DAG_ID
 from drs_provider.core.times import format_time
 
@@ -35,7 +35,7 @@ def sweep(arguments: argparse.Namespace) -> ExitCode:
         dag = api.find(f"/dags{path(SWEEPER_DAG_ID)}")
         if dag is None:
             remedy = "its file is recovery_sweeper.py in the DAGs folder"
-            raise CliError("Airflow has no DAG drs_sweeper", remedy, ExitCode.NOT_FOUND)
+            raise RefusedError("Airflow has no DAG drs_sweeper", remedy, ExitCode.NOT_FOUND)
         check_dag("the sweeper", dag)
         tell_health(api, output)
         execution = Execution.start(api, SWEEPER_DAG_ID, given_conf(arguments, sweep_schema()))
@@ -44,7 +44,7 @@ def sweep(arguments: argparse.Namespace) -> ExitCode:
         if report is None:
             ended = f"the run {execution.run_id} ended {execution.run['state']}"
             message = one_line(execution.failure(keys.SWEEP) or ended)
-            raise CliError(f"the sweep has no report: {message}", "", ExitCode.ERROR)
+            raise RefusedError(f"the sweep has no report: {message}", "", ExitCode.ERROR)
     _tell(report, output)
     return ExitCode.OK if report["ok"] else ExitCode.ERROR
 
@@ -57,7 +57,7 @@ def _wait(execution: Execution, arguments: argparse.Namespace) -> None:
             return
         if arguments.timeout is not None and time.monotonic() - began >= arguments.timeout:
             remedy = f"it goes on: {execution.api.url}{path('dags', SWEEPER_DAG_ID)}"
-            raise CliError("the sweep has not ended in time", remedy, ExitCode.TIMEOUT)
+            raise RefusedError("the sweep has not ended in time", remedy, ExitCode.TIMEOUT)
         time.sleep(arguments.interval)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from drs_provider.cli.airflow_api.client import Api
+from drs_provider.airflow_rest.client import Api
+from drs_provider.airflow_rest.refused import ExitCode
+from drs_provider.airflow_rest.texts import one_line
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.display.output import Output
-from drs_provider.cli.exit_codes import ExitCode
-from drs_provider.cli.texts import one_line
 
 
 def whoami(arguments: argparse.Namespace) -> ExitCode:

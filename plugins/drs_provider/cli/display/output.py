@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from drs_provider.cli.texts import one_line
+from drs_provider.airflow_rest.texts import one_line
 
 # Wide enough that nothing is folded: programs that search for a line find it.
 _WIDTH_WITHOUT_TERMINAL = 2000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from drs_provider.cli.snapshot.model import ExecutionSnapshot, Question, StepSnapshot
-from drs_provider.cli.texts import command, one_line
+from drs_provider.airflow_rest.texts import command, one_line
 from drs_provider.rules.steps.state import StepStatus
+from drs_provider.snapshot.model import ExecutionSnapshot, Question, StepSnapshot
 
 
 def step_commands(snapshot: ExecutionSnapshot, question: Question) -> list[str]:

@@ -10,11 +10,11 @@ from rich.live import Live
 from rich.padding import Padding
 from rich.text import Text
 
+from drs_provider.airflow_rest.texts import command, one_line
 from drs_provider.cli.display.output import COLOURS, Output, table
 from drs_provider.cli.display.steps import accepted_text, all_step_lines, step_commands
-from drs_provider.cli.snapshot.model import ExecutionSnapshot, Question, WaveSnapshot
-from drs_provider.cli.texts import command, one_line
 from drs_provider.core.times import format_duration, format_time
+from drs_provider.snapshot.model import ExecutionSnapshot, Question, WaveSnapshot
 
 _WAVE_COLUMNS = {
     "wave": "wave",

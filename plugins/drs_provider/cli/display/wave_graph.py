@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 
-from drs_provider.cli.texts import one_line
+from drs_provider.airflow_rest.texts import one_line
 from drs_provider.plan.model import Plan, Wave
 
 

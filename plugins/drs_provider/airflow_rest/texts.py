@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from drs_provider.cli.exit_codes import CliError, ExitCode
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.core.texts import clean, visible
 
 #: How this program was called; the mounted form sets its own
@@ -51,7 +51,7 @@ def wave_number(word: str, waves: dict[int, str]) -> int:
     """Return the number of the wave that a word names, by name or by number.
 
     :param waves: names by number
-    :raises CliError: if there is no such wave
+    :raises RefusedError: if there is no such wave
     """
     from drs_provider.plan.problems import did_you_mean, quoted_list
 
@@ -61,4 +61,4 @@ def wave_number(word: str, waves: dict[int, str]) -> int:
     if word.isdecimal() and int(word) in waves:
         return int(word)
     remedy = did_you_mean(word, numbers, f"the waves are {quoted_list(numbers)}")
-    raise CliError(f"there is no wave `{one_line(word)}`", remedy, ExitCode.NOT_FOUND)
+    raise RefusedError(f"there is no wave `{one_line(word)}`", remedy, ExitCode.NOT_FOUND)

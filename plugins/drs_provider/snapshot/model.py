@@ -1,4 +1,4 @@
-"""An execution as it stands, read from Airflow's API by :mod:`drs_provider.cli.snapshot.reader`."""
+"""An execution as it stands, read from Airflow's API by :mod:`drs_provider.snapshot.reader`."""
 
 from __future__ import annotations
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import quote, urlsplit
 
 import httpx
 
-from drs_provider.cli.airflow_api.login import TOKEN_VARIABLE, Login
-from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.texts import one_line
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import one_line
 
 PAGE_SIZE = 100
 TIMEOUT_SECONDS = 30.0
@@ -30,7 +29,7 @@ _CODES = {
 }
 
 
-class ApiError(CliError):
+class ApiError(RefusedError):
     """Airflow refused a request.
 
     :param status: HTTP status of the answer
@@ -48,7 +47,7 @@ class ApiError(CliError):
         return self.status >= httpx.codes.INTERNAL_SERVER_ERROR
 
 
-class UnreachableError(CliError):
+class UnreachableError(RefusedError):
     """No answer came: nothing is known of what became of the request."""
 
     passes = True
@@ -58,13 +57,48 @@ class UnreachableError(CliError):
         super().__init__(f"Airflow at {url} cannot be reached: {reason}", remedy, ExitCode.UNREACHABLE)
 
 
-class Api:
-    """Requests below ``/api/v2`` in the name of one user."""
+class Identity(Protocol):
+    """Who asks, and how a token is had; without one, requests carry what their transport adds."""
 
-    def __init__(self, login: Login) -> None:
+    @property
+    def url(self) -> str:
+        """Address of the API server."""
+
+    @property
+    def token(self) -> str:
+        """The token, or an empty text: then it is had when it is needed."""
+
+    @property
+    def renewable(self) -> bool:
+        """Whether a token that has ended can be replaced."""
+
+    @property
+    def who(self) -> str:
+        """Who logs in, for messages."""
+
+    @property
+    def remedies(self) -> tuple[str, str]:
+        """What to do if the login is refused, and if the token is."""
+
+    def request(self) -> dict[str, str]:
+        """Return what Airflow's ``/auth/token`` is asked with."""
+
+    def renewed(self) -> str | None:
+        """Return a new token, or None if Airflow gives it."""
+
+
+class Api:
+    """Requests below ``/api/v2`` in the name of one user.
+
+    :param transport: the way to the API server, which knows the user already; None for the network
+    """
+
+    def __init__(self, login: Identity, transport: httpx.BaseTransport | None = None) -> None:
         self._login = login
+        self._is_known = transport is not None
         self._http = httpx.Client(
             timeout=TIMEOUT_SECONDS,
+            transport=transport,
             # Proxies of the environment are not for this machine's own addresses.
             trust_env=not _is_loopback(login.url),
         )
@@ -147,7 +181,7 @@ class Api:
         return self._request(method, f"/api/v2{path}", **arguments)
 
     def _request(self, method: str, path: str, **arguments: Any) -> Any:
-        if "Authorization" not in self._http.headers:
+        if not self._is_known and "Authorization" not in self._http.headers:
             self._log_in()
         response = self._send(method, path, **arguments)
         if response.status_code == httpx.codes.UNAUTHORIZED and self._login.renewable:
@@ -157,14 +191,13 @@ class Api:
         return self._decoded(response)
 
     def _log_in(self) -> None:
-        if self._login.mwaa:
-            self._http.headers["Authorization"] = f"Bearer {self._login.renewed()}"
+        if token := self._login.renewed():
+            self._http.headers["Authorization"] = f"Bearer {token}"
             return
         response = self._send("POST", "/auth/token", json=self._login.request())
         if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             message = f"Airflow does not log {self._login.who} in"
-            remedy = "check client and secret" if self._login.client_id else "check user and password"
-            raise ApiError(message, response.status_code, _detail(response), remedy)
+            raise ApiError(message, response.status_code, _detail(response), self._login.remedies[0])
         token = self._decoded(response).get("access_token", "")
         self._http.headers["Authorization"] = f"Bearer {token}"
 
@@ -176,7 +209,7 @@ class Api:
         except httpx.TransportError as error:
             raise UnreachableError(self.url, str(error) or type(error).__name__) from error
         except httpx.InvalidURL as error:
-            raise CliError(f"{self.url!r} is no address: {error}", "", ExitCode.REFUSED_INPUT) from error
+            raise RefusedError(f"{self.url!r} is no address: {error}", "", ExitCode.REFUSED_INPUT) from error
 
     def _decoded(self, response: httpx.Response) -> Any:
         if response.is_success:
@@ -186,11 +219,11 @@ class Api:
                 raise self._foreign("it answers with something that is no JSON") from error
         if response.is_redirect:
             raise self._foreign(f"it redirects to {response.headers.get('location', 'nowhere')}")
-        raise _refusal(response)
+        raise _refusal(response, self._login.remedies[1])
 
-    def _foreign(self, what: str) -> CliError:
+    def _foreign(self, what: str) -> RefusedError:
         remedy = "give the address of Airflow's API server itself (--url), without /api/v2"
-        return CliError(f"{self.url} is not Airflow's API: {what}", remedy, ExitCode.UNREACHABLE)
+        return RefusedError(f"{self.url} is not Airflow's API: {what}", remedy, ExitCode.UNREACHABLE)
 
 
 def _is_loopback(url: str) -> bool:
@@ -201,13 +234,10 @@ def _is_loopback(url: str) -> bool:
         return False
 
 
-def _refusal(response: httpx.Response) -> ApiError:
+def _refusal(response: httpx.Response, remedy: str) -> ApiError:
     status, detail = response.status_code, _detail(response)
     where = f"{response.request.method} {response.request.url.path}"
     if status == httpx.codes.UNAUTHORIZED:
-        remedy = (
-            f"your token has ended or is none: get a new one ({TOKEN_VARIABLE}, --token-file, --username)"
-        )
         return ApiError("Airflow does not know you", status, detail, remedy)
     if status == httpx.codes.FORBIDDEN:
         message = f"Airflow does not allow you this: {detail}"

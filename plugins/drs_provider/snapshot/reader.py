@@ -9,16 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.executions import Execution, has_told, role_of
-from drs_provider.cli.snapshot.model import DRY_RUN, EXCLUDED, ExecutionSnapshot, Question, Rto, WaveSnapshot
-from drs_provider.cli.snapshot.step_reader import recorded_steps
-from drs_provider.cli.snapshot.wave_reader import Task, WaveReader, recorded_wave, task_state
-from drs_provider.cli.texts import epoch
+from drs_provider.airflow_rest.executions import Execution, has_told, role_of
+from drs_provider.airflow_rest.texts import epoch
 from drs_provider.core.evidence import peek
 from drs_provider.core.states import ExecutionStatus, ExecutionType, WaveStatus, running_status
 from drs_provider.core.task_states import TASK_ACTIVE
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.estimates import expected_seconds
+from drs_provider.snapshot.model import DRY_RUN, EXCLUDED, ExecutionSnapshot, Question, Rto, WaveSnapshot
+from drs_provider.snapshot.step_reader import recorded_steps
+from drs_provider.snapshot.wave_reader import Task, WaveReader, recorded_wave, task_state
 
 _STATUS_OF_OUTCOME = {"dry_run": DRY_RUN, "excluded": EXCLUDED}
 
@@ -36,7 +36,7 @@ class Reader:
     def read(self) -> ExecutionSnapshot:
         """Look at the execution.
 
-        :raises CliError: if Airflow refuses it or cannot be reached
+        :raises RefusedError: if Airflow refuses it or cannot be reached
         """
         execution = self.execution
         execution.refresh()

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.executions import Execution, has_told, role_of
-from drs_provider.cli.snapshot.model import StepSnapshot
+from drs_provider.airflow_rest.executions import Execution, has_told, role_of
 from drs_provider.core.task_states import TASK_OVER
 from drs_provider.rules.steps.state import StepStatus
+from drs_provider.snapshot.model import StepSnapshot
 
 
 class StepReader:

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any, Self
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.client import Api, path
-from drs_provider.cli.exit_codes import CliError, ExitCode
-from drs_provider.cli.texts import one_line
+from drs_provider.airflow_rest.client import Api, path
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import one_line
 from drs_provider.core.evidence import peek
 from drs_provider.core.identity import DAG_ID_PREFIX, dag_id_of, plan_name_of
 from drs_provider.core.task_states import RUN_OVER, TASK_NOT_BEGUN
@@ -37,13 +37,13 @@ class Plans:
     def dag(self, plan: str) -> dict[str, Any]:
         """Return the DAG of a plan.
 
-        :raises CliError: if there is none, with what may have been meant
+        :raises RefusedError: if there is none, with what may have been meant
         """
         dag = self._api.find(f"/dags{path(dag_id_of(plan))}")
         if dag is None:
             names = [each["dag_id"].removeprefix(DAG_ID_PREFIX) for each in self.dags()]
             remedy = did_you_mean(plan, names, f"the plans are {quoted_list(names) or 'none'}")
-            raise CliError(f"there is no plan `{one_line(plan)}`", remedy, ExitCode.NOT_FOUND)
+            raise RefusedError(f"there is no plan `{one_line(plan)}`", remedy, ExitCode.NOT_FOUND)
         return dict(dag)
 
     def newest(self, dag_ids: Iterable[str], limit: int) -> list[dict[str, Any]]:
@@ -87,7 +87,7 @@ class Execution:
 
         A plan stands for its newest execution, or with ``running`` for the only one that has not ended.
 
-        :raises CliError: if there is none, or more than one
+        :raises RefusedError: if there is none, or more than one
         """
         plans = Plans(api)
         plan, slash, run_id = word.partition("/")
@@ -96,14 +96,16 @@ class Execution:
             run = api.find(_run_path(dag_id, run_id))
             if run is None:
                 plans.dag(plan.removeprefix(DAG_ID_PREFIX))
-                raise CliError(f"plan {plan} has no run `{run_id}`", "see: status PLAN", ExitCode.NOT_FOUND)
+                raise RefusedError(
+                    f"plan {plan} has no run `{run_id}`", "see: status PLAN", ExitCode.NOT_FOUND
+                )
             return cls(api, run)
         found = plans.runs_named(word)
         if len(found) == 1:
             return cls(api, found[0])
         if found:
             names = quoted_list(f"{plan_name_of(run['dag_id'])}/{word}" for run in found)
-            raise CliError(
+            raise RefusedError(
                 f"several plans have a run `{word}`", f"say which: {names}", ExitCode.REFUSED_INPUT
             )
         return cls(api, _of_plan(plans, word, running))
@@ -285,21 +287,21 @@ def _run_path(dag_id: str, run_id: str) -> str:
 def _of_plan(plans: Plans, plan: str, running: bool) -> dict[str, Any]:
     try:
         dag = plans.dag(plan.removeprefix(DAG_ID_PREFIX))
-    except CliError as error:
+    except RefusedError as error:
         if error.code is not ExitCode.NOT_FOUND:
             raise
-        raise CliError(
+        raise RefusedError(
             f"there is no run and no plan `{one_line(plan)}`", "see: status", error.code
         ) from error
     runs = plans.newest([dag["dag_id"]], 20)
     if not running:
         if not runs:
-            raise CliError(f"plan {plan} was never executed", "", ExitCode.NOT_FOUND)
+            raise RefusedError(f"plan {plan} was never executed", "", ExitCode.NOT_FOUND)
         return runs[0]
     open_runs = [run for run in runs if run["state"] not in RUN_OVER]
     if len(open_runs) > 1:
         names = quoted_list(run["dag_run_id"] for run in open_runs)
-        raise CliError(f"several executions of {plan} run", f"say which: {names}", ExitCode.REFUSED_INPUT)
+        raise RefusedError(f"several executions of {plan} run", f"say which: {names}", ExitCode.REFUSED_INPUT)
     if not open_runs:
-        raise CliError(f"no execution of {plan} runs", "name an execution: see status", ExitCode.CONFLICT)
+        raise RefusedError(f"no execution of {plan} runs", "name an execution: see status", ExitCode.CONFLICT)
     return open_runs[0]

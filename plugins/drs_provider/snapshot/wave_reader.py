@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.cli.airflow_api.executions import Execution, has_told
-from drs_provider.cli.snapshot.model import WAITING, StepSnapshot, WaveSnapshot
-from drs_provider.cli.snapshot.step_reader import StepReader, recorded_steps
-from drs_provider.cli.texts import epoch
+from drs_provider.airflow_rest.executions import Execution, has_told
+from drs_provider.airflow_rest.texts import epoch
 from drs_provider.core.states import ExecutionType, WaveStatus
 from drs_provider.core.task_states import TASK_BEFORE_WORKER
 from drs_provider.core.texts import named
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.rules.wave.estimates import wave_seconds
+from drs_provider.snapshot.model import WAITING, StepSnapshot, WaveSnapshot
+from drs_provider.snapshot.step_reader import StepReader, recorded_steps
 
 Task = Mapping[str, Any]
 
