@@ -24,9 +24,13 @@ def _is_installed() -> bool:
 
 if __name__ == "drs_provider.drs_plugin" or not _is_installed():
     from drs_provider.links import DrsJobsLink, DrsReportLink
+    from drs_provider.web.entry import EXTERNAL_VIEWS, Page
+    from drs_provider.web.place import URL_PREFIX
 
     class DrsPlugin(AirflowPlugin):
-        """Links from tasks to DRS's console and to the report."""
+        """Links from tasks to DRS's console and to the report; the recovery page."""
 
         name = "drs"
+        fastapi_apps = [{"app": Page(), "url_prefix": URL_PREFIX, "name": "Recovery"}]  # noqa: RUF012 (Airflow's own form)
+        external_views = [dict(view) for view in EXTERNAL_VIEWS]  # noqa: RUF012
         operator_extra_links = [DrsJobsLink(), DrsReportLink()]  # noqa: RUF012 (Airflow's own form)

@@ -99,6 +99,8 @@ class Api:
         self._http = httpx.Client(
             timeout=TIMEOUT_SECONDS,
             transport=transport,
+            # On a way of its own, addresses are paths.
+            base_url="http://airflow" if transport else "",
             # Proxies of the environment are not for this machine's own addresses.
             trust_env=not _is_loopback(login.url),
         )

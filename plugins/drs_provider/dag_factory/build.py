@@ -17,6 +17,7 @@ from airflow.sdk.definitions.param import ParamsDict
 from drs_provider import keys
 from drs_provider.assets import ended
 from drs_provider.core.identity import plan_name_of
+from drs_provider.core.plan_tags import PlanTags
 from drs_provider.dag_factory.deadlines import rto_alerts
 from drs_provider.dag_factory.defaults import default_args, gate_arguments, timetable
 from drs_provider.dag_factory.docs import dag_doc
@@ -57,7 +58,7 @@ def build_dag(plan: Plan, *, plans_folder: Path | None = None, withdrawn: bool =
         max_active_runs=16,
         max_consecutive_failed_dag_runs=0,
         deadline=rto_alerts(plan) or None,
-        tags=[TAG, *(["withdrawn"] if withdrawn else [])],
+        tags=[TAG, *_plan_tags(plan), *(["withdrawn"] if withdrawn else [])],
         default_args=default_args(plan.priority, plan.owner),
         render_template_as_native_obj=False,
         # The DAG file names its DAGs; a file that only looks whether they can be built has none.
@@ -68,6 +69,10 @@ def build_dag(plan: Plan, *, plans_folder: Path | None = None, withdrawn: bool =
     # serialized DAG, and no task reads them there.
     dag.params = ParamsDict(_params(plan))
     return dag
+
+
+def _plan_tags(plan: Plan) -> list[str]:
+    return PlanTags(plan.criticality, plan.objectives.drill_every_days).to_list()
 
 
 def _params(plan: Plan) -> dict[str, Param]:
