@@ -9,6 +9,7 @@
 # make mwaa                                     the bundle for Amazon MWAA, in dist/mwaa (docs/mwaa.md)
 # make audit                                    known vulnerabilities of the lock's packages (needs pypi.org)
 # make docs                                     what the documents show of the code, and the schema, made anew
+# make page                                     the page of page/, built into the package (needs Node.js)
 #
 # Needs Python 3.11 or newer with venv, and a package index. Everything goes to .venv/ and build/.
 
@@ -30,10 +31,10 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install drill up down status test test-distributed test-airflow chaos scale gates bench lint format docs lock audit mwaa clean distclean
+.PHONY: help install drill up down status test test-distributed test-airflow chaos scale gates bench lint format docs page lock audit mwaa clean distclean
 
 help:
-	@sed -n '1,13s/^# \{0,1\}//p' Makefile
+	@sed -n '1,14s/^# \{0,1\}//p' Makefile
 
 install: $(READY)
 
@@ -100,6 +101,9 @@ format: $(READY)
 
 docs: $(READY)
 	PYTHONPATH=plugins:. $(PY) -m docs.make
+
+page:
+	cd page && npm ci && npm run build
 
 # --strict: without it, a package that cannot be looked up counts as sound.
 audit: $(READY)
