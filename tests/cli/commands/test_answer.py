@@ -7,8 +7,8 @@ import json
 import pytest
 
 from drs_provider import keys
+from drs_provider.acts import answering
 from drs_provider.airflow_rest.refused import ExitCode
-from drs_provider.cli.commands import answer as answer_verbs
 from drs_provider.plan_tasks import gate, hold
 from tests.cli.airflow_server import complete, end, new_run, settle, tell
 
@@ -26,11 +26,11 @@ def waiting(airflow):
 
 def test_the_options_are_those_that_the_tasks_offer():
     assert (gate.APPROVE, gate.REJECT, gate.SKIP_WAVE) == (
-        answer_verbs.APPROVE,
-        answer_verbs.REJECT,
-        answer_verbs.SKIP_WAVE,
+        answering.APPROVE,
+        answering.REJECT,
+        answering.SKIP_WAVE,
     )
-    assert answer_verbs.VERDICTS == {"passed": hold.PASSED, "failed": hold.FAILED}
+    assert answering.VERDICTS == {"passed": hold.PASSED, "failed": hold.FAILED}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_gate_that_ended_without_an_answer_is_told(airflow, drs, waiting):
 
 @pytest.mark.parametrize("state", ["scheduled", "queued", "running", "up_for_retry", "deferred"])
 def test_what_is_not_known_yet_is_not_called_done(airflow, drs, waiting, monkeypatch, state):
-    monkeypatch.setattr(answer_verbs, "_OUTCOME_SECONDS", 0.2)
+    monkeypatch.setattr(answering, "OUTCOME_SECONDS", 0.2)
 
     def nothing_happens(run, task_id, _given):
         run.tasks[task_id] = state
@@ -152,7 +152,7 @@ def test_what_is_not_known_yet_is_not_called_done(airflow, drs, waiting, monkeyp
 
 
 def test_an_answer_to_an_earlier_question_is_not_taken_for_this_one(airflow, drs, waiting, monkeypatch):
-    monkeypatch.setattr(answer_verbs, "_OUTCOME_SECONDS", 0.2)
+    monkeypatch.setattr(answering, "OUTCOME_SECONDS", 0.2)
 
     def nothing_happens(run, task_id, given):
         tell(run, task_id, {**given, "respondedAt": given["respondedAt"] - 5, "refused": "earlier"})

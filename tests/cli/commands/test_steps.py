@@ -7,8 +7,8 @@ import json
 import pytest
 
 from drs_provider import keys
+from drs_provider.acts import answering
 from drs_provider.airflow_rest.refused import ExitCode
-from drs_provider.cli.commands import answer as answer_verbs
 from drs_provider.plan_tasks import step
 from tests.cli.airflow_server import complete, end, new_run, tell
 
@@ -40,7 +40,7 @@ def asks(run, *options):
 
 
 def test_the_answers_are_those_that_steps_offer():
-    assert set(answer_verbs.STEP_ANSWERS.values()) == {step.RETRY, step.ACCEPT, step.FAIL, step.CONFIRM}
+    assert set(answering.STEP_ANSWERS.values()) == {step.RETRY, step.ACCEPT, step.FAIL, step.CONFIRM}
 
 
 def test_steps_are_shown_and_a_check_that_waits_is_no_pause(drs, run):

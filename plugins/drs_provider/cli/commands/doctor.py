@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from drs_provider import keys
+from drs_provider.acts.starting import check_dag
 from drs_provider.airflow_rest.client import Api, ApiError, path
 from drs_provider.airflow_rest.executions import WITHDRAWN_TAG, Execution, Plans, tags_of
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.cli.airflow_api.login import login_of
-from drs_provider.cli.commands.start import check_dag
 from drs_provider.cli.display.output import Output
 from drs_provider.core.identity import DOCTOR_DAG_ID, SWEEPER_DAG_ID
 from drs_provider.core.times import format_time

@@ -8,18 +8,16 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
-import httpx
-
 from drs_provider import keys
-from drs_provider.airflow_rest.client import Api, ApiError
-from drs_provider.airflow_rest.executions import WITHDRAWN_TAG, Execution, Plans, tags_of
+from drs_provider.acts.starting import check_startable, trigger, unhealthy
+from drs_provider.airflow_rest.client import Api
+from drs_provider.airflow_rest.executions import Execution
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.airflow_rest.texts import command, one_line
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.commands.following import Silent, follow, watch_to_end
 from drs_provider.cli.conf_options import DRY_RUN, EXECUTION_TYPE, given_conf
 from drs_provider.cli.display.output import Output
-from drs_provider.core.identity import dag_id_of
 from drs_provider.core.texts import named
 from drs_provider.core.times import format_time
 
@@ -73,68 +71,10 @@ def _start(arguments: argparse.Namespace, conf: Mapping[str, Any]) -> ExitCode:
         return watch_to_end(arguments, execution, output)
 
 
-def check_startable(api: Api, plan: str) -> None:
-    """Refuse what Airflow would queue for ever or refuse in less clear words.
-
-    :raises RefusedError: if the plan does not exist, or its DAG is paused, withdrawn, stale or has import errors
-    """
-    check_dag(f"plan {plan}", Plans(api).dag(plan))
-
-
-def check_dag(what: str, dag: Mapping[str, Any]) -> None:
-    """Refuse a DAG that cannot run now, as :func:`check_startable`."""
-    dag_id = dag["dag_id"]
-    if WITHDRAWN_TAG in tags_of(dag):
-        problem, remedy = (
-            "its plan file no longer loads or is gone, or Airflow refuses its DAG",
-            "see: plans validate, and the import errors",
-        )
-    elif dag["has_import_errors"] or dag["is_stale"]:
-        problem = "its DAG file has import errors" if dag["has_import_errors"] else "its DAG is stale"
-        remedy = "see Airflow's import errors (airflow dags list-import-errors) and the DAG processor"
-    elif dag["is_paused"]:
-        problem = f"its DAG {dag_id} is paused: the run would wait in the queue"
-        remedy = f"unpause it: airflow dags unpause {dag_id}, or the switch beside it in the UI"
-    else:
-        return
-    raise RefusedError(f"{what} cannot start: {problem}", remedy, ExitCode.NOT_STARTABLE)
-
-
 def tell_health(api: Api, output: Output) -> None:
-    """Warn if a component that executions need is not healthy; they begin when it is back."""
-    health = api.find("/monitor/health") or {}
-    sick = [
-        name
-        for name in ("scheduler", "triggerer", "dag_processor")
-        if (health.get(name) or {}).get("status") not in (None, "healthy")
-    ]
-    if sick:
+    """Warn if a component that executions need is not healthy."""
+    if sick := unhealthy(api):
         output.note(f"warning: Airflow's {', '.join(sick)} is not healthy; the execution waits until it is")
-
-
-def trigger(api: Api, plan: str, conf: Mapping[str, Any], run_id: str | None) -> tuple[Execution, bool]:
-    """Start a run, or return the one of this id that was started with the same configuration before.
-
-    :raises RefusedError: with CONFLICT if that run has another configuration
-    """
-    if run_id is not None and len(run_id) > keys.MOST_RUN_ID:
-        message = f"--run-id has {len(run_id)} characters: Airflow could not write its tasks' logs"
-        raise RefusedError(message, f"use at most {keys.MOST_RUN_ID}", ExitCode.REFUSED_INPUT)
-    try:
-        return Execution.start(api, dag_id_of(plan), conf, run_id), True
-    except ApiError as error:
-        if error.status != httpx.codes.CONFLICT or run_id is None:
-            raise
-    execution = Execution.of(api, dag_id_of(plan), run_id).refresh()
-    earlier = execution.run.get("conf") or {}
-    if earlier != dict(conf):
-        differing = sorted(name for name in {*earlier, *conf} if earlier.get(name) != conf.get(name))
-        raise RefusedError(
-            f"{plan}/{run_id} was started before with other options: {', '.join(differing)}",
-            "take another --run-id for another execution",
-            ExitCode.CONFLICT,
-        )
-    return execution, False
 
 
 def _tell_started(execution: Execution, output: Output, is_new: bool) -> None:

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
-
-from drs_provider import keys
-from drs_provider.airflow_rest.client import Api, ApiError
+from drs_provider.acts import pausing
+from drs_provider.acts.cancelling import cancel_run, check_running
+from drs_provider.acts.retrying import clear, plan_retry
+from drs_provider.airflow_rest.client import Api
 from drs_provider.airflow_rest.executions import Execution
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.airflow_rest.texts import command, one_line, wave_number
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.commands.following import watch_to_end
-from drs_provider.cli.commands.retry_tasks import plan_retry
 from drs_provider.cli.display.output import Output
-from drs_provider.core.evidence import peek
-from drs_provider.core.task_states import TASK_NOT_BEGUN, TASK_OVER
-from drs_provider.core.texts import clean
-from drs_provider.snapshot.model import ExecutionSnapshot
 from drs_provider.snapshot.reader import Reader
-
-#: States of a gate that has not looked yet whether somebody wants it to stop the run
-_NOT_REACHED = TASK_NOT_BEGUN - TASK_OVER
 
 
 def pause(arguments: argparse.Namespace) -> ExitCode:
@@ -34,64 +25,15 @@ def pause(arguments: argparse.Namespace) -> ExitCode:
     with Api(login_of(arguments)) as api:
         execution = Execution.find(api, arguments.run, running=True)
         number = wave_number(arguments.wave, execution.waves)
-        name = f"wave {number} {execution.waves[number]}"
-        tasks = execution.tasks()
-        _check_pausable(execution, tasks, number, name)
-        _write_pause(execution, number, not arguments.undo)
-        armed_by = _armed_by(execution, number)
-    if not arguments.undo:
-        text = "will wait for an approval"
-    elif armed_by:
-        text = f"still waits for an approval (the gate is armed by {armed_by})"
-    else:
-        text = "no longer pauses"
+        done = pausing.pause(execution, number, undo=arguments.undo)
     data = {
         "planId": execution.plan,
         "dagRunId": execution.run_id,
         "waveNumber": number,
-        "paused": not arguments.undo or armed_by is not None,
+        "paused": done.waits,
     }
-    output.result(data, f"{execution.name} {text} before {name}")
+    output.result(data, done.said)
     return ExitCode.OK
-
-
-def _armed_by(execution: Execution, number: int) -> str | None:
-    """Return what else armed the gate, and cannot be taken back: the plan, the run configuration, or a default."""
-    gate = peek(execution.xcom(keys.PREPARE, keys.frozen_wave_key(number))).get("gate", {})
-    return str(gate["armed_by"]) if gate.get("armed_by") else None
-
-
-def _check_pausable(
-    execution: Execution, tasks: Mapping[str, Mapping[str, Any]], number: int, name: str
-) -> None:
-    gate = tasks[keys.gate_task_id(number)]["state"]
-    if keys.waits_for_people(keys.gate_task_id(number), gate):
-        message = f"the gate before {name} of {execution.name} waits already"
-        raise RefusedError(message, f"answer it: {command('approve', execution.name)}", ExitCode.CONFLICT)
-    if execution.ended or gate not in _NOT_REACHED:
-        message = f"{execution.name} cannot pause before {name}: it is past that gate"
-        raise RefusedError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
-    if tasks[keys.PREPARE]["state"] != "success":
-        # Airflow deletes what was written to a task when that task begins.
-        message = f"{execution.name} is still being prepared"
-        raise RefusedError(message, "try again in a moment, or start with --pause-before", ExitCode.CONFLICT)
-    if execution.left_out(number):
-        message = f"{execution.name} cannot pause before {name}: the wave is not selected for it"
-        raise RefusedError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
-
-
-def _write_pause(execution: Execution, number: int, value: bool) -> None:
-    key = keys.pause_key(number)
-    collection = execution.xcom_path(keys.PREPARE, key).rpartition("/")[0]
-    if execution.xcom(keys.PREPARE, key) is None:
-        try:
-            execution.api.post(collection, {"key": key, "value": value})
-        except ApiError as error:
-            if error.status != httpx.codes.CONFLICT:
-                raise
-        else:
-            return
-    execution.api.patch(execution.xcom_path(keys.PREPARE, key), {"value": value})
 
 
 def cancel(arguments: argparse.Namespace) -> ExitCode:
@@ -100,13 +42,9 @@ def cancel(arguments: argparse.Namespace) -> ExitCode:
     with Api(login_of(arguments)) as api:
         execution = Execution.find(api, arguments.run, running=True)
         snapshot = Reader(execution).read()
-        if snapshot.ended:
-            raise RefusedError(
-                f"{execution.name} has ended already: {snapshot.status}", "", ExitCode.CONFLICT
-            )
+        check_running(execution, snapshot)
         _confirm(arguments, f"Cancel the {snapshot.execution_type} {snapshot.title} ({execution.name})?")
-        execution.stop(clean(arguments.reason or ""))
-        ends = _instances_after(execution, snapshot)
+        ends = cancel_run(execution, snapshot, arguments.reason or "")
         if arguments.wait or arguments.watch:
             output.note(f"cancelling {execution.name}: {ends}")
             code = watch_to_end(arguments, execution, output)
@@ -114,15 +52,6 @@ def cancel(arguments: argparse.Namespace) -> ExitCode:
     said = f"cancelling {execution.name}: {ends}; jobs in DRS go on to their end"
     _leave(output, execution, said, cancelling=True)
     return ExitCode.OK
-
-
-def _instances_after(execution: Execution, snapshot: ExecutionSnapshot) -> str:
-    """Return what becomes of the instances of an execution that is cancelled."""
-    if snapshot.execution_type != "DRILL":
-        return "its instances stay"
-    if (execution.header or {}).get("cleanup") == "keep":
-        return "its instances stay, as plan or run configuration say"
-    return "its cleanup terminates what it launched"
 
 
 def retry(arguments: argparse.Namespace) -> ExitCode:
@@ -136,7 +65,7 @@ def retry(arguments: argparse.Namespace) -> ExitCode:
         for line in plan.explanation:
             output.note(line)
         _confirm(arguments, f"Run again: {', '.join(plan.labels)}, and what is behind?")
-        cleared = _clear(execution, plan.task_ids)
+        cleared = clear(execution, plan.task_ids)
         if arguments.wait or arguments.watch:
             output.note(f"attempt {snapshot.attempt + 1} of {execution.name} begins")
             return watch_to_end(arguments, execution, output)
@@ -149,14 +78,6 @@ def _leave(output: Output, execution: Execution, said: str, **facts: Any) -> Non
     """Tell what was done, and how to follow what comes of it."""
     data = {"planId": execution.plan, "dagRunId": execution.run_id, **facts}
     output.result(data, said, f"follow: {command('watch', execution.name)}")
-
-
-def _clear(execution: Execution, task_ids: Sequence[str]) -> list[str]:
-    cleared = execution.clear(task_ids)
-    if not cleared:
-        message = f"Airflow found none of these tasks to run again: {', '.join(task_ids)}"
-        raise RefusedError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
-    return cleared
 
 
 def _confirm(arguments: argparse.Namespace, question: str) -> None:

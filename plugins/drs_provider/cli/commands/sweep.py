@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from drs_provider import keys
+from drs_provider.acts.starting import check_dag
 from drs_provider.airflow_rest.client import Api, path
 from drs_provider.airflow_rest.executions import Execution
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.airflow_rest.texts import one_line
 from drs_provider.cli.airflow_api.login import login_of
-from drs_provider.cli.commands.start import check_dag, tell_health
+from drs_provider.cli.commands.start import tell_health
 from drs_provider.cli.conf_options import given_conf, sweep_schema
 from drs_provider.cli.display.output import Output
 from drs_provider.core.identity import SWEEPER_DAG_ID

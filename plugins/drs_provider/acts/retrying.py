@@ -1,4 +1,4 @@
-"""Which tasks to clear so that an execution tries again what it did not do."""
+"""Trying again what an execution did not do: which tasks to clear, and clearing them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from drs_provider import keys
 from drs_provider.airflow_rest.executions import Execution
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import command
 from drs_provider.core.states import WaveStatus
 from drs_provider.core.task_states import TASK_ACTIVE
 from drs_provider.snapshot.model import ExecutionSnapshot
@@ -140,3 +141,15 @@ def _behind(execution: Execution, number: int) -> bool:
     """Whether a wave waits for another one."""
     refs = (execution.header or {}).get("waves", ())
     return any(ref["number"] == number and ref["depends_on"] for ref in refs)
+
+
+def clear(execution: Execution, task_ids: Sequence[str]) -> list[str]:
+    """Clear tasks with everything behind them, which begins the next attempt; return what was cleared.
+
+    :raises RefusedError: if Airflow finds none of them, or refuses it
+    """
+    cleared = execution.clear(task_ids)
+    if not cleared:
+        message = f"Airflow found none of these tasks to run again: {', '.join(task_ids)}"
+        raise RefusedError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
+    return cleared

@@ -1,0 +1,1 @@
+"""What people do to executions, over Airflow's REST API as themselves: the same for the command line and the page."""
