@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from drs_provider.core.identity import block_execution_id, block_job_tags, execution_id, task_of_tags
+from drs_provider.core.identity import (
+    block_execution_id,
+    block_job_tags,
+    execution_id,
+    run_of_tags,
+    task_of_tags,
+)
 from tests.blocks.dags import drill_dag
-from tests.harness.plans import DATABASES, WIKI, plan
+from tests.harness.block_run import BlockRun
+from tests.harness.plans import DATABASES, WIKI, plan, recovery_of
 from tests.harness.stage import Stage
 from tests.harness.sweeps import Sweeps, sweeps
 
@@ -39,15 +48,77 @@ def test_trap_29_a_plan_that_began_since_the_preflight_is_seen_before_the_call(p
     assert run.stores["start"]["start_intents"] == []
 
 
-def test_trap_29_a_plan_waits_for_the_job_of_a_block(play: Stage) -> None:
+def test_trap_29_a_drill_waits_for_a_blocks_job_and_then_for_the_end_of_its_run(play: Stage) -> None:
+    """The job runs when the plan begins; once it has ended, its instances are in use until the run has."""
     run = play.dag_run(drill_dag(teardown=False)).go_until("wait")
     drill = play.plan_run(plan(), {"preflight": "warn"}).approve_everything()
+    start = "wave_1_everything.start_recovery"
+    seen: list[tuple[int, str | None]] = []
+
+    def end_the_run() -> None:
+        seen.append((len(play.jobs()), run.states["enrich"]))
+        assert run.go() == "success", run.states
+
+    drill.when(start, "deferred", lambda: run.go_until("enrich", "success"))
+    drill.when(start, "deferred", end_the_run, after_steps=5)
     assert drill.go() == "success", drill.states
+    assert seen == [(1, "success")], "only the block's"
     (queued, *_) = play.events("waveQueued")
     assert queued["waitingServers"] == 2
     of_block, of_plan = play.jobs()
     assert of_block.tags["ExecutionId"] == run.xcom("start")["executionId"]
-    assert of_block.ended_at <= of_plan.created_at
+    of_cleanup = play.jobs("TERMINATE")[0]
+    assert of_block.ended_at < of_cleanup.created_at < of_plan.created_at
+    assert run.xcom("terminate")["remaining"] == []
+
+
+def test_trap_29_a_drill_is_refused_by_run_and_task_of_the_block_whose_instances_it_would_remove(
+    play: Stage,
+) -> None:
+    run = play.dag_run(drill_dag(teardown=False)).go_until("enrich", "success")
+    refused = play.plan_run(plan(), {"preflight": "warn"})
+    other = play.dag_run(drill_dag({"preflight": "warn"}))
+    assert refused.go() == other.go() == "failed"
+    for told in (refused.failure("prepare"), other.failure("start")):
+        assert f"task my_drill.start, run {run.dag_run.run_id} of DAG my_drill" in told
+    assert len(play.jobs()) == 1
+    assert set(play.instances().values()) == {"running"}
+    assert run.go() == "success", run.states
+    assert play.drill(plan()).state == "success"
+
+
+def test_a_recovery_goes_before_the_drill_of_a_block_and_names_it(play: Stage) -> None:
+    play.dag_run(drill_dag(teardown=False)).go_until("enrich", "success")
+    recovery = play.plan_run(plan(), recovery_of(plan()), user="dr-lead").approve_everything()
+    assert recovery.go() == "success", recovery.record
+    (finding,) = [
+        item
+        for item in recovery.xcom("prepare", "preflight")["findings"]
+        if item["code"] == "drill_instance_in_use"
+    ]
+    assert finding["severity"] == "WARN"
+    assert "task my_drill.start" in str(finding)
+
+
+def test_trap_19_a_block_terminates_nothing_of_a_plan_that_has_not_ended(play: Stage) -> None:
+    drill = play.plan_run(plan(), {"cleanup": "keep"}).approve_everything().go_until("hold_drill")
+    job = play.jobs()[0].job_id
+
+    def terminate() -> BlockRun:
+        run = play.dag_run(drill_dag(teardown=False))
+        run.dag.get_task("terminate").jobs = job
+        for task_id in ("start", "wait", "enrich"):
+            run.mark_success(task_id)
+        return run
+
+    refused = terminate()
+    assert refused.go() == "failed"
+    assert f"{job} is a job of DRILL of small (run {drill.dag_run.run_id}" in refused.failure("terminate")
+    assert set(play.instances().values()) == {"running"}
+    assert drill.go() == "success", drill.states
+    kept = terminate()
+    assert kept.go() == "success", kept.states
+    assert set(play.instances().values()) == {"terminated"}
 
 
 def test_two_starts_of_one_run_are_two(play: Stage) -> None:
@@ -108,8 +179,19 @@ def test_the_sweeper_lists_instances_of_blocks_and_never_terminates_them(
 
 
 def test_a_job_is_a_blocks_only_if_it_says_so_and_names_no_plan() -> None:
-    tags = block_job_tags("an-id", "DRILL", "d" * 250 + "." + "t" * 250, 2, {"Team": "erp"})
+    run = {"dag_id": "d" * 250, "run_id": "manual__x"}
+    tags = block_job_tags("an-id", "DRILL", "d" * 250 + "." + "t" * 250, 2, {"Team": "erp"}, **run)
     assert len(tags["AirflowTask"]) == 256
     assert task_of_tags(tags) == tags["AirflowTask"]
     assert task_of_tags({**tags, "PlanName": "small"}) is None
     assert task_of_tags({"AirflowTask": "dag.task"}) is None
+    assert run_of_tags(tags) is None, "no tag holds both"
+
+
+@pytest.mark.parametrize("run_id", ["scheduled__2026-11-28T07:26:00+00:00", "CHG~1=2%7E", "a/b c|d"])
+def test_tags_tell_run_and_task_in_the_characters_that_aws_takes(run_id: str) -> None:
+    tags = block_job_tags("an-id", "DRILL", "d.t[12]", 1, {}, dag_id="a.b", run_id=run_id)
+    assert tags["AirflowTask"] == "d.t@12"
+    assert run_of_tags(tags) == ("a.b", run_id)
+    assert run_of_tags({**tags, "PlanName": "small"}) is None
+    assert all(re.fullmatch(r"[\w +\-=._:/@]*", value) for value in tags.values()), tags

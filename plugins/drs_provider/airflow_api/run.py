@@ -183,6 +183,15 @@ class RunView(RunReader):
         except AirflowRuntimeError:
             return False
 
+    def another_goes_on(self, dag_id: str, run_id: str) -> bool:
+        """Tell whether a run is not this one, is there, and has not ended."""
+        own = (self._ti.dag_id, self._ti.run_id)
+        return (
+            (dag_id, run_id) != own
+            and bool(self.states_in(dag_id, run_id))
+            and not self.run_is_over(dag_id, run_id)
+        )
+
     @staticmethod
     def is_paused(dag_id: str) -> bool:
         """Tell whether a DAG is known to be paused."""

@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
+from urllib.parse import quote, unquote
 
 # Never change it: every execution id hangs on it.
 _NAMESPACE = uuid.UUID("6d5b2c1e-6f0a-5c58-9a3d-1f2f7f3f9b52")
@@ -23,6 +24,8 @@ TAG_WAVE_NUMBER = "WaveNumber"
 TAG_ATTEMPT = "Attempt"
 #: Of a building block's jobs, instead of the plan's name: which task launched them
 TAG_TASK = "AirflowTask"
+#: Beside it: in which run, as ``dag_id/run_id``; what the run launched for a drill is its own until it has ended
+TAG_RUN = "AirflowRun"
 RESERVED_TAG_KEYS = frozenset(
     {TAG_EXECUTION_ID, TAG_EXECUTION_TYPE, TAG_PLAN_NAME, TAG_WAVE_NUMBER, TAG_ATTEMPT}
 )
@@ -31,6 +34,7 @@ RESERVED_TAG_KEYS = frozenset(
 RUNBOOK_PREFIX = "runbook-"
 
 _TAG_VALUE_MAX_LENGTH = 256
+_MAP_INDEX = re.compile(r"\[([0-9]+)\]$")
 _SESSION_PREFIX = "drs-"
 _SESSION_NAME_MAX_LENGTH = 64
 _NOT_IN_SESSION_NAME = re.compile(r"[^\w+=,.@-]", re.ASCII)
@@ -130,17 +134,36 @@ def job_tags(
 
 
 def block_job_tags(
-    execution_id: str, execution_type: str, task: str, attempt: int, own: Mapping[str, str]
+    execution_id: str,
+    execution_type: str,
+    task: str,
+    attempt: int,
+    own: Mapping[str, str],
+    *,
+    dag_id: str,
+    run_id: str,
 ) -> dict[str, str]:
     """Return the tags of a building block's StartRecovery.
 
     :param task: which task it is, for people
     :param own: the block's own tags
+    :param dag_id: of the run in which it starts; left out, with the run, where both are too long for a tag
     :raises ValueError: if it uses one of our keys
     """
     tags = job_tags(execution_id, execution_type, "", 1, attempt, own)
     del tags[TAG_PLAN_NAME]
-    return {**tags, TAG_TASK: _shorten(task, _TAG_VALUE_MAX_LENGTH)}
+    # AWS refuses brackets in tags, and more that run ids may have.
+    tags[TAG_TASK] = _shorten(_MAP_INDEX.sub(r"@\1", task), _TAG_VALUE_MAX_LENGTH)
+    run = f"{dag_id}/{quote(run_id, safe='+-._:/@').replace('~', '%7E').replace('%', '=')}"
+    return tags if len(run) > _TAG_VALUE_MAX_LENGTH else {**tags, TAG_RUN: run}
+
+
+def run_of_tags(tags: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the DAG and run whose building block launched a job; None of all other jobs."""
+    if task_of_tags(tags) is None or TAG_RUN not in tags:
+        return None
+    dag_id, _, run_id = tags[TAG_RUN].partition("/")
+    return dag_id, unquote(run_id.replace("=", "%"))
 
 
 def task_of_tags(tags: Mapping[str, str]) -> str | None:

@@ -17,7 +17,7 @@ from drs_provider.plan.conf.model import RunConf, SnapshotRule
 from drs_provider.plan.conf.parsing import snapshot_rule
 from drs_provider.plan.error_messages import told_errors
 from drs_provider.plan.fields import (
-    MAX_PLAN_TAGS,
+    MAX_BLOCK_TAGS,
     AccountId,
     ConnectionId,
     ExternalId,
@@ -125,7 +125,7 @@ class StartForm(TargetForm):
     any_network: Flag = False
     snapshots: Annotated[SnapshotRule, BeforeValidator(snapshot_rule)] = SnapshotRule()
     job_tags: Annotated[
-        dict[PlanTagKey, PlanTagValue], Field(max_length=MAX_PLAN_TAGS), BeforeValidator(_dict)
+        dict[PlanTagKey, PlanTagValue], Field(max_length=MAX_BLOCK_TAGS), BeforeValidator(_dict)
     ] = Field(default={})
     preflight: Literal["enforce", "warn"] = "enforce"
     timeout_minutes: Minutes = 90

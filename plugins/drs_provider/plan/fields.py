@@ -26,6 +26,8 @@ MAX_TIMEOUT_MINUTES: Final = 7 * 24 * 60
 
 MAX_PLAN_TAGS: Final = 50 - len(RESERVED_TAG_KEYS)
 """AWS allows 50 tags on a resource; ours take their share."""
+MAX_BLOCK_TAGS: Final = MAX_PLAN_TAGS - 1
+"""Blocks say task and run instead of the plan."""
 
 PATTERN_HINTS: Final[dict[str, tuple[str, str]]] = {}
 """Pattern → (what the value must be, remedy); filled by :func:`_pattern`."""

@@ -214,6 +214,7 @@ class PlanPrepareOperator(BaseOperator):
             read_history=history_reader(identity.execution_id),
             own_deployment_id=settings.has_own_deployment_id(),
             airflow=AirflowReads(dag_is_paused=is_paused, operator_problem=operator_problem),
+            still_runs=view.another_goes_on,
         )
         if conf.dry_run or result.report.blocking:
             from drs_provider.orchestration.concurrency.findings import with_other_executions

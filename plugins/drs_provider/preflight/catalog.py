@@ -354,6 +354,12 @@ KINDS: dict[str, Kind] = {
         drill=(INFO,),
         recovery=(INFO,),
     ),
+    "drill_instance_in_use": Kind(
+        _INSTANCES,
+        "a DAG of building blocks that has not ended launched the server's drill instance; launching removes it",
+        "wait for the end of its run, or mark it as failed; a RECOVERY goes first",
+        recovery=(WARN,),
+    ),
     "failback_in_progress": Kind(
         _INSTANCES, "the server is failing back", "complete or stop the failback, or leave the wave out"
     ),

@@ -18,6 +18,7 @@ from drs_provider.preflight.scope import Reading, RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
 from drs_provider.preflight.steps import AirflowReads
 from drs_provider.preflight.unreadable import guarded
+from drs_provider.rules.drs.owners import StillRuns
 from drs_provider.rules.execution.freezing import ResolvedServer
 
 
@@ -49,6 +50,7 @@ def run_preflight(
     read_history: Callable[[], object] | None = None,
     own_deployment_id: bool = True,
     airflow: AirflowReads | None = None,
+    still_runs: StillRuns | None = None,
 ) -> PreflightResult:
     """Check the selected waves of a plan against AWS, reading only, and return all findings at once.
 
@@ -64,12 +66,13 @@ def run_preflight(
     :param read_history: reads something of the history table; None if there is none
     :param own_deployment_id: whether this Airflow has a deployment id of its own, not the default
     :param airflow: what Airflow says of steps
+    :param still_runs: whether another run, by DAG and run id, has not ended
     """
     waves = conf.selected_waves(plan)
     targets = _targets(plan, waves, AwsApis(drs, ec2, iam, steps))
     findings: list[Finding] = []
     groups: dict[str, tuple[SourceServer, ...]] = {}
-    run = RunScope(plan, conf, now, waves, groups, airflow=airflow)
+    run = RunScope(plan, conf, now, waves, groups, airflow=airflow, still_runs=still_runs)
     for name, reads in targets.items():
         names = [group for group in _group_names(waves) if plan.protection_groups[group].target == name]
         resolve = partial(_resolve, run, reads, names, groups)

@@ -17,6 +17,7 @@ from drs_provider.preflight.findings import Finding, ServerRef
 from drs_provider.preflight.launches import Launch, LaunchSettings
 from drs_provider.preflight.source_server import SourceServer
 from drs_provider.preflight.steps import AirflowReads, PlannedStep, planned_steps
+from drs_provider.rules.drs.owners import StillRuns
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, by_server
 
 EVERY_KIND = frozenset(ExecutionType)
@@ -50,6 +51,7 @@ class RunScope:
     :param chosen_snapshots: server → point in time; the check of the snapshots fills it
     :param drill_networks: target → CIDR blocks that looks of a drill may go to; the check of the steps fills it
     :param airflow: what Airflow says of steps; None if nobody can be asked
+    :param still_runs: whether another run of Airflow has not ended; None if nobody can be asked
     """
 
     plan: Plan
@@ -61,6 +63,7 @@ class RunScope:
     ledger: Ledger = field(default_factory=Ledger)
     drill_networks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     airflow: AirflowReads | None = None
+    still_runs: StillRuns | None = None
 
     @cached_property
     def steps(self) -> tuple[PlannedStep, ...]:

@@ -73,6 +73,8 @@ class BlockStart:
                 block.name,
                 block.attempt,
                 self._form.job_tags,
+                dag_id=block.run.dag_id,
+                run_id=block.run.run_id,
             ),
         )
         started = reconciled_start(request, self)
@@ -121,6 +123,10 @@ class BlockStart:
         own = Rank.of(self._claim(), WAVE_NUMBER, since)
         dag_ids = dag_register.registered()
         return waits_ahead(self._block.view, own, self.wave.target, dag_ids, now=self._block.now())
+
+    def another_goes_on(self, dag_id: str, run_id: str) -> bool:
+        """Return whether another run has not ended."""
+        return self._block.view.another_goes_on(dag_id, run_id)
 
     def cleaned_up(self, owned: Iterable[OwnedJob]) -> frozenset[str]:
         """Return nothing: nobody proves that to a start block, so EC2 is asked."""
@@ -204,6 +210,7 @@ class BlockStart:
             steps=aws.step_resources,
             now=block.now(),
             initiated_by=block.run.initiated_by,
+            still_runs=block.view.another_goes_on,
         )
         report = result.report
         log.info("Preflight of task %s:\n%s", block.name, report.text())

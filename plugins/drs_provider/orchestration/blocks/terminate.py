@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from drs_provider import keys
+from drs_provider.airflow_api import dag_register
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.events import Event
+from drs_provider.core.identity import TAG_EXECUTION_ID, TAG_PLAN_NAME
 from drs_provider.core.states import ExecutionType
 from drs_provider.core.texts import named
 from drs_provider.exceptions import DrsError, ExecutionRefusedError, TaskStoppedError
@@ -15,6 +17,7 @@ from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.orchestration.blocks.watch import shown_jobs
 from drs_provider.orchestration.cleanup.target import TargetState
 from drs_provider.orchestration.cleanup.target_step import OwnLaunches, TargetCleanup
+from drs_provider.orchestration.concurrency.claims import running_claims
 from drs_provider.rules.blocks import WAVE_NUMBER, Launches, intents_of, is_drill_of, recoveries
 from drs_provider.rules.drs.jobs import JobView, parse_jobs
 from drs_provider.rules.wave.ownership import StartIntent, own_jobs
@@ -66,6 +69,7 @@ class BlockTermination:
         untold = [job_id for job_id in given.all_job_ids if job_id not in jobs]
         jobs |= {job.job_id: job for job in parse_jobs(drs.jobs(untold))}
         launches: dict[str, JobView] = {job_id: shown[job_id] for job_id in given.job_ids}
+        self._require_not_held(launches.values())
         servers = {server for job in launches.values() for server in job.server_ids}
         unsettled: set[str] = set()
         for told in given.told:
@@ -97,6 +101,22 @@ class BlockTermination:
                 f"task {self._block.name} terminates nothing: {named(wrong)} is a RECOVERY; say drill_only=False if "
                 "its instances are to go"
             )
+
+    def _require_not_held(self, jobs: Iterable[JobView]) -> None:
+        """Refuse jobs of an execution of a plan that has not ended: its people test on them, and its cleanup ends them.
+
+        :raises RunUnknownError: if Airflow does not tell which executions run
+        """
+        of_plans = {job.tags.get(TAG_EXECUTION_ID): job.job_id for job in jobs if TAG_PLAN_NAME in job.tags}
+        claims = running_claims(self._block.view, dag_register.registered()) if of_plans else ()
+        for claim, _ in claims:
+            if claim.execution_id in of_plans and self._block.view.another_goes_on(
+                claim.dag_id, claim.run_id
+            ):
+                raise ExecutionRefusedError(
+                    f"task {self._block.name} terminates nothing: {of_plans[claim.execution_id]} is a job of "
+                    f"{claim.name}, which has not ended; end that execution, its cleanup terminates its drill"
+                )
 
     def _tell_terminating(self, state: TargetState, jobs: list[str]) -> None:
         emit(

@@ -66,6 +66,9 @@ class StartGuards(Protocol):
     def ahead(self) -> Sequence[QuotaWait]:
         """Return the starts that go first when a quota is short; asked for before each launch."""
 
+    def another_goes_on(self, dag_id: str, run_id: str) -> bool:
+        """Return whether another run of this Airflow has not ended."""
+
     def cleaned_up(self, owned: Iterable[OwnedJob]) -> frozenset[str]:
         """Return the jobs whose instances are proven to be gone, all of them."""
 

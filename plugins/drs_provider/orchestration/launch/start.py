@@ -30,9 +30,9 @@ from drs_provider.orchestration.launch.own_launches import require_servers, with
 from drs_provider.orchestration.launch.request import StartGuards, StartRequest
 from drs_provider.rules.concurrency.claims import QuotaWait
 from drs_provider.rules.drs.graces import START_AGAIN_AFTER_SECONDS
-from drs_provider.rules.drs.jobs import JobView
-from drs_provider.rules.drs.owners import holders_text, job_owner
-from drs_provider.rules.drs.recovery_instances import instance_ids, instances_by_server
+from drs_provider.rules.drs.jobs import JobView, parse_jobs
+from drs_provider.rules.drs.owners import block_holds, holders_text, job_owner
+from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, instance_ids, instances_by_server
 from drs_provider.rules.wave.ownership import OwnedJob, StartIntent, own_jobs, unsettled_servers
 from drs_provider.rules.wave.reconcile import (
     StartDecision,
@@ -138,6 +138,7 @@ class Start:
             now=now,
             not_before=unsettled_servers(intents, owned, after_seconds=START_AGAIN_AFTER_SECONDS),
             cleaned_up=cleaned_up,
+            held=self._held(live.values(), jobs),
         )
         decision = decide()
         # Where no job has run for hours, nobody waits for quota.
@@ -145,6 +146,16 @@ class Start:
         if ahead:
             decision = decide(reserved=room_for((wait.servers for wait in ahead), quotas))
         return _naming_blockers(decision, jobs, ahead)
+
+    def _held(self, live: Iterable[RecoveryInstanceView], jobs: Iterable[JobView]) -> dict[str, str]:
+        """Return the servers with drill instances of building blocks whose runs go on; a RECOVERY goes first."""
+        views = [view for view in live if view.job_id and view.exists and view.replaceable]
+        if not self._request.is_drill or not views:
+            return {}
+        known = {job.job_id: job for job in jobs}
+        earlier = {view.job_id for view in views if view.job_id} - known.keys()
+        known |= {job.job_id: job for job in parse_jobs(self._drs.jobs(sorted(earlier)))}
+        return block_holds(views, known, self._guards.another_goes_on)
 
     @cached_property
     def _quotas(self) -> DrsQuotas:

@@ -79,6 +79,10 @@ class WaveGuards:
         self._execution.view.require_running()
         self._execution.require_not_preempted()
 
+    def another_goes_on(self, dag_id: str, run_id: str) -> bool:
+        """Return whether another run has not ended."""
+        return self._execution.view.another_goes_on(dag_id, run_id)
+
     def cleaned_up(self, owned: Iterable[OwnedJob]) -> frozenset[str]:
         """Return the jobs of which a complete cleanup of their attempt told that their instances are gone."""
         report = CLEANUP.believed(self._execution, "What the cleanup told proves nothing") or {}

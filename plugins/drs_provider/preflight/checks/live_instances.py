@@ -10,8 +10,8 @@ from drs_provider.hooks.aws.errors import AWS_ERRORS
 from drs_provider.preflight.findings import Finding, ServerRef
 from drs_provider.preflight.scope import RunScope, TargetScope
 from drs_provider.preflight.source_server import SourceServer
-from drs_provider.rules.drs.jobs import parse_jobs
-from drs_provider.rules.drs.owners import job_owner
+from drs_provider.rules.drs.jobs import JobView, parse_jobs
+from drs_provider.rules.drs.owners import block_holds, job_owner
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
 
 log = logging.getLogger(__name__)
@@ -37,10 +37,16 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
         for view in scope.reads.recovery_instances.of(servers)
         if view.exists and view.source_server_id in servers
     ]
-    owners = _owners(scope, [view.job_id for view in views if view.job_id and not view.replaceable])
+    jobs = _jobs(scope, [view.job_id for view in views if view.job_id])
+    still_runs = scope.run.still_runs
+    held = block_holds(views, jobs, still_runs) if still_runs else {}
     for view in views:
-        server = servers[view.source_server_id]
-        finding = _instance_finding(scope, server, view, owners.get(view.job_id or "", ""))
+        server, job = servers[view.source_server_id], jobs.get(view.job_id or "")
+        owner = held.get(server.source_server_id) or (job_owner(job) if job else "")
+        if server.source_server_id in held:
+            finding = _in_use(scope, server, view, owner)
+        else:
+            finding = _instance_finding(scope, server, view, owner)
         replaced.update(finding.server_ids if finding.overridden else ())
         yield finding
         if view.failback_state not in _NOT_FAILING_BACK:
@@ -56,16 +62,27 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
         )
 
 
-def _owners(scope: TargetScope, job_ids: Sequence[str]) -> dict[str, str]:
-    """Return job → whose it is. What cannot be read is left untold: the instances are live all the same."""
+def _jobs(scope: TargetScope, job_ids: Sequence[str]) -> dict[str, JobView]:
+    """Return the jobs that launched instances. What cannot be read is left untold: live instances are so all the same,
+    and whose a drill's are is asked again before its server is launched.
+    """
     if not job_ids:
         return {}
     try:
         jobs = parse_jobs(scope.reads.drs.jobs(dict.fromkeys(job_ids)))
     except (*AWS_ERRORS, DrsError) as error:
-        log.warning("Whose jobs launched live instances could not be read: %s", error)
+        log.warning("Whose jobs launched existing instances could not be read: %s", error)
         return {}
-    return {job.job_id: job_owner(job) for job in jobs}
+    return {job.job_id: job for job in jobs}
+
+
+def _in_use(scope: TargetScope, server: SourceServer, view: RecoveryInstanceView, owner: str) -> Finding:
+    return scope.finding(
+        "drill_instance_in_use",
+        server.ref(f"instance {view.instance_id}, of {owner}"),
+        "a DAG that has not ended drills with instances of these servers, which launching removes",
+        "Wait for the end of its run, or mark that run as failed and see that it has terminated them.",
+    )
 
 
 def _instance_finding(

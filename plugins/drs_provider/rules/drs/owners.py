@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from drs_provider.core.identity import (
     TAG_EXECUTION_ID,
     TAG_EXECUTION_TYPE,
     TAG_PLAN_NAME,
     is_runbook,
+    run_of_tags,
     task_of_tags,
 )
 from drs_provider.core.texts import named
 from drs_provider.rules.drs.jobs import JobView
+from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView
+
+#: Whether another run of this Airflow, by DAG and run id, has not ended
+StillRuns = Callable[[str, str], bool]
 
 MAX_JOBS_NAMED = 3
 MAX_HOLDERS_NAMED = 5
@@ -29,6 +34,24 @@ def job_owner(job: JobView) -> str:
     if task := task_of_tags(job.tags):
         return f"{job.tags.get(TAG_EXECUTION_TYPE) or 'launch'} of task {task} (execution {execution})"
     return f"somebody else ({job.initiated_by or job.type or 'unknown'})"
+
+
+def block_holds(
+    instances: Iterable[RecoveryInstanceView], jobs: Mapping[str, JobView], still_runs: StillRuns
+) -> dict[str, str]:
+    """Return server -> whose drill instance it has, where a building block launched it in a run that has not ended.
+
+    :param jobs: those that launched the instances, as far as DRS knows them
+    """
+    held: dict[str, str] = {}
+    for view in instances:
+        job = jobs.get(view.job_id or "")
+        if job is None or not (view.exists and view.replaceable):
+            continue
+        run = run_of_tags(job.tags)
+        if run is not None and still_runs(*run):
+            held[view.source_server_id] = f"task {task_of_tags(job.tags)}, run {run[1]} of DAG {run[0]}"
+    return held
 
 
 def holders_text(jobs: Iterable[JobView]) -> str:

@@ -88,6 +88,7 @@ def decide_start(
     not_before: Mapping[str, float] | None = None,
     cleaned_up: Collection[str] = (),
     owners: Mapping[str, str] | None = None,
+    held: Mapping[str, str] | None = None,
 ) -> StartDecision:
     """Return which jobs to adopt and which servers to launch, now.
 
@@ -99,6 +100,7 @@ def decide_start(
     - A server that a call may have put into a job which is not visible yet waits, whatever instance it has.
     - A server with a live non-drill instance, or one that DRS describes too badly to know, is refused, unless it may
       be replaced.
+    - A server whose drill instance somebody still uses waits.
     - What the quotas have no room for waits.
 
     :param wave_servers: source server ids in the wave's order; launched in that order
@@ -114,7 +116,9 @@ def decide_start(
     :param not_before: from ``ownership.unsettled_servers``: a call may have started a job that is not visible yet
     :param cleaned_up: jobs whose instances are proven to be gone, all of them
     :param owners: job -> whose it is, for reasons
+    :param held: server -> who uses its drill instance
     """
+    held = held or {}
     owned = tuple(sorted(owned_jobs, key=OwnedJob.order))
     facts = _Facts(attempt, owned, busy, live_instances, existing_instance_ids, frozenset(cleaned_up))
     obstacles = _Obstacles(facts, frozenset(replace_allowed), now, not_before or {}, owners or {})
@@ -136,6 +140,8 @@ def decide_start(
             waiting[server] = reason
         elif reason := obstacles.refusal(server):
             refused[server] = reason
+        elif server in held:
+            waiting[server] = f"its drill instance is of {held[server]}, which has not ended"
         else:
             ready.append(server)
     launch, quota_limited = _batches(ready, quotas, usage, reserved or QuotaUsage())
