@@ -9,6 +9,7 @@ import pytest
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.hooks.aws.clients import AwsClients, forget_clients
+from drs_provider.hooks.drs import drs_requests
 from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.hooks.drs.native_plans import read_native_plans
 from drs_provider.plan_import import (
@@ -88,10 +89,11 @@ def test_the_native_plan_of_the_scenario(api, drs_simulator, tmp_path):
 
 
 @pytest.mark.drs_scenario("three_tier")
-def test_trap_05_native_plans_are_read_page_by_page(api, drs_simulator):
-    drs_simulator.region(HUB, "eu-west-1").page_size = 1
+def test_trap_05_native_plans_are_read_page_by_page(api, drs_simulator, monkeypatch):
+    monkeypatch.setattr(drs_requests, "MAX_PAGE_ROWS", 1)
     (plan,) = read_native_plans(api)["recoveryPlans"]
     assert [step["stepName"] for step in plan["steps"]] == ["database", "settle", "application"]
+    assert len(drs_simulator.calls("ListRecoveryPlanSteps")) == 3
 
 
 def test_steps_keep_their_order_and_waits_are_told():

@@ -9,6 +9,7 @@ import pytest
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.hooks.aws.clients import aws_clients
+from drs_provider.hooks.drs import drs_requests
 from drs_provider.hooks.drs.drs_api import DrsApi
 from drs_provider.plan.model import Plan
 from tests.harness.plan_run import PlanRun
@@ -119,8 +120,11 @@ def pages_of(play: Stage, operation: str) -> int:
         of_size(PAGE + 1, 2, page_size=PAGE, quotas={"jobs": 500}),
     ],
 )
-def test_trap_05_lists_around_a_page(play: Stage, items: int, pages: int) -> None:
+def test_trap_05_lists_around_a_page(
+    play: Stage, items: int, pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Source servers, jobs, recovery instances and job logs come in pages; none is lost, none counted twice."""
+    monkeypatch.setattr(drs_requests, "MAX_PAGE_ROWS", PAGE)
     api = drs_api(play)
     servers = [row["sourceServerID"] for row in api.source_servers()]
     assert len(set(servers)) == len(servers) == items

@@ -104,9 +104,9 @@ def test_recovery_instances_by_either_id(aws, api):
     api.recovery_instances(instance_ids=[instance_id(number) for number in range(201)])
     api.recovery_instances()
     bodies = [call.body for call in aws.calls_of("DescribeRecoveryInstances")]
-    assert bodies[0] == {"filters": {"sourceServerIDs": ["s-00000000000000001"]}}
+    assert bodies[0] == {"filters": {"sourceServerIDs": ["s-00000000000000001"]}, "maxResults": 1000}
     assert [len(body["filters"]["recoveryInstanceIDs"]) for body in bodies[1:3]] == [200, 1]
-    assert bodies[3] == {}
+    assert bodies[3] == {"maxResults": 1000}
 
 
 def test_recovery_snapshots_newest_first_within_limits(aws, api):
@@ -118,6 +118,7 @@ def test_recovery_snapshots_newest_first_within_limits(aws, api):
         "sourceServerID": "s-00000000000000001",
         "order": "DESC",
         "filters": {"toDateTime": "1970-01-01T00:00:00Z"},
+        "maxResults": 1000,
     }
     assert "filters" not in second
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from drs_provider.core.account import AwsTarget
 from drs_provider.hooks.aws.clients import AwsClients
 from drs_provider.hooks.aws.errors import explained, is_not_found, required_member
-from drs_provider.hooks.drs.drs_requests import jobs_by_id, recovery_instances_by
+from drs_provider.hooks.drs.drs_requests import jobs_by_id, pages_of, recovery_instances_by
 
 Row = dict[str, Any]
 
@@ -63,8 +63,9 @@ class AsyncDrsApi:
         rows: list[Row] = []
         for request in requests:
             paginator = self._client.get_paginator(operation)
+            pages = paginator.paginate(**request, PaginationConfig=pages_of(operation))
             with explained(self._target, self._caller_arn):
-                async for page in paginator.paginate(**request):
+                async for page in pages:
                     rows.extend(required_member(page, "items", operation))
         return rows
 

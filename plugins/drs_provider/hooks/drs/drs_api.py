@@ -22,6 +22,7 @@ from drs_provider.hooks.drs.drs_requests import (
     MAX_INSTANCE_IDS,
     drs_time,
     jobs_by_id,
+    pages_of,
     recovery_instances_by,
     servers_by_id,
 )
@@ -192,7 +193,7 @@ class DrsApi:
         for request in requests:
             paginator = self._clients.client("drs").get_paginator(operation)
             with self._explained():
-                for page in paginator.paginate(**request):
+                for page in paginator.paginate(**request, PaginationConfig=pages_of(operation)):
                     rows.extend(required_member(page, member, operation))
         return rows
 

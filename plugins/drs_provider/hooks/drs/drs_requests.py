@@ -11,6 +11,9 @@ from drs_provider.hooks.aws.chunks import chunks
 MAX_JOB_IDS = 1000
 MAX_SERVER_IDS = 200
 MAX_INSTANCE_IDS = 200
+MAX_PAGE_ROWS = 1000
+"""DRS documents no maximum for most of its lists (the model says: at least 1), and this one for the others, as for the
+same lists of Application Migration Service; Steampipe's tables of DRS ask for as many."""
 
 
 def jobs_by_id(job_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -45,6 +48,15 @@ def recovery_instances_by(
             yield {"filters": {"recoveryInstanceIDs": chunk}}
     else:
         yield {}
+
+
+def pages_of(operation: str) -> dict[str, int]:
+    """Return the pagination of a list: large pages, since each is a call.
+
+    Jobs come in pages of DRS's own size: one names all its servers, and reading a thousand jobs at once would hold the
+    triggerer's event loop up.
+    """
+    return {} if operation == "describe_jobs" else {"PageSize": MAX_PAGE_ROWS}
 
 
 def drs_time(epoch_seconds: float) -> str:
