@@ -37,7 +37,7 @@ from drs_provider.plan.model import Plan
 from drs_provider.preflight import run as preflight
 from drs_provider.report import files
 from drs_provider.triggers import gate as gate_trigger
-from drs_provider.triggers import jobs, publishing
+from drs_provider.triggers import publishing
 from drs_provider.triggers.poller import JobPoller
 from drs_provider.triggers.steps import trigger as step_trigger
 from drs_simulator.adapter import gate
@@ -280,11 +280,16 @@ class Stage:
 
         return made
 
-    def polled(self, news: publishing.News) -> None:
-        """Take note of a poll that nobody is told of."""
-        if news.polled_at >= self.now():
-            for run in self.runs:
-                run.triggerer.poll_failed()
+    def polled(self, original: Callable[..., None]) -> Callable[..., None]:
+        """Return what takes a poll of which only the log is told; it takes note of it."""
+
+        def publish(log: publishing.ProgressLog, news: publishing.News) -> None:
+            original(log, news)
+            if news.polled_at >= self.now():
+                for run in self.runs:
+                    run.triggerer.poll_failed()
+
+        return publish
 
     def write_file(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Return the report's way of writing a file, noted as an effect."""
@@ -342,7 +347,7 @@ def stage(scenario: Any, folder: Path, *, history: bool = True, asks_anew: bool 
         patch.setattr(XCom, "aget_one", made.read_xcom)
         patch.setattr(XCom, "aset", made.publish)
         patch.setattr(publishing, "SETTLE_SECONDS", 30.0)  # time waits for what polls write
-        patch.setattr(jobs.Silent, "publish", made.polled)
+        patch.setattr(publishing.ProgressLog, "publish", made.polled(publishing.ProgressLog.publish))
         patch.setattr(JobPoller, "_delay_after", made.poll_failed(JobPoller._delay_after))
         patch.setattr(
             botocore.client.BaseClient,

@@ -77,6 +77,12 @@ def test_a_late_end_of_one_is_followed_beyond_the_expected_end():
     assert steady_delay(SETTINGS, jobs, Outlook(1_000, 100, ended=1_145), now=1_160) == 2.0
 
 
+@pytest.mark.parametrize(("now", "delay"), [(1_031, 1.0), (1_035, 1.0), (1_036, 2.0), (1_055, 20)])
+def test_polls_are_closest_between_the_end_of_all_servers_and_that_of_their_job(now, delay):
+    jobs = [job("COMPLETED", "LAUNCHED"), job("STARTED", "FAILED", "LAUNCHED")]
+    assert steady_delay(SETTINGS, jobs, Outlook(1_000, 100, ended=1_030), now=now) == delay
+
+
 def test_ended_jobs_are_looked_at_at_the_usual_pace():
     assert steady_delay(SETTINGS, [job("COMPLETED", "LAUNCHED")], Outlook(1_000, 100), now=1_100) == 20
 

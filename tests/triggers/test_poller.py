@@ -181,6 +181,7 @@ async def test_waiter_that_comes_during_a_poll_gets_no_snapshot_of_it(drs, opene
             drs.hold.set()
             await soon(anext(first))
             assert (await soon(anext(second))).missing == frozenset()
+            assert first.neighbours == second.neighbours == 2
 
 
 async def test_new_waiter_does_not_wait_for_the_next_round(drs, opened):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -122,6 +123,37 @@ async def test_a_few_waves_publish_at_a_time(airflow: Airflow, history: History)
         await waiting.settle()
     assert airflow.most == AT_ONCE
     assert len(airflow.of(keys.PROGRESS)) == 3 * AT_ONCE
+
+
+async def test_lines_of_many_waves_that_begin_at_once_come_as_airflow_takes_their_xcoms(
+    airflow: Airflow, history: History, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="drs.timeline")
+    airflow.let.clear()
+    waves = [wave() for _ in range(3 * AT_ONCE)]
+    for waiting in waves:
+        waiting.publish(news(0))
+    await waves[0].settle()
+    assert len(caplog.records) == AT_ONCE
+    airflow.let.set()
+    for waiting in waves:
+        await waiting.settle()
+    assert len(caplog.records) == 3 * AT_ONCE
+
+
+async def test_the_last_state_is_in_the_log_before_a_wave_is_over(
+    airflow: Airflow, history: History, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="drs.timeline")
+    airflow.let.clear()
+    waiting = wave()
+    await told(waiting, news(0), news(1, "IN_PROGRESS"), news(2, "LAUNCHED"), news(3, "LAUNCHED"))
+    lines = [json.loads(record.getMessage()) for record in caplog.records]
+    assert [line["servers"] for line in lines] == [{"PENDING": 1}, {"IN_PROGRESS": 1}, {"LAUNCHED": 1}]
+    assert [line["lastPolledTime"] for line in lines] == [0, 1, 2]
+    airflow.let.set()
+    await waiting.settle()
+    assert len(caplog.records) == 3
 
 
 async def test_a_history_that_does_not_answer_holds_no_xcom_up(airflow: Airflow, history: History) -> None:

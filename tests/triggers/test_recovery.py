@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from drs_provider.rules.wave.watch import WaveWatch
 from drs_provider.runtime.channels.declared import PREEMPTION
 from drs_provider.runtime.channels.party import Run
 from drs_provider.runtime.watch import make_watch
+from drs_provider.triggers import recovery as module
 from drs_provider.triggers.cadence import Launches
 from drs_provider.triggers.publishing import Publishing
 from drs_provider.triggers.recovery import DrsRecoveryTrigger, WaveFollower
@@ -306,6 +308,25 @@ def test_a_triggerer_without_the_key_says_so_and_ends_nothing(
     event = asyncio.run(first_event(trigger))
     assert event["status"] == "error", "its task looks by itself then, and goes on"
     assert "signing_key" in event["message"]
+
+
+def test_a_thousand_waits_together_read_no_more_notices_than_their_triggerer_can_serve(
+    play: Stage, triggers: list[DrsRecoveryTrigger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger, run = running_wave(play, triggers), play.runs[-1]
+    trigger.task_instance = instance_of(run)
+    clock, reads = SimpleNamespace(now=0), []
+
+    async def no_notice(*_: Any, **__: Any) -> None:
+        reads.append(clock.now)
+
+    monkeypatch.setattr(module, "read_xcom", no_notice)
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=time.time, monotonic=lambda: clock.now))
+    watch = make_watch(FrozenWave.model_validate(trigger.wave), trigger.started)
+    follower = WaveFollower(trigger, watch, publishing(trigger))
+    for clock.now, waits in ((0, 1), (19, 400), (20, 400), (69, 1_000), (70, 1_000)):
+        assert asyncio.run(follower.preempted(waits)) is False
+    assert reads == [0, 20, 70]
 
 
 def instance_of(run: PlanRun) -> Any:

@@ -60,7 +60,10 @@ class Event(StrEnum):
     WAVE_SKIPPED = "waveSkipped", "a wave is left out: `waveNumber`, `reason`"
     PROGRESS = (
         "progress",
-        "a poll shows a change: `waveNumber`, `servers` by state, `phase`, `fraction`, `remainingSeconds`",
+        (
+            "a poll (`lastPolledTime`; the line may come later) shows a change: `waveNumber`, `servers` by state, "
+            "`phase`, `fraction`, `remainingSeconds`, `elapsedSeconds`"
+        ),
     )
     JOBS_ENDED = "jobsEnded", "every server of a wave is decided: `waveNumber`, `recovered`, `servers`"
     ENRICHMENT_STARTED = "enrichmentStarted", "instances of a wave are looked up: `waveNumber`"

@@ -19,7 +19,8 @@ class PollSettings:
     :param interval_seconds: between two polls while servers are being launched
     :param close_seconds: between two polls while a job is due to end; never longer than the interval
     :param waiting_factor: how many times longer it waits while no launch has begun
-    :param min_gap_seconds: least time between two polls when new waiters ask for an early one
+    :param min_gap_seconds: least time between two polls when new waiters ask for an early one, and while a job is about
+        to end
     :param max_backoff_seconds: longest wait after an error, unless AWS asks for a longer one
     :param error_budget_seconds: how long polls may fail one after the other before the waiters are told
     :param renew_seconds: age at which client and session are replaced; less than a role session's hour
@@ -63,6 +64,10 @@ class Launches:
         return median(self._seen) if self._seen else LAUNCH_SECONDS
 
 
+#: After its last server has ended, a job ended 2 to 3 s later in the recorded drills.
+_JOB_ENDS_WITHIN_SECONDS = 6.0
+
+
 @dataclass(frozen=True)
 class Outlook:
     """When the launches of a waiter's jobs are due to end; times are epoch seconds by our clock.
@@ -96,8 +101,8 @@ def steady_delay(
 
     Slow while nothing launches: every server of every job that was found is PENDING, and no log tells of a launch.
     The jobs' own status says nothing: DRS shows STARTED within a minute, long before the first launch. Close when the
-    launches are due to end, because the next wave waits for that. A job that was not found is looked for at the usual
-    pace, because its grace period is running.
+    launches are due to end, because the next wave waits for that; closest once they all have, since the job's own end
+    is seconds away then. A job that was not found is looked for at the usual pace, because its grace period is running.
 
     :param jobs: the waiter's DescribeJobs rows; none if no job was found
     :param outlook: what is known of the launches; None before the first has begun
@@ -108,7 +113,14 @@ def steady_delay(
         return usual * settings.waiting_factor if jobs and all(_waits(job) for job in jobs) else usual
     if all(job.get("status") == "COMPLETED" for job in jobs):
         return usual
+    if outlook.ended is not None and now < outlook.ended + _JOB_ENDS_WITHIN_SECONDS and not _launching(jobs):
+        return min(usual, settings.min_gap_seconds)
     return outlook.delay(now, usual=usual, close=min(usual, settings.close_seconds))
+
+
+def _launching(jobs: Iterable[Mapping[str, Any]]) -> bool:
+    states = [server.get("launchStatus") for job in jobs for server in job.get("participatingServers") or ()]
+    return not states or any(state in (None, "PENDING", "IN_PROGRESS") for state in states)
 
 
 def _waits(job: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drs_provider.rules.wave.watch import WaveWatch
-from drs_provider.triggers.publishing import News, Publishes
+from drs_provider.triggers.publishing import ProgressLog
 from drs_provider.triggers.recovery import DrsRecoveryTrigger
 
 
@@ -15,18 +15,5 @@ class DrsJobTrigger(DrsRecoveryTrigger):
 
     in_plan = False
 
-    def _publishing(self, watch: WaveWatch) -> Publishes:
-        return Silent()
-
-
-class Silent:
-    """Tells nobody: no record has the wave, and no page shows it."""
-
-    def publish(self, news: News) -> None:
-        """Do nothing."""
-
-    async def settle(self) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
+    def _publishing(self, watch: WaveWatch) -> ProgressLog:
+        return ProgressLog(self._ref)

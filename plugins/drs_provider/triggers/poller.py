@@ -81,6 +81,11 @@ class JobPoller:
         """False once the poller has ended."""
         return self._task is None or not self._task.done()
 
+    @property
+    def waits(self) -> int:
+        """How many wait."""
+        return len(self._waiters)
+
     def is_only_for(self, subscription: Subscription) -> bool:
         """True if nobody else waits."""
         return self._waiters <= {subscription}

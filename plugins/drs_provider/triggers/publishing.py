@@ -1,8 +1,9 @@
-"""What a trigger tells of a wave while it waits: XComs and history, beside the polls, which never wait for it.
+"""What a trigger tells of a wave while it waits: log, XComs and history, beside the polls, which never wait for it.
 
 All triggers of a triggerer share one connection to Airflow, which answers one request after the other, and the threads
 that serve it. If a thousand waits wrote at once, the end of each would queue up behind all of them. So only a few write
-at a time, each only its newest state, and the history, which may be slow, has threads of its own.
+at a time, each only its newest state, and the history, which may be slow, has threads of its own. Their log lines go
+through a pipe that the same process reads: writing to it stops the event loop while it is full.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from drs_provider import keys
 from drs_provider.airflow_api.run import publish_xcom
+from drs_provider.core.events import Event
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.rules.record.schema import OF_POLL, ServerRow
 from drs_provider.runtime.channels.rows import row_chunks
 from drs_provider.runtime.history import RunHistory
+from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +58,16 @@ class News:
         return self.progress["servers"], self.progress["phase"]
 
 
-class Publishes(Protocol):
-    """Who is told what polls show."""
+class ProgressLog:
+    """Tells the task's log, and nobody else, what polls show."""
+
+    def __init__(self, ref: ExecutionRef) -> None:
+        self._ref = ref
+        self._logged: tuple[Any, Any] | None = None
 
     def publish(self, news: News) -> None:
         """Take the newest state."""
+        self._log_progress(news)
 
     async def settle(self) -> None:
         """Wait a moment for what is being published."""
@@ -67,8 +75,13 @@ class Publishes(Protocol):
     def close(self) -> None:
         """Publish nothing more."""
 
+    def _log_progress(self, news: News) -> None:
+        if news.state != self._logged:
+            self._logged = news.state
+            emit(self._ref.execution_id, Event.PROGRESS, attempt=self._ref.attempt, **news.progress)
 
-class Publishing:
+
+class Publishing(ProgressLog):
     """Publishes the newest state of one wave.
 
     :param task: the deferred task, as Airflow gives it to the trigger; None: no XComs are published
@@ -76,8 +89,8 @@ class Publishing:
     """
 
     def __init__(self, task: Any, ref: ExecutionRef, wave_number: int, interval_seconds: float) -> None:
+        super().__init__(ref)
         self._ti = task
-        self._ref = ref
         self._wave_number = wave_number
         self._interval = interval_seconds
         self._newest: News | None = None
@@ -104,6 +117,8 @@ class Publishing:
         """Wait a moment for what is being published."""
         if self._running is not None:
             await asyncio.wait({self._running}, timeout=SETTLE_SECONDS)
+        if self._newest is not None:
+            self._log_progress(self._newest)
 
     def close(self) -> None:
         """Publish nothing more; what has its turn now is finished, since half of it would confuse the connection."""
@@ -116,6 +131,7 @@ class Publishing:
             async with turn:
                 news, self._newest = self._newest, None
                 if news is not None:
+                    self._log_progress(news)
                     await self._write_xcoms(news)
 
     async def _write_history(self, news: News) -> None:

@@ -34,6 +34,10 @@ class Poller(Protocol):
 
     launches: Launches
 
+    @property
+    def waits(self) -> int:
+        """How many wait."""
+
     def reconsider(self) -> None:
         """Compute the wait for the next poll anew."""
 
@@ -120,6 +124,11 @@ class Subscription:
         if outlook != self.outlook:
             self.outlook = outlook
             self._poller.reconsider()
+
+    @property
+    def neighbours(self) -> int:
+        """How many wait for jobs of the same target, this one included."""
+        return self._poller.waits
 
     @property
     def launches(self) -> Launches:
