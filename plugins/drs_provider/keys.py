@@ -38,6 +38,9 @@ WAVE_RESULT = "wave_result"
 OVERRIDES = "overrides"  # what a later attempt overrode; the first one's are in the frozen plan
 QUOTA_WAIT = "quota_wait"  # how many servers of the wave wait for quota, and since when
 NOTIFICATION_FAILURES = "notification_failures"  # of any task that sends messages
+EXPECTED = (
+    "expected"  # of `prepare` in a dry run, of `finalize`: what is expected of the plan's next execution
+)
 METRICS_FAILURE = "metrics_failure"
 FAILURE = "failure"  # why a task of ours failed: its absence tells that the task was killed
 
@@ -78,6 +81,12 @@ OUTAGE_SINCE = "outage_since"  # when AWS was first not reachable, until it is a
 # Task state store of building blocks
 BLOCK_WAVE = "block_wave"  # what it launches, from its first call on
 WATCH_SINCE = "watch_since"  # when a sensor, of an attempt, began to wait
+
+# Airflow Variables: what is kept of a plan from execution to execution, as JSON. Behind the first three: its DAG's id
+PLAN_STATE = "drs_plan_state__"
+PLAN_FAILOVER = "drs_failover__"
+PLAN_DURATIONS = "drs_durations__"
+ESTATE_DURATIONS = "drs_durations"  # of the newest waves of all plans
 
 _WAVE_GROUP = re.compile(r"wave_(\d+)_(.+)")
 _GATE = re.compile(r"gate_(\d+)")

@@ -19,7 +19,8 @@ VERBS = {
     "doctor",
     "answer-step",
     "drill", "recover", "preflight", "status", "watch", "report", "approve", "reject", "skip", "verdict", "pause",
-    "cancel", "retry", "sweep", "plans list", "plans validate", "plans show", "plans graph", "plans import",
+    "cancel", "retry", "sweep", "plans list", "plans validate", "plans show", "plans estimate",
+    "plans graph", "plans import",
     "plans runbook", "whoami",
 }  # fmt: skip
 RECOVERY_ONLY = {name for name, spec in schema().items() if spec["section"] == "Only for a RECOVERY"}

@@ -231,6 +231,10 @@ class Stage:
         self._about_to(f"Variable {key}")
         self.variables[key] = value
 
+    def variable(self, key: str, default: Any) -> Any:
+        """Return a Variable."""
+        return self.variables.get(key, default)
+
     def variable_keys(self, *, prefix: str) -> list[str]:
         """Return the keys of Variables."""
         return [key for key in self.variables if key.startswith(prefix)]
@@ -343,6 +347,7 @@ def stage(scenario: Any, folder: Path, *, history: bool = True, asks_anew: bool 
         patch.setattr(RuntimeTaskInstance, "get_dag", staticmethod(made.dag))
         patch.setattr(XCom, "set", made.set_xcom)
         patch.setattr(Variable, "set", made.set_variable)
+        patch.setattr(Variable, "get", made.variable)
         patch.setattr(Variable, "keys", made.variable_keys)
         patch.setattr(XCom, "aget_one", made.read_xcom)
         patch.setattr(XCom, "aset", made.publish)

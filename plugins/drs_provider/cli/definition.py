@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
 from drs_provider.cli.arguments import (
@@ -58,7 +60,7 @@ def get_drs_cli_commands() -> list[CLICommand]:
 
 
 def plans_group() -> GroupCommand:
-    """Return the verbs for plan files; they need no Airflow that runs."""
+    """Return the verbs for plan files; but for estimates, they need no Airflow that runs."""
     return GroupCommand(
         name="plans",
         help="Plan files: list, check, show, draw, write as a runbook, import",
@@ -80,6 +82,34 @@ def plans_group() -> GroupCommand:
                 PLAN,
                 PLANS_FOLDER,
                 Arg(("--format",), choices=("text", "mermaid", "dot"), default="text", help="Default: text"),
+            ),
+            command(
+                "estimate",
+                "Tell how long the next execution will take, wave by wave, and what decides it",
+                "estimate:estimate",
+                PLAN,
+                Arg(
+                    ("--type",),
+                    dest="execution_type",
+                    choices=("DRILL", "RECOVERY"),
+                    default="DRILL",
+                    help="Which execution (default DRILL)",
+                ),
+                Arg(
+                    ("--wave-factor",),
+                    action="append",
+                    type=wave_factor,
+                    metavar="WAVE=FACTOR",
+                    help="What if this wave (its number) took so many times as long; may be given again",
+                ),
+                Arg(
+                    ("--profile",),
+                    action="store_true",
+                    help="From the plan's file and documented times only; no Airflow is asked",
+                ),
+                PLANS_FOLDER,
+                OUTPUT,
+                *REMOTE,
             ),
             command(
                 "runbook",
@@ -288,6 +318,21 @@ def _steering() -> tuple[ActionCommand, ...]:
             *REMOTE,
         ),
     )
+
+
+def wave_factor(text: str) -> tuple[int, float]:
+    """Read ``2=1.5``: a wave's number and how many times as long it takes.
+
+    :raises ArgumentTypeError: if it is no such text
+    """
+    number, _, factor = text.partition("=")
+    try:
+        told = int(number), float(factor)
+    except ValueError:
+        told = 0, 0.0
+    if told[0] < 1 or not 0 < told[1] < 1_000:
+        raise argparse.ArgumentTypeError(f"`{text}` is no wave's number with a factor, such as 2=1.5")
+    return told
 
 
 def _names(text: str) -> list[str]:

@@ -23,6 +23,7 @@ from drs_provider.runtime.channels.declared import EXECUTION_END
 from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.channels.party import Run
 from drs_provider.runtime.execution import Execution, ended_without_execution, never_started
+from drs_provider.runtime.expected_duration import keep_durations
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.metrics import send_metrics
 from drs_provider.runtime.notifications import notify, notify_refused
@@ -80,6 +81,7 @@ class PlanFinalizeOperator(BaseOperator):
         state.set(keys.EARLIER_ATTEMPTS, kept)
         publish_end(execution.view, without_rows_if_large(record))
         send_metrics(record, state, execution.view)
+        keep_durations(execution, record)
         statuses = {wave["waveName"]: wave["status"] for wave in record["waves"]}
         execution.emit(Event.EXECUTION_FINALIZED, status=record["status"], waves=statuses)
         summary = final.summary + no_report_text(record)

@@ -43,7 +43,7 @@ from drs_provider.runtime.execution import (
     asked_for_launches,
     execution_id_of,
 )
-from drs_provider.runtime.expected_duration import with_expectation
+from drs_provider.runtime.expected_duration import expected_of_dry_run, with_expectation
 from drs_provider.runtime.history import history_reader
 from drs_provider.runtime.notifications import notify, tell_refused_to
 from drs_provider.runtime.preconditions import require_end_ahead
@@ -139,6 +139,7 @@ class PlanPrepareOperator(BaseOperator):
         )
         preflight = self._preflight(plan, conf, identity, view)
         if conf.dry_run:
+            view.push(keys.EXPECTED, expected_of_dry_run(plan, conf, preflight).model_dump(mode="json"))
             return {"outcome": DRY_RUN, "preflight": preflight.report.to_dict()}
         header = freeze_header(
             plan,

@@ -18,8 +18,9 @@ from drs_provider.core.identity import execution_id, role_session_name
 from drs_provider.exceptions import EvidenceError, PreemptedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.rules.concurrency.preemption import Preemption
-from drs_provider.rules.execution.frozen import Expectation, FrozenPlan, FrozenWave
-from drs_provider.rules.record.durations import expectation
+from drs_provider.rules.execution.expectation import Expectation
+from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
+from drs_provider.rules.record.estimate import estimate
 from drs_provider.rules.record.execution_record import initial_record
 from drs_provider.rules.record.schema import ExecutionRecord
 from drs_provider.runtime.channels.declared import FROZEN_PLAN, FROZEN_WAVE, PREEMPTION
@@ -239,7 +240,7 @@ class FrozenExecution:
     @cached_property
     def expected(self) -> Expectation:
         """How long the execution is expected to take, as it was frozen."""
-        return self.plan.expected or expectation(self.plan.execution_type, self.intact_waves()[0], None)
+        return self.plan.expected or estimate(self.plan.execution_type, self.intact_waves()[0])
 
     def new_record(self) -> ExecutionRecord:
         """Return the record of this attempt as it begins; of a wave that does not verify it has the header's facts."""

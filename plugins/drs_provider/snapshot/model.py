@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drs_provider import keys
+from drs_provider.rules.eta import Eta
 from drs_provider.rules.record.schema import without_empty
 
 WAITING = "WAITING"
@@ -193,6 +194,7 @@ class ExecutionSnapshot:
     :param status: an execution's status, or DRY_RUN or EXCLUDED for a run that was no execution
     :param ended: whether the run is over
     :param steps: tasks that run or wait now
+    :param eta: when everything will be recovered; None once it is, or if it will not be
     :param around: steps around all waves that have begun
     :param message: why it failed or was cancelled, or was no execution
     :param left: instances of a drill that are left: ``accountId``, ``region``, ``instances``, ``why``
@@ -219,6 +221,7 @@ class ExecutionSnapshot:
     questions: Sequence[Question] = ()
     steps: Sequence[str] = ()
     rto: Rto | None = None
+    eta: Eta | None = None
     verdict: str = ""
     message: str = ""
     report: str = ""
@@ -266,6 +269,7 @@ class ExecutionSnapshot:
                 "expectedSeconds": self.expected_seconds,
                 **{name: text or None for name, text in texts.items()},
                 "rto": self.rto.to_dict() if self.rto else None,
+                "eta": self.eta.to_dict() if self.eta else None,
                 "waves": [wave.to_dict() for wave in self.waves],
                 "questions": [question.to_dict() for question in self.questions],
                 "steps": list(self.steps),

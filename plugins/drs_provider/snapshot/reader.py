@@ -12,10 +12,10 @@ from drs_provider import keys
 from drs_provider.airflow_rest.executions import Execution, has_told, role_of
 from drs_provider.airflow_rest.texts import epoch
 from drs_provider.core.evidence import peek
-from drs_provider.core.states import ExecutionStatus, ExecutionType, WaveStatus, running_status
+from drs_provider.core.states import ExecutionStatus, WaveStatus, running_status
 from drs_provider.core.task_states import TASK_ACTIVE
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.rules.wave.estimates import expected_seconds
+from drs_provider.snapshot.expected import expectation_of, running_eta
 from drs_provider.snapshot.model import DRY_RUN, EXCLUDED, ExecutionSnapshot, Question, Rto, WaveSnapshot
 from drs_provider.snapshot.step_reader import recorded_steps
 from drs_provider.snapshot.wave_reader import Task, WaveReader, recorded_wave, task_state
@@ -47,11 +47,13 @@ class Reader:
             self._attempt = 0
             return self._of_record(record)
         run, now = execution.run, time.time()
-        waves = self._waves.read(tasks, header, self._frozen, now)
+        expected = expectation_of(header, self._frozen)
+        waves = self._waves.read(tasks, header, self._frozen, expected, now)
         questions = self._questions(tasks, header)
         started = epoch(run["start_date"]) or epoch(run["run_after"])
         end = epoch(run["end_date"]) if execution.ended else None
         conf = run.get("conf") or {}
+        rto = _running_rto(header, waves, tasks, now)
         return ExecutionSnapshot(
             plan=execution.plan,
             run_id=execution.run_id,
@@ -65,7 +67,7 @@ class Reader:
             started_at=started,
             ended_at=end,
             elapsed_seconds=None if started is None else max(0.0, (end or now) - started),
-            expected_seconds=self._expected(header),
+            expected_seconds=None if expected is None else expected.seconds,
             initiated_by=str(run.get("triggering_user_name") or header.get("initiated_by") or ""),
             ticket=str(header.get("ticket") or conf.get("ticket") or ""),
             reason=str(header.get("reason") or conf.get("reason") or ""),
@@ -73,7 +75,10 @@ class Reader:
             waves=waves,
             questions=questions,
             steps=[task_id for task_id, task in sorted(tasks.items()) if task["state"] in TASK_ACTIVE],
-            rto=_running_rto(header, waves, tasks, now),
+            rto=rto,
+            eta=None
+            if execution.ended
+            else running_eta(expected, self._frozen, waves, tasks, questions=questions, rto=rto, now=now),
             message=self._message(tasks),
             around=self._waves.steps_around(tasks),
         )
@@ -101,13 +106,6 @@ class Reader:
                 # Frozen by another version of the provider: its estimates are missing here, nothing else.
                 continue
         return found
-
-    def _expected(self, header: Mapping[str, Any]) -> float | None:
-        if frozen := header.get("expected"):
-            return float(frozen["seconds"])
-        if not header or len(self._frozen) != len(header["waves"]):
-            return None
-        return expected_seconds(ExecutionType(header["execution_type"]), self._frozen.values())
 
     def _running_attempt(self) -> int:
         if not self._attempt:

@@ -9,11 +9,11 @@ from typing import Any
 from drs_provider import keys
 from drs_provider.airflow_rest.executions import Execution, has_told
 from drs_provider.airflow_rest.texts import epoch
-from drs_provider.core.states import ExecutionType, WaveStatus
+from drs_provider.core.states import WaveStatus
 from drs_provider.core.task_states import TASK_BEFORE_WORKER
 from drs_provider.core.texts import named
+from drs_provider.rules.execution.expectation import Expectation
 from drs_provider.rules.execution.frozen import FrozenWave
-from drs_provider.rules.wave.estimates import wave_seconds
 from drs_provider.snapshot.model import WAITING, StepSnapshot, WaveSnapshot
 from drs_provider.snapshot.step_reader import StepReader, recorded_steps
 
@@ -26,6 +26,7 @@ class WaveReader:
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
         self._frozen: Mapping[int, FrozenWave] = {}
+        self._expected: dict[int, float] = {}
         self._progress: dict[str, dict[str, Any]] = {}
         self._results: dict[str, dict[str, int]] = {}
         self._steps = StepReader(execution)
@@ -39,15 +40,18 @@ class WaveReader:
         tasks: Mapping[str, Task],
         header: Mapping[str, Any],
         frozen: Mapping[int, FrozenWave],
+        expected: Expectation | None,
         now: float,
     ) -> list[WaveSnapshot]:
         """Return the waves as they are.
 
         :param header: the frozen plan's header; empty while there is none
         :param frozen: the frozen waves by number, as far as they are known
+        :param expected: what was expected of them; None if that is not known
         :param now: epoch seconds
         """
         self._frozen = frozen
+        self._expected = {wave.number: wave.range.seconds for wave in expected.waves} if expected else {}
         names = {ref["number"]: ref["name"] for ref in header.get("waves", ())} or self.execution.waves
         left_out = {ref["number"] for ref in header.get("waves", ()) if not ref["selected"]}
         return [
@@ -70,7 +74,6 @@ class WaveReader:
         )
         progress = self._read_progress(keys.wave_task_id(number, name, keys.WAIT_FOR_RECOVERY), own[1])
         polling = status == WaveStatus.POLLING
-        frozen = self._frozen.get(number)
         begin = epoch(own[0]["start_date"]) if own[0] and has_told(own[0]) else None
         last = after[-1] if after else own[2]
         end = epoch(last["end_date"]) if last and task_state(last) in ("success", "failed") else None
@@ -83,7 +86,7 @@ class WaveReader:
             fraction=progress.get("fraction") if polling else None,
             remaining_seconds=progress.get("remainingSeconds") if polling else None,
             elapsed_seconds=None if begin is None else max(0.0, (end or now) - begin),
-            expected_seconds=None if frozen is None else _expected_of(frozen, self.execution.header),
+            expected_seconds=self._expected.get(number),
             note=self._wave_note(number, name, tasks) if status == WaveStatus.FAILED else "",
             steps=self._steps.read(tasks, number) if before or after else (),
         )
@@ -168,13 +171,6 @@ def wave_status(gate: str | None, tasks: Sequence[str | None], before: Sequence[
 def task_state(task: Task | None) -> str | None:
     """Return a task's state."""
     return None if task is None else task["state"]
-
-
-def _expected_of(frozen: FrozenWave, header: Mapping[str, Any] | None) -> float | None:
-    if not header:
-        return None
-    execution_type = ExecutionType(header["execution_type"])
-    return wave_seconds(execution_type, len(frozen.servers), post_launch=frozen.post_launch_required)
 
 
 def recorded_wave(wave: Mapping[str, Any]) -> WaveSnapshot:

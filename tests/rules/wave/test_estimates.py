@@ -7,15 +7,12 @@ from hypothesis import strategies as st
 from drs_provider.core.states import ExecutionType
 from drs_provider.rules.drs.phases import Phase, PhaseName
 from drs_provider.rules.wave.estimates import (
-    POST_LAUNCH_SECONDS,
     Progress,
-    expected_seconds,
+    launch_phases,
     launch_seconds,
     server_progress,
     wave_progress,
-    wave_seconds,
 )
-from tests.rules.rule_builders import wave
 
 DRILL = ExecutionType.DRILL
 
@@ -33,42 +30,11 @@ def test_more_servers_never_take_less_time(kind, servers):
     assert launch_seconds(kind, servers) <= launch_seconds(kind, servers + 1)
 
 
-def test_post_launch_actions_take_ten_minutes_more():
-    assert wave_seconds(DRILL, 2, post_launch=True) == 536 + POST_LAUNCH_SECONDS
-    assert wave_seconds(DRILL, 0, post_launch=True) == 0
-
-
-def waves(*dependencies, **changes):
-    return [
-        wave(number, (f"s-{number}a", f"s-{number}b"), depends_on=depends_on, **changes)
-        for number, depends_on in enumerate(dependencies, start=1)
-    ]
-
-
-def test_waves_in_a_row_add_up():
-    assert expected_seconds(DRILL, waves((), (1,), (2,))) == 3 * 536
-
-
-def test_waves_side_by_side_do_not_add_up():
-    assert expected_seconds(DRILL, waves((), (1,), (1,))) == 2 * 536
-    assert expected_seconds(DRILL, reversed(waves((), (), ()))) == 536
-
-
-def test_the_longest_way_counts():
-    plan = [*waves((), (1,)), wave(3, ("s-3",), depends_on=(1,), post_launch_required=True)]
-    assert expected_seconds(DRILL, plan) == 536 + 536 + 600
-
-
-def test_waves_left_out_take_no_time_and_hold_up_nobody():
-    first, second, third = waves((), (1,), (2,))
-    left_out = second.model_copy(update={"selected": False})
-    assert expected_seconds(DRILL, [first, left_out, third]) == 536
-    assert expected_seconds(DRILL, []) == 0
-
-
-def test_a_circle_is_an_error():
-    with pytest.raises(ValueError, match="cycle"):
-        expected_seconds(DRILL, waves((2,), (1,)))
+def test_the_documented_profile_has_the_range_of_the_recorded_jobs():
+    found = launch_phases(DRILL, 2)
+    assert list(found) == ["snapshot", "conversion", "launch"]
+    totals = [sum(each[place] for each in found.values()) for place in range(3)]
+    assert totals == [pytest.approx(340), pytest.approx(536), pytest.approx(1_436)]
 
 
 def progress(phases, status="PENDING", now=0.0, **changes):

@@ -85,6 +85,11 @@ def rto_text(snapshot: ExecutionSnapshot) -> str:
     return f"RTO {format_duration(rto.objective_seconds)}: {used}, {state}{accepted_text(snapshot)}"
 
 
+def eta_text(snapshot: ExecutionSnapshot) -> str:
+    """Return when everything will be recovered, or an empty text where that is not known, or is over."""
+    return f"all recovered {snapshot.eta.text()}" if snapshot.eta else ""
+
+
 def question_lines(snapshot: ExecutionSnapshot, question: Question) -> list[str]:
     """Return who is waited for, until when, and the commands that answer."""
     until = ""
@@ -158,6 +163,8 @@ def whole(snapshot: ExecutionSnapshot) -> Group:
     ]
     if rto := rto_text(snapshot):
         parts.append(Text(rto, style="red" if "MISSED" in rto else ""))
+    if eta := eta_text(snapshot):
+        parts.append(Text(eta, style="red" if "miss the RTO" in eta else ""))
     if snapshot.step:
         parts.append(Text(f"now: {snapshot.step}"))
     if snapshot.waves:
@@ -232,6 +239,9 @@ class LineView:
         if self._changed("status", snapshot.status) and not snapshot.ended:
             rto = rto_text(snapshot)
             say(f"{clock} {snapshot.status}" + (f"; {rto}" if rto else ""))
+        missed = snapshot.eta is not None and snapshot.eta.rto_miss_seconds is not None
+        if self._changed("misses the RTO", missed) and missed:
+            say(f"{clock} {eta_text(snapshot)}")
         if self._changed("step", snapshot.step) and snapshot.step:
             say(f"{clock} now: {snapshot.step}")
 

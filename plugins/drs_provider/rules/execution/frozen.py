@@ -9,23 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.states import ExecutionType
-from drs_provider.core.times import format_duration
 from drs_provider.plan.steps.base import DEFAULT_PARALLEL, Each, OnFailure, Place
+from drs_provider.rules.execution.expectation import Expectation, Frozen
 
 
 def _read_target(value: Any) -> Any:
     # AwsTarget.from_dict refuses unknown keys; pydantic would drop them from a plain dataclass.
     return AwsTarget.from_dict(value) if isinstance(value, Mapping) else value
-
-
-class Frozen(BaseModel):
-    """Base of the frozen models: immutable, and unknown fields are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class FrozenServer(Frozen):
@@ -156,26 +150,6 @@ class FrozenHold(Frozen):
     enabled: bool
     timeout_seconds: int = Field(gt=0)
     on_timeout: Literal["cleanup", "keep"] = "cleanup"
-
-
-class Expectation(Frozen):
-    """An expected duration, from the start until everything is recovered; waiting for people is not in it.
-
-    :param source: ``history`` or ``profile``
-    :param executions: how many earlier executions it is the median of
-    """
-
-    seconds: float = Field(ge=0)
-    source: str
-    executions: int = Field(default=0, ge=0)
-
-    def text(self) -> str:
-        """Return it for people, such as ``about 24 min (median of 3 earlier drills)``."""
-        about = format_duration(max(1, round(self.seconds / 60)) * 60)
-        if self.source != "history":
-            return f"about {about} (documented profile)"
-        noun = "execution" if self.executions == 1 else "executions"
-        return f"about {about} (median of {self.executions} earlier {noun})"
 
 
 class FrozenPlan(Frozen):

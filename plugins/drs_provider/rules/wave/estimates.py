@@ -5,7 +5,8 @@ DRS publishes no times. The table holds the few that are known:
 - two drills of two servers, in an AWS-published tool's sample data: 8m53s and 8m59s;
 - drills of a few servers: 13m28s until the servers' launch states changed and 6m16s of launching, with post-launch
   actions about ten minutes more;
-- a recorded execution of 25 servers: 28m46s.
+- a recorded execution of 25 servers: 28m46s;
+- the fastest and the slowest recorded jobs of two servers: about 5m40s (three jobs) and 23m56s.
 
 DRS works on the servers of a job side by side and larger jobs have not been measured, so the last value
 holds for more servers too. Drill and recovery run through the same machinery.
@@ -16,11 +17,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 
 from drs_provider.core.states import ExecutionType, LaunchStatus
 from drs_provider.rules.drs.phases import Phase, PhaseName
-from drs_provider.rules.execution.frozen import FrozenWave
+from drs_provider.rules.execution.expectation import CHECKS, GATE, NOTHING, START, Range, total
+from drs_provider.rules.execution.frozen import FrozenStep, FrozenWave
 
 # (servers in the job, seconds)
 MEASURED: Mapping[ExecutionType, tuple[tuple[int, float], ...]] = {
@@ -38,6 +39,11 @@ _SHARES: Mapping[PhaseName, float] = {
     PhaseName.CONVERSION: 197 / 533,
     PhaseName.LAUNCH: LAUNCH_SECONDS / 533,
 }
+# Of the expected time: the fastest and the slowest recorded jobs of two servers, against the usual 8m56s.
+_FASTEST = 340 / 536
+_SLOWEST = 1_436 / 536
+STEP_SECONDS = 60.0
+"""A guess: nothing tells how long people's checks take, before they have run once."""
 # A phase that takes longer than expected is shown as nearly done, and as taking a little longer.
 _OVERRUN = 0.05
 
@@ -56,29 +62,41 @@ def launch_seconds(execution_type: ExecutionType, server_count: int) -> float:
     return low_seconds + (high_seconds - low_seconds) * (server_count - low) / (high - low)
 
 
-def wave_seconds(execution_type: ExecutionType, server_count: int, *, post_launch: bool) -> float:
-    """Return the expected seconds of a wave from its start to its verdict, waits for people excluded."""
+def launch_phases(execution_type: ExecutionType, server_count: int) -> dict[str, Range]:
+    """Return the documented profile of a job's phases: snapshot, conversion, launch."""
     seconds = launch_seconds(execution_type, server_count)
-    return seconds + POST_LAUNCH_SECONDS if post_launch and server_count > 0 else seconds
+    spread = Range(seconds * _FASTEST, seconds, seconds * _SLOWEST)
+    return {name.value: spread.times(share) for name, share in _SHARES.items()}
 
 
-def expected_seconds(execution_type: ExecutionType, waves: Iterable[FrozenWave]) -> float:
-    """Return the expected seconds of an execution: the longest way through its selected waves.
+def profile(execution_type: ExecutionType, wave: FrozenWave) -> dict[str, Range]:
+    """Return what is expected of a wave of which no earlier run is known, by phase in their order."""
+    phases = {START: steps_range(wave.before)}
+    if wave.gate.armed_by is not None:
+        phases = {GATE: NOTHING, **phases}  # an answer at once: nobody knows how long people take
+    if not wave.servers:
+        return phases
+    phases |= launch_phases(execution_type, len(wave.servers))
+    if wave.post_launch_required:
+        most = max(POST_LAUNCH_SECONDS, min(2 * POST_LAUNCH_SECONDS, wave.post_launch_timeout_seconds))
+        phases[PhaseName.POST_LAUNCH.value] = Range(POST_LAUNCH_SECONDS / 2, POST_LAUNCH_SECONDS, most)
+    if wave.after:
+        phases[CHECKS] = steps_range(wave.after)
+    return phases
 
-    Waves left out take no time, and dependencies on them count as met.
 
-    :raises ValueError: if the waves depend on each other in a circle
-    """
-    selected = {wave.number: wave for wave in waves if wave.selected}
-    graph = {number: [dep for dep in wave.depends_on if dep in selected] for number, wave in selected.items()}
-    ends: dict[int, float] = {}
-    for number in TopologicalSorter(graph).static_order():
-        wave = selected[number]
-        begin = max((ends[dep] for dep in graph[number]), default=0.0)
-        ends[number] = begin + wave_seconds(
-            execution_type, len(wave.servers), post_launch=wave.post_launch_required
-        )
-    return max(ends.values(), default=0.0)
+def steps_range(steps: Sequence[FrozenStep]) -> Range:
+    """Return what is expected of steps of which no earlier run is known: a minute each, at most their time."""
+    stages: list[float] = []
+    for step in steps:
+        if not step.selected:
+            continue
+        most = float(step.timeout_seconds * (step.retries + 1))
+        if step.together and stages:
+            stages[-1] = max(stages[-1], most)
+        else:
+            stages.append(most)
+    return total(Range(0.0, min(STEP_SECONDS, most), most) for most in stages)
 
 
 @dataclass(frozen=True)
