@@ -30,15 +30,22 @@ class Retry:
     explanation: tuple[str, ...] = ()
 
 
-def plan_retry(execution: Execution, snapshot: ExecutionSnapshot, chosen: Sequence[int] = ()) -> Retry:
+def plan_retry(
+    execution: Execution,
+    snapshot: ExecutionSnapshot,
+    chosen: Sequence[int] = (),
+    *,
+    tasks: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Retry:
     """Return what to clear.
 
     A drill that was cleaned up begins again with its first waves: the servers of those that completed are gone.
 
     :param chosen: numbers of waves to run again; empty: those that did not complete
+    :param tasks: the run's, where they were read just now
     :raises RefusedError: if there is nothing to try again, or a wave cannot be
     """
-    tasks = execution.tasks()
+    tasks = execution.tasks() if tasks is None else tasks
     if tasks.get(keys.PREPARE, {}).get("state") != "success":
         message = f"{execution.name} never started: {snapshot.message or snapshot.status}"
         raise RefusedError(message, "fix the cause and start a new execution", ExitCode.CONFLICT)
@@ -141,6 +148,25 @@ def _behind(execution: Execution, number: int) -> bool:
     """Whether a wave waits for another one."""
     refs = (execution.header or {}).get("waves", ())
     return any(ref["number"] == number and ref["depends_on"] for ref in refs)
+
+
+def cleanup_only(
+    execution: Execution, snapshot: ExecutionSnapshot, tasks: Mapping[str, Mapping[str, Any]]
+) -> Retry:
+    """Return what to clear so that only a drill's cleanup looks again.
+
+    :raises RefusedError: if the drill still runs, or nothing of it is left to clean up
+    """
+    if snapshot.execution_type != "DRILL":
+        message = f"{execution.name} is a {snapshot.execution_type}: its instances stay"
+        raise RefusedError(message, "", ExitCode.CONFLICT)
+    if not snapshot.ended:
+        message = f"{execution.name} runs, and cleans up at its end"
+        raise RefusedError(message, "give its verdict, or cancel it", ExitCode.CONFLICT)
+    if tasks.get(keys.CLEANUP_DRILL, {}).get("state") != "failed" and not snapshot.left:
+        message = f"{execution.name} left nothing that its cleanup would terminate"
+        raise RefusedError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
+    return Retry((keys.CLEANUP_DRILL,), ("the drill's cleanup",))
 
 
 def clear(execution: Execution, task_ids: Sequence[str]) -> list[str]:

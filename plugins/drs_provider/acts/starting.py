@@ -11,7 +11,9 @@ from drs_provider import keys
 from drs_provider.airflow_rest.client import Api, ApiError
 from drs_provider.airflow_rest.executions import WITHDRAWN_TAG, Execution, Plans, tags_of
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.airflow_rest.texts import text_or_map
 from drs_provider.core.identity import dag_id_of
+from drs_provider.plan.conf.parsing import clean_conf
 
 
 def check_startable(api: Api, plan: str) -> None:
@@ -39,6 +41,33 @@ def check_dag(what: str, dag: Mapping[str, Any]) -> None:
     else:
         return
     raise RefusedError(f"{what} cannot start: {problem}", remedy, ExitCode.NOT_STARTABLE)
+
+
+def begin(api: Api, plan: str, given: Mapping[str, Any]) -> Execution:
+    """Start a run with what a form gave, where nothing given means the plan's or the form's default.
+
+    :raises RefusedError: if the plan cannot start now, a RECOVERY is not confirmed, or Airflow refuses it
+    """
+    check_startable(api, plan)
+    conf = clean_conf({name: value for name, value in given.items() if value is not None})
+    if isinstance(conf.get("snapshots"), str):
+        try:
+            conf["snapshots"] = text_or_map(conf["snapshots"])
+        except ValueError as error:
+            raise RefusedError(f"snapshots: {error}", "", ExitCode.REFUSED_INPUT) from error
+    if conf.get("execution_type") == "RECOVERY" and conf.get("dry_run") is not True:
+        check_confirmed(plan, conf.get("confirm_plan"))
+    return trigger(api, plan, conf, None)[0]
+
+
+def check_confirmed(plan: str, typed: Any) -> None:
+    """Refuse a RECOVERY whose plan was not named.
+
+    :raises RefusedError: if another name was typed, or none
+    """
+    if typed != plan:
+        message = f"`{typed or ''}` is not the plan's name; nothing was started"
+        raise RefusedError(message, f"type {plan} if this plan is meant", ExitCode.REFUSED_INPUT)
 
 
 def unhealthy(api: Api) -> list[str]:

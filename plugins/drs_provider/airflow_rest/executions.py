@@ -257,8 +257,10 @@ class Execution:
 
     def record(self, tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
         """Return the record of the attempt that has ended, or None."""
-        if not has_told(tasks.get(keys.FINALIZE)):
-            return None
+        return self.last_record() if has_told(tasks.get(keys.FINALIZE)) else None
+
+    def last_record(self) -> dict[str, Any] | None:
+        """Return the record of the attempt that ended last, or None."""
         return self.facts(keys.FINALIZE, keys.EXECUTION_RECORD, _RECORD) or None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from typing import Any
@@ -39,6 +40,24 @@ def seconds_of(text: str) -> float:
     if found := _CLOCK.fullmatch(text):
         return int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3])
     raise ValueError("write it like 30s, 90m, 2h or 1:30:00")
+
+
+def text_or_map(text: str) -> Any:
+    """Read a text, a map as JSON, or a map as ``key=value,key=value``.
+
+    :raises ValueError: if it begins like a map and is none
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            return dict(json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"this is no JSON object: {error}") from error
+    if "=" not in text:
+        return text
+    pairs = [each.partition("=") for each in text.split(",")]
+    if not all(key.strip() and value.strip() for key, _, value in pairs):
+        raise ValueError("write s-…=pit-…, with commas between servers")
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def one_line(value: Any) -> str:

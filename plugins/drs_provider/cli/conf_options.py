@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 from airflow.cli.cli_config import Arg
 
+from drs_provider.airflow_rest.texts import text_or_map
 from drs_provider.plan.conf.form import params_schema
 from drs_provider.plan.conf.parsing import clean_conf
 from drs_provider.plan.model import Plan
@@ -118,15 +118,7 @@ def _names(text: str) -> list[str]:
 
 
 def _text_or_map(text: str) -> Any:
-    """Read a text, a map as JSON, or a map as ``key=value,key=value``."""
-    if text.lstrip().startswith("{"):
-        try:
-            return dict(json.loads(text))
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"this is no JSON object: {error}") from error
-    if "=" not in text:
-        return text
-    pairs = [each.partition("=") for each in text.split(",")]
-    if not all(key.strip() and value.strip() for key, _, value in pairs):
-        raise argparse.ArgumentTypeError("write s-…=pit-…, with commas between servers")
-    return {key.strip(): value.strip() for key, _, value in pairs}
+    try:
+        return text_or_map(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -21,6 +21,7 @@ from drs_provider.core.plan_tags import PlanTags
 from drs_provider.dag_factory.deadlines import rto_alerts
 from drs_provider.dag_factory.defaults import default_args, gate_arguments, timetable
 from drs_provider.dag_factory.docs import dag_doc
+from drs_provider.dag_factory.outline import outline
 from drs_provider.plan.conf.parsing import params_schema
 from drs_provider.plan.model import Plan, Wave
 from drs_provider.plan.steps.base import StepModel
@@ -83,7 +84,9 @@ def _params(plan: Plan) -> dict[str, Param]:
 
 
 def _tasks(plan: Plan, startable: Plan | None, plans_folder: Path | None) -> None:
-    prepare = PlanPrepareOperator(task_id=keys.PREPARE, plan=startable, plans_folder=plans_folder)
+    prepare = PlanPrepareOperator(
+        task_id=keys.PREPARE, plan=startable, plans_folder=plans_folder, doc_json=outline(plan)
+    )
     gates: dict[str, BaseOperator] = {}
     ends: dict[str, BaseOperator] = {}
     heads: dict[str, Tasks] = {}

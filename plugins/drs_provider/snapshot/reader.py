@@ -29,9 +29,17 @@ class Reader:
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
         self._frozen: dict[int, FrozenWave] = {}
-        self._frozen_for: str | None = None
+        self._frozen_for: tuple[str, Any] | None = None
         self._waves = WaveReader(execution)
-        self._attempt = 0
+        self._attempt: tuple[int, str | None] = (0, None)
+        #: Of the last look: the run's tasks, and the record of the attempt if it had ended
+        self.tasks: Mapping[str, Task] = {}
+        self.record: Mapping[str, Any] | None = None
+
+    @property
+    def frozen(self) -> Mapping[int, FrozenWave]:
+        """The frozen waves by number, as far as the last look knew them."""
+        return self._frozen
 
     def read(self) -> ExecutionSnapshot:
         """Look at the execution.
@@ -40,11 +48,10 @@ class Reader:
         """
         execution = self.execution
         execution.refresh()
-        tasks = execution.tasks()
+        self.tasks = tasks = execution.tasks()
         header = self._header(tasks)
-        record = execution.record(tasks)
-        if execution.ended and record is not None:
-            self._attempt = 0
+        self.record = record = execution.record(tasks) if execution.ended else None
+        if record is not None:
             return self._of_record(record)
         run, now = execution.run, time.time()
         expected = expectation_of(header, self._frozen)
@@ -91,9 +98,11 @@ class Reader:
         if not has_told(tasks.get(keys.PREPARE)) or self.execution.header is None:
             return {}
         header = self.execution.header
-        if self._frozen_for != header["execution_id"]:
+        # A clear of `prepare` freezes anew.
+        frozen_for = (header["execution_id"], tasks[keys.PREPARE]["start_date"])
+        if self._frozen_for != frozen_for:
             self._frozen = self._frozen_waves(header)
-            self._frozen_for = header["execution_id"]
+            self._frozen_for = frozen_for
         return header
 
     def _frozen_waves(self, header: Mapping[str, Any]) -> dict[int, FrozenWave]:
@@ -108,11 +117,12 @@ class Reader:
         return found
 
     def _running_attempt(self) -> int:
-        if not self._attempt:
+        begun = self.execution.run["start_date"]
+        if not self._attempt[0] or self._attempt[1] != begun:
             # Until `finalize` begins again, it still shows how the attempt before ended.
             earlier = self.execution.facts(keys.FINALIZE, keys.EXECUTION_RECORD)
-            self._attempt = int(earlier.get("attempt", 0)) + 1
-        return self._attempt
+            self._attempt = (int(earlier.get("attempt", 0)) + 1, begun)
+        return self._attempt[0]
 
     def _status(
         self, tasks: Mapping[str, Task], waves: Sequence[WaveSnapshot], questions: Sequence[Question]

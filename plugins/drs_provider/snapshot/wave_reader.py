@@ -28,7 +28,7 @@ class WaveReader:
         self._frozen: Mapping[int, FrozenWave] = {}
         self._expected: dict[int, float] = {}
         self._progress: dict[str, dict[str, Any]] = {}
-        self._results: dict[str, dict[str, int]] = {}
+        self._results: dict[tuple[str, Any], dict[str, int]] = {}
         self._steps = StepReader(execution)
 
     def steps_around(self, tasks: Mapping[str, Task]) -> list[StepSnapshot]:
@@ -103,14 +103,16 @@ class WaveReader:
     ) -> dict[str, int]:
         """Return the wave's servers by launch status: its result, else its progress."""
         task_id = keys.wave_task_id(number, name, keys.ENRICH)
-        if enrich is None or enrich["state"] not in ("success", "failed"):
-            self._results.pop(task_id, None)
-        elif task_id not in self._results:
-            result = self.execution.facts(task_id, keys.WAVE_RESULT)
-            counts = Counter(str(row["launchStatus"]) for row in result.get("serverStatuses", ()))
-            self._results[task_id] = dict(sorted(counts.items()))
+        known: dict[str, int] = {}
+        if enrich is not None and enrich["state"] in ("success", "failed"):
+            key = (task_id, enrich["start_date"])
+            if key not in self._results:
+                result = self.execution.facts(task_id, keys.WAVE_RESULT)
+                counts = Counter(str(row["launchStatus"]) for row in result.get("serverStatuses", ()))
+                self._results[key] = dict(sorted(counts.items()))
+            known = self._results[key]
         frozen = self._frozen.get(number)
-        known = self._results.get(task_id) or dict(progress.get("servers") or {})
+        known = known or dict(progress.get("servers") or {})
         return known or ({"PENDING": len(frozen.servers)} if frozen and polling else {})
 
     def _wave_note(self, number: int, name: str, tasks: Mapping[str, Task]) -> str:

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from drs_provider.airflow_rest.client import ApiError
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.web import routes
+from drs_provider.web.acting import FieldError
 from drs_provider.web.caller import Caller
 from drs_provider.web.guards import own_origin_only
 
@@ -45,8 +46,14 @@ def page_app() -> FastAPI:
 
 
 async def _refused(_: Request, error: Any) -> Response:
-    status = error.status if isinstance(error, ApiError) else _STATUS.get(error.code, 500)
-    return _told(status, error.message, error.remedy)
+    status = _STATUS.get(error.code, 500)
+    if isinstance(error, ApiError) and error.status == httpx.codes.UNAUTHORIZED:
+        status = error.status
+    return _told(status, error.message, error.remedy, **_field(error))
+
+
+def _field(error: Any) -> dict[str, str]:
+    return {"field": error.field} if isinstance(error, FieldError) else {}
 
 
 async def _not_allowed(request: Request, error: Any) -> Response:

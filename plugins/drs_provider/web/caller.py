@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
@@ -14,6 +15,8 @@ from fastapi import Depends, Request
 
 from drs_provider.airflow_rest.client import Api
 from drs_provider.web.place import AIRFLOW, URL_PREFIX
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,8 +35,9 @@ class InProcess(httpx.BaseTransport):
     """
 
     def __init__(self, request: Request) -> None:
-        self._app = httpx.ASGITransport(
-            request.scope[AIRFLOW],
+        self._airflow = request.scope[AIRFLOW]
+        self._transport = httpx.ASGITransport(
+            self._logged,
             raise_app_exceptions=False,
             client=(request.client.host, request.client.port) if request.client else ("127.0.0.1", 0),
         )
@@ -50,10 +54,18 @@ class InProcess(httpx.BaseTransport):
         return anyio.from_thread.run(self._answer, request)
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
-        response = await self._app.handle_async_request(request)
+        response = await self._transport.handle_async_request(request)
         return httpx.Response(
             response.status_code, headers=response.headers, content=await response.aread(), request=request
         )
+
+    async def _logged(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await self._airflow(scope, receive, send)
+        except Exception:
+            # Airflow has answered with 500 and leaves it to the server to log why.
+            log.exception("Airflow failed at %s %s", scope["method"], scope["path"])
+            raise
 
 
 class _Known:

@@ -7,12 +7,25 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from drs_provider.web import execution_view, files, plan_list
+from drs_provider.core.identity import plan_name_of
+from drs_provider.web import (
+    acting,
+    execution_view,
+    files,
+    plan_list,
+    plan_view,
+    servers_view,
+    timeline_view,
+)
 from drs_provider.web.caller import CallerDep, Json, in_thread
 from drs_provider.web.guards import OfPlan, UserDep, dag_id_in
+from drs_provider.web.rights import Rights
 
 router = APIRouter()
 _READS = [Depends(OfPlan("GET"))]
+Offset = Annotated[int, Query(ge=0)]
+Few = Annotated[int, Query(ge=1, le=50)]
+Many = Annotated[int, Query(ge=1, le=1000)]
 _YEAR = "private, max-age=31536000, immutable"
 
 
@@ -45,8 +58,8 @@ async def me(user: UserDep) -> Json:
 @router.get("/api/plans")
 async def plans(
     user: UserDep,
-    offset: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    offset: Offset = 0,
+    limit: Many = 50,
     search: str = "",
     sort: str = "criticality",
     state: str = "",
@@ -57,12 +70,58 @@ async def plans(
 
 
 @router.get("/api/plans/{plan}", dependencies=_READS)
-async def one_plan(plan: str) -> Json:
+async def one_plan(caller: CallerDep, user: UserDep, plan: str) -> Json:
     """Tell everything about a plan."""
-    return await in_thread(lambda: plan_list.read_one(dag_id_in(plan)))
+    dag_id = dag_id_in(plan)
+    return await caller.run(lambda api: plan_view.read(api, dag_id, Rights.of(user, dag_id)))
+
+
+@router.get("/api/plans/{plan}/executions", dependencies=_READS)
+async def executions(caller: CallerDep, plan: str, offset: Offset = 0, limit: Few = 10) -> Json:
+    """List the executions of a plan, the newest first."""
+    return await caller.run(plan_view.executions, dag_id_in(plan), offset, limit)
+
+
+@router.post("/api/plans/{plan}/acts/start", dependencies=_READS)
+async def start(caller: CallerDep, user: UserDep, plan: str, given: Json) -> Json:
+    """Start a drill or a recovery."""
+    dag_id = dag_id_in(plan)
+    name = plan_name_of(dag_id) or dag_id
+    return await caller.run(lambda api: acting.start(api, name, given, Rights.of(user, dag_id)))
 
 
 @router.get("/api/executions/{plan}/{run_id}", dependencies=_READS)
-async def execution(caller: CallerDep, plan: str, run_id: str) -> Json:
+async def execution(caller: CallerDep, user: UserDep, plan: str, run_id: str) -> Json:
     """Tell how an execution stands."""
-    return await caller.run(execution_view.read, dag_id_in(plan), run_id)
+    dag_id = dag_id_in(plan)
+    return await caller.run(lambda api: execution_view.read(api, dag_id, run_id, Rights.of(user, dag_id)))
+
+
+@router.get("/api/executions/{plan}/{run_id}/servers", dependencies=_READS)
+async def servers(
+    caller: CallerDep,
+    plan: str,
+    run_id: str,
+    offset: Offset = 0,
+    limit: Many = 50,
+    wave: int | None = None,
+    state: str = "",
+    search: str = "",
+    sort: str = "",
+) -> Json:
+    """List the servers of an execution."""
+    wanted = servers_view.Wanted(offset, limit, wave, state, search, sort)
+    return await caller.run(servers_view.read, dag_id_in(plan), run_id, wanted)
+
+
+@router.get("/api/executions/{plan}/{run_id}/timeline", dependencies=_READS)
+async def timeline(caller: CallerDep, plan: str, run_id: str) -> Json:
+    """Tell what ran when."""
+    return await caller.run(timeline_view.read, dag_id_in(plan), run_id)
+
+
+@router.post("/api/executions/{plan}/{run_id}/acts/{act}", dependencies=_READS)
+async def act(caller: CallerDep, user: UserDep, plan: str, run_id: str, act: str, given: Json) -> Json:
+    """Do something to an execution."""
+    dag_id = dag_id_in(plan)
+    return await caller.run(lambda api: acting.act(api, dag_id, run_id, act, given, Rights.of(user, dag_id)))

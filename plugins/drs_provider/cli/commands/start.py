@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from drs_provider import keys
-from drs_provider.acts.starting import check_startable, trigger, unhealthy
+from drs_provider.acts.starting import check_confirmed, check_startable, trigger, unhealthy
 from drs_provider.airflow_rest.client import Api
 from drs_provider.airflow_rest.executions import Execution
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
@@ -41,9 +41,7 @@ def recover(arguments: argparse.Namespace) -> ExitCode:
     conf = {EXECUTION_TYPE: "RECOVERY", **given_conf(arguments)}
     if "confirm_plan" not in conf:
         conf["confirm_plan"] = _typed_name(arguments.plan)
-    if conf["confirm_plan"] != arguments.plan:
-        message = f"`{conf['confirm_plan']}` is not the plan's name; nothing was started"
-        raise RefusedError(message, f"type {arguments.plan} if this plan is meant", ExitCode.REFUSED_INPUT)
+    check_confirmed(arguments.plan, conf["confirm_plan"])
     return _start(arguments, conf)
 
 
