@@ -13,8 +13,10 @@ from drs_provider import keys
 from drs_provider.airflow_rest.client import Api, path
 from drs_provider.airflow_rest.executions import Execution
 from drs_provider.airflow_rest.texts import epoch
+from drs_provider.core.states import ExecutionType
 from drs_provider.report import figures
 from drs_provider.rules.record.schema import without_empty
+from drs_provider.snapshot.expected import foreseen
 from drs_provider.snapshot.model import DRY_RUN
 from drs_provider.web import plan_list
 from drs_provider.web.act_list import start_act
@@ -40,6 +42,7 @@ def read(api: Api, dag_id: str, rights: Rights) -> dict[str, Any]:
             {name: wave.get(name) for name in ("number", "name", "servers", "gate", "dependsOn")}
             for wave in outline.get("waves", ())
         ],
+        "estimate": without_empty({kind.lower(): estimate(api, dag_id, kind) for kind in ExecutionType}),
         "form": [field.to_dict() for field in act.fields],
         "acts": [act.to_dict()],
     }
@@ -51,6 +54,20 @@ def _outline(dag_id: str) -> Mapping[str, Any]:
         dag = SerializedDagModel.get_dag(dag_id, session=session)
         told = dag.get_task(keys.PREPARE).doc_json if dag and dag.has_task(keys.PREPARE) else None
     return dict(json.loads(told)) if told else {}
+
+
+def estimate(
+    api: Api, dag_id: str, execution_type: str, factors: Mapping[int, float] | None = None
+) -> dict[str, Any] | None:
+    """Return what is expected of a plan's next execution; None while no run has told anything.
+
+    :param factors: how many times as long waves take as is expected, by number
+    :raises RefusedError: if the caller may not see the plan's runs
+    """
+    found = foreseen(api, dag_id, execution_type)
+    if found is None:
+        return None
+    return {**found.expectation.what_if(factors or {}).to_row(), "toldBy": found.run_id}
 
 
 def executions(api: Api, dag_id: str, offset: int, limit: int) -> dict[str, Any]:

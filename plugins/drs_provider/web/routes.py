@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from drs_provider.core.identity import plan_name_of
+from drs_provider.core.states import ExecutionType
 from drs_provider.web import (
     acting,
     execution_view,
@@ -26,6 +27,9 @@ _READS = [Depends(OfPlan("GET"))]
 Offset = Annotated[int, Query(ge=0)]
 Few = Annotated[int, Query(ge=1, le=50)]
 Many = Annotated[int, Query(ge=1, le=1000)]
+_KIND = Query(alias="executionType")
+_FACTOR = "factor."
+_MOST_TIMES = 1000.0
 _YEAR = "private, max-age=31536000, immutable"
 
 
@@ -80,6 +84,36 @@ async def one_plan(caller: CallerDep, user: UserDep, plan: str) -> Json:
 async def executions(caller: CallerDep, plan: str, offset: Offset = 0, limit: Few = 10) -> Json:
     """List the executions of a plan, the newest first."""
     return await caller.run(plan_view.executions, dag_id_in(plan), offset, limit)
+
+
+@router.get("/api/plans/{plan}/estimate", dependencies=_READS)
+async def estimate(
+    request: Request,
+    caller: CallerDep,
+    plan: str,
+    execution_type: Annotated[ExecutionType, _KIND] = ExecutionType.DRILL,
+) -> Json:
+    """Tell what is expected of the plan's next execution, and what if waves (``factor.<wave>=2``) took longer."""
+    factors = _factors(request)
+    found = await caller.run(plan_view.estimate, dag_id_in(plan), execution_type, factors)
+    if found is None:
+        raise HTTPException(404, "no run of this plan has told anything yet; a dry run does")
+    return found
+
+
+def _factors(request: Request) -> dict[int, float]:
+    found: dict[int, float] = {}
+    for name, value in request.query_params.items():
+        if not name.startswith(_FACTOR):
+            continue
+        try:
+            wave, factor = int(name.removeprefix(_FACTOR)), float(value)
+        except ValueError:
+            raise HTTPException(422, "factors are numbers: factor.2=1.5") from None
+        if not 0 < factor <= _MOST_TIMES:
+            raise HTTPException(422, f"{name} must be greater than 0 and at most {_MOST_TIMES:g}")
+        found[wave] = factor
+    return found
 
 
 @router.post("/api/plans/{plan}/acts/start", dependencies=_READS)
