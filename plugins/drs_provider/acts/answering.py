@@ -58,7 +58,7 @@ def answer(
     try:
         taken = execution.answer(question.task_id, option, inputs)
     except ApiError as error:
-        raise _explained(error, question) from error
+        raise _explained(error, execution, question) from error
     by = taken["responded_by"]
     given = Given(by["id"], by["name"], epoch(taken["responded_at"]) or 0.0)
     state = _outcome(reader, question, given, patience_seconds)
@@ -91,16 +91,24 @@ class Given:
         return row.get("respondedById") == self.user_id and abs(row["respondedAt"] - self.at) < _SAME_SECONDS
 
 
-def _explained(error: ApiError, question: Question) -> RefusedError:
+def _explained(error: ApiError, execution: Execution, question: Question) -> RefusedError:
     if error.status == httpx.codes.FORBIDDEN:
         message = f"you may not answer {question.label}"
         return RefusedError(message, f"who may: {question.who}", ExitCode.NOT_ALLOWED)
     if error.status == httpx.codes.CONFLICT:
-        message = f"{question.label} was answered already, or its time is over"
-        return RefusedError(message, "see: status", ExitCode.CONFLICT)
+        return RefusedError(_faster(execution, question), "see: status", ExitCode.CONFLICT)
     if error.status == httpx.codes.NOT_FOUND:
         return RefusedError(f"{question.label} is not open any more", "see: status", ExitCode.CONFLICT)
     return error
+
+
+def _faster(execution: Execution, question: Question) -> str:
+    """Return who answered a question before; nobody did if its time was over."""
+    detail = execution.question_of(question.task_id) or {}
+    by, chosen = detail.get("responded_by_user"), detail.get("chosen_options")
+    if not by or not chosen:
+        return f"{question.label} was answered already, or its time is over"
+    return one_line(f"{question.label} was answered already: {', '.join(chosen)} by {by['name']}")
 
 
 def _outcome(reader: Reader, question: Question, given: Given, patience_seconds: float | None) -> str:

@@ -196,8 +196,16 @@ class Execution:
 
         :raises ApiError: if the user may not answer (403), or the task takes no answer any more (404, 409)
         """
-        place = f"{self.path}{path('taskInstances', task_id, '-1', 'hitlDetails')}"
-        return dict(self.api.patch(place, {"chosen_options": [option], "params_input": dict(inputs)}))
+        answer = {"chosen_options": [option], "params_input": dict(inputs)}
+        return dict(self.api.patch(self._question_path(task_id), answer))
+
+    def question_of(self, task_id: str) -> dict[str, Any] | None:
+        """Return what a task asks or has asked, with the answer if there is one; None if it never asked."""
+        found = self.api.find(self._question_path(task_id))
+        return None if found is None else dict(found)
+
+    def _question_path(self, task_id: str) -> str:
+        return f"{self.path}{path('taskInstances', task_id, '-1', 'hitlDetails')}"
 
     def stop(self, note: str = "") -> None:
         """Mark the run failed; its cleanup and its end still run."""

@@ -308,6 +308,16 @@ def _steering() -> tuple[ActionCommand, ...]:
             *REMOTE,
         ),
         command(
+            "clean-up",
+            "Clean up again after a drill that has left instances; nothing else of it runs again",
+            "steer:clean_up",
+            RUN,
+            YES,
+            *FOLLOWING,
+            OUTPUT,
+            *REMOTE,
+        ),
+        command(
             "sweep",
             "Close records of lost runs and find drill instances that were left behind",
             "sweep:sweep",

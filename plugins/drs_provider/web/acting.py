@@ -99,18 +99,23 @@ def _answer(seen: Look, given: Given, name: str) -> str:
     option = STEP_ANSWERS.get(option, option)
     if option not in question.options:
         raise FieldError("answer", f"answer {' or '.join(question.options)}")
-    inputs = _inputs(given, "comment", "ticket")
-    return said(question, answer(seen.reader, question, option, inputs, patience_seconds=_PATIENCE_SECONDS))
+    return _answered(seen, question, option, _inputs(given, "comment", "ticket"))
 
 
 def _judge(seen: Look, given: Given, name: str) -> str:
     result = _text(given, "result", required=True)
     if result not in VERDICTS:
         raise FieldError("result", f"give {' or '.join(VERDICTS)}")
-    question = _question(seen, given, name)
-    told = answer(
-        seen.reader, question, VERDICTS[result], _inputs(given, "notes"), patience_seconds=_PATIENCE_SECONDS
-    )
+    return _answered(seen, _question(seen, given, name), VERDICTS[result], _inputs(given, "notes"))
+
+
+def _answered(seen: Look, question: Question, option: str, inputs: Mapping[str, str]) -> str:
+    try:
+        told = answer(seen.reader, question, option, inputs, patience_seconds=_PATIENCE_SECONDS)
+    except RefusedError as error:
+        if error.code is not ExitCode.TIMEOUT:
+            raise
+        return error.message  # Airflow has it; the page shows what comes of it
     return said(question, told)
 
 

@@ -86,6 +86,20 @@ def test_who_is_overtaken_between_reading_and_answering_is_told(airflow, drs, wa
     assert "was answered already, or its time is over" in done.err
 
 
+def test_who_is_overtaken_is_told_by_whom(airflow, drs, waiting):
+    faster = {"responded_by_user": {"id": "8", "name": "dr-lead"}, "chosen_options": ["Reject"]}
+
+    def overtake(method, path, _body):
+        if method == "PATCH":
+            waiting.questions.clear()
+        return faster if method == "GET" and path.endswith("/-1/hitlDetails") else None
+
+    airflow.script = overtake
+    done = drs("approve", "CHG1")
+    assert done.code == ExitCode.CONFLICT
+    assert "was answered already: Reject by dr-lead" in done.err
+
+
 def test_a_gate_that_waits_for_a_second_person_says_so(airflow, drs, waiting):
     def ask_again(run, task_id, given):
         tell(run, task_id, given)

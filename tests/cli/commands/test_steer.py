@@ -247,3 +247,30 @@ class TestRetry:
     def test_programs_get_what_was_cleared(self, drs, run):
         self.failed(run)
         assert json.loads(drs("retry", "erp", "-o", "json").out)["cleared"] == [start_of(2)]
+
+
+class TestCleanUp:
+    def test_only_the_cleanup_looks_again_also_where_a_wave_failed(self, airflow, drs, run):
+        complete(run, 1, 2)
+        run.tasks[keys.CLEANUP_DRILL] = "failed"
+        end(run, "FAILED", {1: "COMPLETED", 2: "FAILED"})
+        done = drs("clean-up", "erp")
+        assert done.code == ExitCode.OK
+        assert [body["task_ids"] for body in airflow.sent("POST", CLEAR)] == [[keys.CLEANUP_DRILL]]
+
+    def test_what_left_nothing_or_still_runs_is_not_cleaned_up(self, airflow, drs, run):
+        assert "cleans up at its end" in drs("clean-up", "erp").err
+        complete(run, 1, 2)
+        run.tasks[keys.CLEANUP_DRILL] = "success"
+        end(run, "COMPLETED")
+        done = drs("clean-up", "erp")
+        assert (done.code, airflow.sent("POST", CLEAR)) == (ExitCode.CONFLICT, [])
+        assert "left nothing" in done.err
+
+    def test_instances_of_a_recovery_stay(self, airflow, drs, run):
+        complete(run, 1, 2)
+        run.tasks[keys.CLEANUP_DRILL] = "failed"
+        end(run, "FAILED")["executionType"] = "RECOVERY"
+        done = drs("clean-up", "erp")
+        assert (done.code, airflow.sent("POST", CLEAR)) == (ExitCode.CONFLICT, [])
+        assert "its instances stay" in done.err

@@ -1,4 +1,4 @@
-"""The verbs that steer an execution: pause, cancel, retry."""
+"""The verbs that steer an execution: pause, cancel, retry, clean-up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from drs_provider.acts import pausing
 from drs_provider.acts.cancelling import cancel_run, check_running
-from drs_provider.acts.retrying import clear, plan_retry
+from drs_provider.acts.retrying import cleanup_only, clear, plan_retry
 from drs_provider.airflow_rest.client import Api
 from drs_provider.airflow_rest.executions import Execution
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
@@ -71,6 +71,24 @@ def retry(arguments: argparse.Namespace) -> ExitCode:
             return watch_to_end(arguments, execution, output)
     said = f"{execution.name} runs again: {', '.join(plan.labels)}, and what is behind"
     _leave(output, execution, said, cleared=cleared)
+    return ExitCode.OK
+
+
+def clean_up(arguments: argparse.Namespace) -> ExitCode:
+    """Let only a drill's cleanup look again."""
+    output = Output(arguments.output)
+    with Api(login_of(arguments)) as api:
+        execution = Execution.find(api, arguments.run)
+        snapshot = Reader(execution).read()
+        cleanup = cleanup_only(execution, snapshot, execution.tasks())
+        _confirm(
+            arguments, f"Terminate what the DRILL {snapshot.title} ({execution.name}) launched and left?"
+        )
+        cleared = clear(execution, cleanup.task_ids)
+        if arguments.wait or arguments.watch:
+            output.note(f"attempt {snapshot.attempt + 1} of {execution.name} begins")
+            return watch_to_end(arguments, execution, output)
+    _leave(output, execution, f"{execution.name} cleans up again", cleared=cleared)
     return ExitCode.OK
 
 
