@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import delete, event, inspect
 
 from drs_provider.web import servers_view, timeline_view
 from drs_provider.web.timeline_view import Span
 from tests.web.conftest import HOSTILE
+from tests.web.roles import SHORT_SIGHTED
 
 pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 
 EXECUTIONS = "/drs/api/executions/erp_three_tier"
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Paths of what the page asks of Airflow."""
+    from drs_provider.web.caller import InProcess
+
+    found: list[str] = []
+    send = InProcess.handle_request
+
+    def note(self, request):
+        found.append(request.url.path)
+        return send(self, request)
+
+    monkeypatch.setattr(InProcess, "handle_request", note)
+    return found
 
 
 def test_an_execution_that_waits_tells_on_whom_and_what_the_timeout_does(airflow):
@@ -204,6 +224,77 @@ def test_texts_of_people_come_as_json_only_and_the_page_has_none_of_them(airflow
 
 
 def test_what_airflow_refuses_the_caller_is_refused_although_others_have_looked(airflow):
-    assert airflow.ask("vera", f"{EXECUTIONS}/gated/servers").status_code == 200
     for path in ("", "/servers", "/timeline"):
-        assert airflow.ask("xavier", f"{EXECUTIONS}/gated{path}").status_code == 403
+        assert airflow.ask("vera", f"{EXECUTIONS}/gated{path}").status_code == 200
+        assert airflow.ask(SHORT_SIGHTED, f"{EXECUTIONS}/gated{path}").status_code == 403
+
+
+def test_people_in_one_room_share_a_look_and_see_what_one_of_them_does_at_once(airflow, gated, asked):
+    airflow.store_run(gated, "shared")
+    airflow.ask("vera", f"{EXECUTIONS}/shared")
+    first = len(asked)
+    for user in ("vera", "otto", "dr-approver-1"):
+        for path in ("", "/servers", "/timeline"):
+            airflow.ask(user, f"{EXECUTIONS}/shared{path}")
+    assert not [path for path in asked[first:] if path.endswith("/taskInstances")]
+    airflow.ask("otto", f"{EXECUTIONS}/shared/acts/cancel", "POST", {})
+    assert airflow.ask("vera", f"{EXECUTIONS}/shared").json()["status"] == "CANCELLING"
+
+
+def test_a_refresh_asks_airflow_only_for_what_may_have_changed(airflow, asked, monkeypatch):
+    monkeypatch.setattr("drs_provider.web.looks.SHARED_SECONDS", -1.0)
+    airflow.ask("vera", f"{EXECUTIONS}/held")
+    before = len(asked)
+    airflow.ask("vera", f"{EXECUTIONS}/held")
+    again = asked[before:]
+    assert not [path for path in again if "frozen_wave" in path or "wave_result" in path]
+    assert len(again) <= 12, again
+
+
+def test_the_list_of_plans_takes_as_many_queries_for_hundreds_as_for_few(airflow):
+    def queries() -> tuple[int, int]:
+        with counted() as statements:
+            listed = airflow.ask("vera", "/drs/api/plans?limit=1000").json()
+        return len(statements), len(listed["plans"])
+
+    few, before = queries()
+    with many_dags("drs_erp_three_tier", 300):
+        many, after = queries()
+    assert (after - before, many) == (300, few)
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    from airflow import settings
+
+    statements: list[str] = []
+
+    def note(_connection, _cursor, statement, *_rest) -> None:
+        statements.append(statement)
+
+    event.listen(settings.engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(settings.engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def many_dags(like: str, count: int) -> Iterator[None]:
+    """Copies of a DAG's row, with tags, and a run each that is over and one that is not."""
+    from airflow.models import DagModel
+    from airflow.models.dag import DagTag
+    from airflow.utils.session import create_session
+
+    ids = [f"drs_copy_{number}" for number in range(count)]
+    with create_session() as session:
+        row = session.get(DagModel, like)
+        columns = [column.key for column in inspect(DagModel).column_attrs if column.key != "dag_id"]
+        values = {name: getattr(row, name) for name in columns}
+        session.add_all([DagModel(dag_id=each, **values) for each in ids])
+        session.flush()
+        session.add_all([DagTag(dag_id=each, name="criticality:3") for each in ids])
+    yield
+    with create_session() as session:
+        session.execute(delete(DagTag).where(DagTag.dag_id.in_(ids)))
+        session.execute(delete(DagModel).where(DagModel.dag_id.in_(ids)))

@@ -178,7 +178,9 @@ def task_state(task: Task | None) -> str | None:
 def recorded_wave(wave: Mapping[str, Any]) -> WaveSnapshot:
     """Return a wave of an execution record."""
     begin, end = wave.get("startTime"), wave.get("readyTime", wave.get("endTime"))
-    counts = Counter(row["launchStatus"] for row in wave.get("serverStatuses", ()))
+    counts = wave.get("launchStatusCounts") or Counter(
+        row["launchStatus"] for row in wave.get("serverStatuses", ())
+    )
     failed = [
         str(row.get("serverName") or row["sourceServerId"])
         for row in wave.get("serverStatuses", ())

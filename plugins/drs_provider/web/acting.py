@@ -16,7 +16,7 @@ from drs_provider.airflow_rest.texts import wave_number
 from drs_provider.plan.problems import did_you_mean
 from drs_provider.snapshot.model import Question
 from drs_provider.web.act_list import asked_by
-from drs_provider.web.looks import Look, look_alone
+from drs_provider.web.looks import Look, forget, look_alone
 from drs_provider.web.rights import NEEDED, Rights
 
 Given = Mapping[str, Any]
@@ -45,7 +45,10 @@ def act(api: Api, dag_id: str, run_id: str, name: str, given: Given, rights: Rig
     if name not in _ACTS:
         raise RefusedError(f"there is no act {name}", did_you_mean(name, _ACTS), ExitCode.NOT_FOUND)
     seen = look_alone(api, dag_id, run_id)
-    return {"done": _ACTS[name](seen, given, name), "runId": run_id}
+    try:
+        return {"done": _ACTS[name](seen, given, name), "runId": run_id}
+    finally:
+        forget(dag_id, run_id)
 
 
 def start(api: Api, plan: str, given: Given, rights: Rights) -> dict[str, Any]:

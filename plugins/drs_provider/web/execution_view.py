@@ -39,7 +39,7 @@ def read(api: Api, dag_id: str, run_id: str, rights: Rights) -> dict[str, Any]:
             **snapshot.to_dict(),
             "readAt": time.time(),
             "acts": [act.to_dict() for act in execution_acts(seen, rights)],
-            "problems": problems(snapshot, seen.servers(), [] if snapshot.ended else unhealthy(api)),
+            "problems": problems(snapshot, seen.servers, [] if snapshot.ended else unhealthy(api)),
             "waitsFor": _waits_for(seen),
             "command": _command(seen),
             "preflight": _preflight(seen),
@@ -106,7 +106,7 @@ def _preflight(seen: Look) -> list[dict[str, Any]]:
 
 def _jobs(seen: Look) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for number, rows in seen.servers().items():
+    for number, rows in seen.servers.items():
         frozen = seen.reader.frozen.get(number)
         link = DrsJobsLink.address(frozen.target) if frozen else None
         recorded = _recorded_jobs(seen, number)

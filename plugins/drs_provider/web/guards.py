@@ -6,7 +6,7 @@ ask Airflow in the caller's name needs it there once more.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -56,17 +56,20 @@ def dag_id_in(word: str) -> str:
     return word.removeprefix(_DAG) if word.startswith(_DAG) else dag_id_of(word)
 
 
-class OfPlan:
-    """Requires a right on the DAG of the plan that the address names."""
+#: What must be readable of a plan's DAG for what the page tells of its executions
+READS: Final = (
+    DagAccessEntity.RUN,
+    DagAccessEntity.TASK_INSTANCE,
+    DagAccessEntity.XCOM,
+    DagAccessEntity.HITL_DETAIL,
+)
 
-    def __init__(self, method: Literal["GET", "PUT", "POST"]) -> None:
-        self._method = method
 
-    async def __call__(self, request: Request, user: GetUserDep) -> None:
-        """Refuse with 403."""
-        dag_id = dag_id_in(request.path_params["plan"])
-        check = requires_access_dag(self._method, DagAccessEntity.RUN, dag_id)
-        await run_in_threadpool(check, request, user)
+async def may_read_plan(request: Request, user: GetUserDep) -> None:
+    """Refuse who may not read the executions of the plan that the address names."""
+    dag_id = dag_id_in(request.path_params["plan"])
+    for entity in READS:
+        await run_in_threadpool(requires_access_dag("GET", entity, dag_id), request, user)
 
 
 UserDep = Annotated[BaseUser, Depends(get_user)]

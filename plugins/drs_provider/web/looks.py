@@ -1,16 +1,19 @@
-"""Looks at executions, again and again: what cannot change any more is asked of Airflow once.
+"""Looks at executions, again and again: what cannot change any more is asked of Airflow once, and a look is shared.
 
-What is kept was read by somebody else. So each look asks Airflow anew, as its own caller, for the run, its tasks and
-the XComs of `prepare`: who may not see them gets Airflow's refusal, and nothing of what is kept.
+A room full of people must not keep Airflow's API server from serving the tasks. So who comes within a second of
+somebody else sees what that one saw. All who come here may read the run, its tasks, their XComs and what they ask: the
+routes' guard has seen to it (:data:`drs_provider.web.guards.READS`).
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from drs_provider.airflow_rest.client import Api
@@ -21,6 +24,7 @@ from drs_provider.snapshot.server_rows import Row, ServerReader
 
 #: How many executions are kept; who looks at one more has only to ask for everything
 _MOST_KEPT: Final = 32
+SHARED_SECONDS: Final = 1.0
 
 
 @dataclass
@@ -28,6 +32,8 @@ class _Kept:
     reader: Reader
     servers: ServerReader = field(default_factory=ServerReader)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    last: Look | None = None
+    at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,9 @@ class Look:
         """The run's tasks by id."""
         return self.reader.tasks
 
+    @cached_property
     def servers(self) -> dict[int, list[Row]]:
-        """Return the servers' rows by wave."""
+        """The servers' rows by wave."""
         return self._servers.read(self.reader)
 
 
@@ -84,9 +91,19 @@ def look(api: Api, dag_id: str, run_id: str) -> Iterator[Look]:
         while len(_kept) > _MOST_KEPT:
             _kept.popitem(last=False)
     with kept.lock:
-        execution = kept.reader.execution
-        execution.api = api
-        # Asked for anew: that is what proves that the caller may read XComs.
-        vars(execution).pop("header", None)
-        snapshot = kept.reader.read()
-        yield Look(kept.reader, snapshot, execution.header or {}, kept.servers)
+        kept.reader.execution.api = api
+        if kept.last is None or time.monotonic() - kept.at > SHARED_SECONDS:
+            # What is frozen is asked for anew: `prepare` may have been cleared.
+            vars(kept.reader.execution).pop("header", None)
+            snapshot = kept.reader.read()
+            header = kept.reader.execution.header or {}
+            kept.last, kept.at = Look(kept.reader, snapshot, header, kept.servers), time.monotonic()
+        yield kept.last
+
+
+def forget(dag_id: str, run_id: str) -> None:
+    """Let the next look be a new one: somebody has done something."""
+    with _kept_lock:
+        kept = _kept.get((dag_id, run_id))
+    if kept is not None:
+        kept.at = float("-inf")

@@ -19,11 +19,11 @@ from drs_provider.web import (
     timeline_view,
 )
 from drs_provider.web.caller import CallerDep, Json, in_thread
-from drs_provider.web.guards import OfPlan, UserDep, dag_id_in
+from drs_provider.web.guards import UserDep, dag_id_in, may_read_plan
 from drs_provider.web.rights import Rights
 
 router = APIRouter()
-_READS = [Depends(OfPlan("GET"))]
+_READS = [Depends(may_read_plan)]
 Offset = Annotated[int, Query(ge=0)]
 Few = Annotated[int, Query(ge=1, le=50)]
 Many = Annotated[int, Query(ge=1, le=1000)]

@@ -39,7 +39,7 @@ def read(api: Api, dag_id: str, run_id: str, wanted: Wanted) -> dict[str, Any]:
         names = {wave.number: wave.name for wave in seen.snapshot.waves}
         rows = [
             shown(row, number, names.get(number, ""))
-            for number, servers in seen.servers().items()
+            for number, servers in seen.servers.items()
             for row in servers
         ]
     return page(rows, wanted)

@@ -45,7 +45,7 @@ def read(api: Api, dag_id: str, run_id: str) -> dict[str, Any]:
     :raises RefusedError: if there is no such execution, or the caller may not see it
     """
     with look(api, dag_id, run_id) as seen:
-        servers = seen.servers()
+        servers = seen.servers
         now = time.time()
         waves = {wave.number: span for wave in seen.snapshot.waves if (span := _wave_span(seen, wave.number))}
         critical = critical_waves(waves, _dependencies(seen), now)
