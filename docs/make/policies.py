@@ -51,7 +51,7 @@ def airflow(hub: Hub) -> list[Statement]:
         _allowed("RecoveryRoles", rights.ASSUME_ROLE, hub.roles),
         _allowed("History", rights.HISTORY_CALLS, hub.tables),
         _allowed("Reports", rights.REPORT_CALLS, hub.reports),
-        _allowed("BucketOfReports", rights.BUCKET_CALL, hub.bucket),
+        _allowed("BucketOfReports", rights.BUCKET_CALLS, hub.bucket),
         _allowed("Messages", rights.NOTIFY_CALL, hub.topic),
         _allowed("Metrics", rights.METRICS_CALL, Condition=namespace),
     ]

@@ -88,7 +88,7 @@ def test_the_hub_has_table_bucket_topic_and_policy(aws: Any) -> None:
         "RecoveryRoles": {"sts:AssumeRole"},
         "History": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"},
         "Reports": {"s3:GetObject", "s3:PutObject"},
-        "BucketOfReports": {"s3:ListBucket"},
+        "BucketOfReports": {"s3:GetBucketObjectLockConfiguration", "s3:ListBucket"},
         "Messages": {"sns:Publish"},
         "Metrics": {"cloudwatch:PutMetricData"},
     }

@@ -162,6 +162,7 @@ HISTORY_CALLS: Final = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"
 METRICS_CALL: Final = "cloudwatch:PutMetricData"
 METRICS_CONDITION: Final = "cloudwatch:namespace"
 # Calls of Airflow's object storage and of the Amazon provider's notifier.
-BUCKET_CALL: Final = "s3:ListBucket"
+# The first is the doctor's: it asks for the bucket's lock.
+BUCKET_CALLS: Final = ("s3:GetBucketObjectLockConfiguration", "s3:ListBucket")
 REPORT_CALLS: Final = ("s3:GetObject", "s3:PutObject")
 NOTIFY_CALL: Final = "sns:Publish"
