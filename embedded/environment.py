@@ -187,6 +187,7 @@ def _airflow_settings(
             "executor": "LocalExecutor",
             # Four processes at once suit two cores; waiting tasks are deferred and need none.
             "parallelism": 4,
+            "default_pool_task_slot_count": 4,
             "load_examples": False,
             "fernet_key": generated.fernet,
             "execution_api_server_url": f"{ports.api_url}/execution/",

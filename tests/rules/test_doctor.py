@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drs_provider.core.evidence import fingerprint
-from drs_provider.rules.doctor import Severity, finding, judge_components, judge_logins, report
+from drs_provider.rules.doctor import Severity, finding, judge_components, judge_logins, judge_slots, report
 
 OLD, NEW = fingerprint("o" * 32), fingerprint("n" * 32)
 
@@ -33,6 +33,14 @@ def test_keys_that_verify_each_other_are_the_same_whatever_else_is_listed():
     assert codes(component(keys=[NEW]), rotating) == []
     assert codes(component(keys=[OLD]), rotating) == [("signing_keys_differ", "BLOCK")], "what is signed new"
     assert codes(component(keys=[]), rotating) == [], "a worker without a key is told by its configuration"
+
+
+def test_a_triggerer_or_another_worker_without_a_key_is_told():
+    lost = {"keys": [], "problem": "[drs] signing_key is not usable"}
+    told = [("configuration_wrong", "BLOCK")]
+    assert codes(component(**lost)) == [], "its own settings were looked at"
+    assert codes(component(), component("triggerer", "t1", **lost)) == told
+    assert codes(component(), component(host="w2", **lost)) == told
 
 
 def test_workers_of_one_host_are_told_apart_by_what_they_have():
@@ -72,3 +80,12 @@ def test_a_report_has_the_worst_first_and_each_once():
     assert [row["code"] for row in made["findings"]] == ["plan_paused", "import_error", "history_off"]
     assert (made["ok"], made["counts"]) == (False, {"block": 1, "warn": 1, "info": 1})
     assert report([])["ok"]
+
+
+def test_pools_may_have_as_many_slots_as_parallelism_and_no_more():
+    pools = [{"name": "default_pool", "slots": 16}, {"name": "drs", "slots": 16}]
+    assert [*judge_slots(32, pools)] == [*judge_slots(None, pools)] == []
+    (told,) = judge_slots(31, pools)
+    assert (told.code, told.severity) == ("slots_not_reserved", Severity.WARN)
+    (told,) = judge_slots(1000, [{"name": "endless", "slots": -1}, *pools])
+    assert "endless without a limit" in told.message

@@ -111,6 +111,7 @@ class DrsDoctorOperator(BaseOperator):
             checkedAt=time.time(),
             deploymentId=settings.get("deployment_id"),
             authManager=conf.get("core", "auth_manager", fallback=""),
+            parallelism=conf.getint("core", "parallelism"),
             complete=complete,
             plans=state["plans"],
             targets=len(state["targets"]),

@@ -48,6 +48,10 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "pool_without_slots": (BLOCK, "a pool of this provider's tasks has no slot"),
     "pool_full": (WARN, "a pool of this provider's tasks is full now: new tasks wait"),
     "pool_counts_waits": (WARN, "the pool counts deferred tasks, so that waves which wait hold its slots"),
+    "slots_not_reserved": (
+        WARN,
+        "the pools have more slots than `[core] parallelism`: other people's tasks can use it up, and nothing starts",
+    ),
     "plan_paused": (
         BLOCK,
         "a plan's DAG is paused: an execution would wait in the queue, and running ones stand still",
@@ -154,10 +158,21 @@ def report_text(data: Mapping[str, Any]) -> str:
 
 
 def judge_components(components: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
-    """Yield what differs between components (``runtime.component``), each pair of hosts and kinds once."""
+    """Yield what is wrong in components (``runtime.component``) and differs between them, each pair once.
+
+    :param components: the first is the worker whose own settings were looked at
+    """
     seen = distinct(components)
     for each in seen:
         yield from _clock(each)
+    for each in seen[1:]:
+        if "problem" in each:
+            yield finding(
+                "configuration_wrong",
+                name(each),
+                each["problem"],
+                "Give it the same AIRFLOW__DRS__SIGNING_KEY as the others, and start it anew.",
+            )
     for one, other in combinations(seen, 2):
         yield from _differences(one, other)
 
@@ -232,3 +247,29 @@ def judge_logins(wanted: Mapping[str, Iterable[str]], known: Iterable[str]) -> I
                 f"Airflow knows nobody of this login; it stands in lists of {', '.join(sorted(plans))}",
                 "Correct the list (airflow drs whoami prints one's own name), or create the user.",
             )
+
+
+def judge_slots(parallelism: int | None, pools: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Yield that other people's tasks can take what executions need, if they can.
+
+    A scheduler starts nothing while ``[core] parallelism`` tasks of its own run or are queued, whatever pool, queue and
+    priority say (source: ``SchedulerJobRunner._critical_section_enqueue_task_instances``). What holds them back before
+    is their pools.
+
+    :param parallelism: None if it is not known
+    :param pools: as Airflow's API shows them; -1 slots are without a limit
+    """
+    slots = {pool["name"]: pool["slots"] for pool in pools}
+    if parallelism is None or (min(slots.values(), default=0) >= 0 and sum(slots.values()) <= parallelism):
+        return
+    shown = ", ".join(
+        f"{name} {'without a limit' if many < 0 else many}" for name, many in sorted(slots.items())
+    )
+    yield finding(
+        "slots_not_reserved",
+        "slots",
+        f"[core] parallelism is {parallelism}, and the pools have more slots together ({shown}): other people's tasks "
+        "can use it up, and no execution starts until one of them ends",
+        "Raise [core] parallelism, and what workers take, to the sum of all pools, or give the others fewer slots: "
+        "docs/distributed.md.",
+    )

@@ -29,6 +29,7 @@ class Installation:
         self.findings = []
         self.facts = {"authManager": SIMPLE, "complete": True, "logins": {"dr-lead": ["erp"]}}
         self.pools = {"dr": SLOTS}
+        self.other_pools = []
         self.errors = []
         self.users = None
         self.forbidden = ""
@@ -38,15 +39,21 @@ class Installation:
         airflow.add_plan("doctor", description="Looks", tags=[{"name": "drs-maintenance"}])
         airflow.script = self.answer
 
+    def pool(self, path):
+        if path.endswith("/pools"):
+            pools = [*self.pools.values(), *self.other_pools]
+            return {"pools": pools, "total_entries": len(pools)}
+        if (pool := self.pools.get(path.rpartition("/")[2])) is None:
+            raise Refuse(404, "no such pool")
+        return pool
+
     def answer(self, method, path, _body):
         if self.forbidden and self.forbidden in path:
             raise Refuse(403, "Forbidden")
         if path.endswith("/tasks"):
             return {"tasks": [{"task_id": "prepare", "pool": "dr"}]}
-        if "/pools/" in path:
-            if (pool := self.pools.get(path.rpartition("/")[2])) is None:
-                raise Refuse(404, "no such pool")
-            return pool
+        if "/pools" in path:
+            return self.pool(path)
         if path.endswith("/importErrors"):
             return {"import_errors": self.errors, "total_entries": len(self.errors)}
         if path == "/auth/fab/v1/users":
@@ -120,6 +127,20 @@ def test_a_broken_one_is_told_whole_with_codes_and_remedies(installation, drs, a
 def test_a_pool_that_is_not_fit(installation, drs, change, code):
     installation.pools = {"dr": SLOTS | change}
     assert codes(drs("doctor", *POLL, "-o", "json")) == [code]
+
+
+def test_slots_that_others_can_use_up(installation, drs, airflow):
+    installation.facts["parallelism"] = 32
+    installation.other_pools = [SLOTS | {"name": "default_pool"}]
+    assert codes(drs("doctor", *POLL, "-o", "json")) == []
+    airflow.runs.clear()
+    installation.other_pools = [SLOTS | {"name": "default_pool", "slots": 128}]
+    done = drs("doctor", *POLL, "-o", "json")
+    assert (done.code, codes(done)) == (ExitCode.WARNINGS, ["slots_not_reserved"])
+    (row,) = json.loads(done.out)["findings"]
+    assert "is 32" in row["message"]
+    assert "default_pool 128, dr 16" in row["message"]
+    assert "docs/distributed.md" in row["remedy"]
 
 
 def test_without_a_worker_the_rest_is_told(installation, drs, airflow):

@@ -16,7 +16,7 @@ from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.display.output import Output
 from drs_provider.core.identity import DOCTOR_DAG_ID, SWEEPER_DAG_ID
 from drs_provider.core.times import format_time
-from drs_provider.rules.doctor import Finding, finding, judge_logins, report
+from drs_provider.rules.doctor import Finding, finding, judge_logins, judge_slots, report
 
 _COLUMNS = {
     "severity": "severity",
@@ -33,8 +33,8 @@ _STARTS = {
     "dag_processor": "airflow dag-processor",
 }
 _RIGHTS = (
-    "read DAGs, their tasks, runs and XComs, import errors and pools, and trigger drs_doctor (with FAB: Op or Admin; "
-    "with the simple auth manager: op or admin)"
+    "read DAGs, their tasks, runs and XComs, import errors and pools, and trigger drs_doctor (with FAB: User, Op or "
+    "Admin; with the simple auth manager: user, op or admin)"
 )
 
 
@@ -48,7 +48,8 @@ def doctor(arguments: argparse.Namespace) -> ExitCode:
         try:
             found = [each.to_dict() for each in _seen_by_api(api)]
             seen = _seen_by_worker(api, arguments, output)
-            seen["findings"] = [*found, *seen["findings"], *(each.to_dict() for each in _logins(api, seen))]
+            both = [*_logins(api, seen), *judge_slots(seen.get("parallelism"), api.pages("/pools", "pools"))]
+            seen["findings"] = [*found, *seen["findings"], *(each.to_dict() for each in both)]
         except ApiError as error:
             if error.code is not ExitCode.NOT_ALLOWED:
                 raise
