@@ -12,17 +12,25 @@ from pathlib import Path
 import pytest
 import yaml
 
-from embedded.environment import DAGS, SCENARIOS
-from embedded.needs import ADMIN, OPERATOR
+from embedded.environment import DAGS, SCENARIOS, Secrets
+from embedded.needs import ADMIN, OPERATOR, VIEWER
 from embedded.stack import Stack
 from tests.e2e.conftest import ENDS_SOON, SPEED, STEADY
 from tests.e2e.other_stacks import many_gates
 
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 OTHER_SETTINGS = STEADY | ENDS_SOON | {"AIRFLOW__CORE__AUTH_MANAGER": FAB}
-LEAD, APPROVER = "dr-lead", "dr-approver-1"
+LEAD, APPROVER, OP, NOBODY = "dr-lead", "dr-approver-1", "airflow-op", "newcomer"
 #: Roles of FAB
-ROLES = {ADMIN: "Admin", LEAD: "User", APPROVER: "User", OPERATOR: "User"}
+ROLES = {
+    ADMIN: "Admin",
+    OP: "Op",
+    LEAD: "User",
+    APPROVER: "User",
+    OPERATOR: "User",
+    VIEWER: "Viewer",
+    NOBODY: "Public",
+}
 #: As `airflow users create` does it, for all of them in one process
 CREATE_USERS = """
 import json, sys
@@ -36,6 +44,10 @@ with get_application_builder() as builder:
 
 class OtherStack(Stack):
     """FAB decides who may do what; every component remembers plans in a folder of its own, as on several machines."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.secrets = Secrets.generate(ROLES)
 
     def environment_of(self, component: str) -> dict[str, str]:
         own = {"AIRFLOW__DRS__STATE_PATH": str(self.state_of(component))}
