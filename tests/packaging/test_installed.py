@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import zipfile
 from email.parser import Parser
 from importlib.metadata import entry_points
@@ -16,9 +19,19 @@ from drs_provider.get_provider_info import PACKAGE_NAME
 from drs_provider.options import OPTIONS
 from tests.contract.repository import PACKAGE, PLUGINS, REPOSITORY
 from tests.packaging import loading
+from tests.packaging.support import PIP
 
 pytestmark = pytest.mark.contract
 
+#: Versions of other people's installations that the ranges reach down to
+OLDEST = {
+    "apache-airflow": "3.3.0",
+    "apache-airflow-providers-amazon": "9.22.0",
+    "apache-airflow-providers-standard": "1.21.0",
+    "boto3": "1.43.0",
+    "pydantic": "2.11.0",
+    "httpx": "0.27.0",
+}
 SOURCE = f"{PACKAGE_NAME}=={__version__}: EntryPoint("
 
 
@@ -62,6 +75,22 @@ def test_the_wheel_carries_ranges_and_its_licence(contents):
         operators = {part.operator for part in requirement.specifier}
         assert operators, requirement
         assert operators <= {">=", "<"}, requirement
+
+
+@pytest.mark.parametrize(("there", "extras"), [({}, "[async,s3]"), (OLDEST, "")], ids=["lock", "oldest"])
+def test_installing_it_changes_nothing_else(wheel, tmp_path, there, extras):
+    """Pip itself resolves, offline, beside the lock's libraries and beside the oldest that people may have."""
+    for name, version in there.items():
+        info = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8"
+        )
+    dry_run = [*PIP, "install", "--dry-run", "--no-index", "--report", "-", f"{wheel}{extras}"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(dry_run, env=environment, check=True, capture_output=True, text=True)
+    changed = [each["metadata"]["name"] for each in json.loads(done.stdout)["install"]]
+    assert changed == [PACKAGE_NAME]
 
 
 def test_it_shows_as_a_provider(in_installed):
