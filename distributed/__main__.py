@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from distributed.checkup import Checkup
 from distributed.drills import LEAD, STRIKES, Drills, Ended
+from distributed.neighbours import SETTINGS, SINCE, SLOTS, Neighbours
 from distributed.stack import DistributedStack
 from distributed.verdict import jobs_of, problems
 from drs_provider.airflow_rest.executions import Execution
@@ -45,15 +47,20 @@ def _test(root: Path) -> int:
     def say(text: str) -> None:
         print(f"[{time.monotonic() - began:4.0f} s] {text}", flush=True)
 
-    with interrupts.installed(), DistributedStack(root, say, interrupts) as stack:
+    with interrupts.installed(), DistributedStack(root, say, SLOTS, SETTINGS, interrupts) as stack:
         say(f"healthy: {stack.place.url('api-server')}")
-        drills = Drills(stack)
+        neighbours, drills, checkup = Neighbours(stack), Drills(stack), Checkup(stack)
+        neighbours.fill()
         ended = drills.run()
         sweep = _sweep(stack)
         stack.until_healthy()
         say(f"the health checks of {', '.join(stack.instances())} pass")
         jobs = jobs_of(stack.place.url("simulator"))
         wrong = problems(ended, jobs, stack.place.url("simulator"))
+        checkup.healthy()
+        neighbours.execute()
+        checkup.broken()
+    wrong += neighbours.wrong + checkup.wrong
     if len(drills.struck) < len(STRIKES):
         wrong.append(
             f"only {len(drills.struck)} of {len(STRIKES)} processes were killed: the moments did not come"
@@ -61,6 +68,7 @@ def _test(root: Path) -> int:
     if sweep != "success":
         wrong.append(f"the sweeper's run ended {sweep}")
     summary = _summary(ended, drills.struck, jobs, wrong, time.monotonic() - began)
+    summary["secondsToFirstStart"] = neighbours.seconds
     (root / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     _show(summary)
     return 1 if wrong else 0
@@ -108,6 +116,9 @@ def _show(summary: dict[str, Any]) -> None:
     for text in summary["killed"]:
         print(f"  {text}")
     print(f"  {summary['launchJobs']} launch jobs, each server in one")
+    for plan, seconds in summary["secondsToFirstStart"].items():
+        told = f"{plan}'s first StartRecovery {seconds:.1f} s after {SINCE[plan]}"
+        print(f"  beside other people's tasks, which fill Airflow: {told}")
     for text in summary["problems"]:
         print(f"PROBLEM: {text}")
     print(f"{len(summary['problems'])} problems in {format_duration(summary['elapsedSeconds'])}")

@@ -17,6 +17,9 @@ _PORTS = {"api-server": 8080, "simulator": 5100, "redis": 6379, "postgres": 5432
 #: Settings by which containers do not differ and processes must: each has a network of its own there.
 _LOG_SERVERS = ("AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT", "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT")
 _AIRFLOW_HOME = "/opt/airflow"
+_DAGS = "./dags"
+#: What other people have in the same Airflow
+OTHER_DAGS = Path(__file__).parent / "dags"
 #: A host name of its own for each process, as containers have: jobs, workers and health checks go by it.
 _NAMED = ("unshare", "--uts", "/bin/sh", "-c", 'hostname "$HOSTNAME" && exec "$@"', "named")
 
@@ -44,8 +47,10 @@ class Place:
         return f"http://127.0.0.1:{self.ports[service]}"
 
     def folder(self, service: Service, target: str) -> Path:
-        """Return the folder that a service has mounted at a path."""
+        """Return the folder that a service has mounted at a path; that of DAGs is a copy, which has more in it."""
         source = service.mounts[target]
+        if source == _DAGS:
+            return self.root / "dags"
         return REPOSITORY / source if source.startswith(".") else self.root / "volumes" / source
 
     def text(self, service: Service, text: str) -> str:
@@ -89,9 +94,13 @@ class Place:
 
     def new_folders(self, services: Mapping[str, Service]) -> None:
         """Make the folders of this place anew, empty."""
-        for folder in (self.airflow_home, self.root / "volumes", self.root / "logs"):
+        for folder in (self.airflow_home, self.root / "volumes", self.root / "logs", self.root / "dags"):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
+        for dags in (REPOSITORY / _DAGS, OTHER_DAGS):
+            shutil.copytree(
+                dags, self.root / "dags", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+            )
         for service in services.values():
             for target in service.mounts:
                 self.folder(service, target).mkdir(parents=True, exist_ok=True)

@@ -37,10 +37,14 @@ class DistributedStack:
 
     :param root: folder of the stack
     :param report: told of each step
+    :param own: variables of the compose file beside those of its ``.env``
+    :param settings: environment variables of every service, over those of the compose file
     """
 
     root: Path
     report: Callable[[str], None] = silent
+    own: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
     interrupts: Interrupts = field(default_factory=Interrupts)
     variables: Mapping[str, str] = field(init=False, repr=False)
     services: Mapping[str, Service] = field(init=False)
@@ -51,7 +55,11 @@ class DistributedStack:
         self.root = self.root.resolve()
         new = new_variables()
         # One generated password in 64 begins with a dash: here it always does.
-        self.variables = {**new, "ADMIN_PASSWORD": f"-{new['ADMIN_PASSWORD']}", "SIMULATOR_SPEED": SPEED}
+        self.variables = {
+            **new,
+            "ADMIN_PASSWORD": f"-{new['ADMIN_PASSWORD']}",
+            "SIMULATOR_SPEED": SPEED,
+        } | dict(self.own)
         self.services = read(REPOSITORY / "docker-compose.yaml", self.variables)
         self.place = Place.free(self.root, servers.programs(self.report))
         self.processes = ProcessSet(self.root / "logs", self.interrupts)
@@ -74,8 +82,15 @@ class DistributedStack:
 
     def api(self, login: str) -> Api:
         """Return a REST client of one of FAB's users."""
-        password = self.variables[f"{login.upper().replace('-', '_')}_PASSWORD"]
-        return Api(Login(self.place.url("api-server"), username=login, password=password))
+        return Api(Login(self.place.url("api-server"), username=login, password=self.password(login)))
+
+    def password(self, login: str) -> str:
+        """Return the password of one of FAB's users."""
+        return self.variables[f"{login.upper().replace('-', '_')}_PASSWORD"]
+
+    def environment(self, service: Service, instance: str) -> dict[str, str]:
+        """Return the environment of one of a service's processes."""
+        return self.place.environment(service, instance) | dict(self.settings)
 
     def instances(self) -> dict[str, Service]:
         """Return what keeps running, by the name of the process."""
@@ -86,20 +101,23 @@ class DistributedStack:
         """Kill a process and everything that it started, as the end of its container would (SIGKILL)."""
         self.processes.kill(instance, whole_session=True)
 
-    def start(self, instance: str) -> None:
-        """Start a process, at first or after it was killed."""
+    def start(self, instance: str, **other: str) -> None:
+        """Start a process, at first or after it was killed.
+
+        :param other: what is other in its environment
+        """
         service = self.instances()[instance]
         command = self.place.command(service, service.command)
         if service.name == "postgres":
             command = self._cluster.command(self.place.ports["postgres"])
-        self.processes.start(instance, command, self.place.environment(service, instance), self.root)
+        self.processes.start(instance, command, self.environment(service, instance) | other, self.root)
 
     def unhealthy(self) -> dict[str, str]:
         """Run the health check of every process once, and return what those said that failed."""
         begun = {
             instance: subprocess.Popen(
                 self.place.command(service, service.check),
-                env=self.place.environment(service, instance),
+                env=self.environment(service, instance),
                 cwd=self.root,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -147,7 +165,7 @@ class DistributedStack:
             service = self.services[job]
             command, environment = (
                 self.place.command(service, service.command),
-                self.place.environment(service, job),
+                self.environment(service, job),
             )
             self.processes.start(job, command, environment, self.root)
             self.processes.wait(job, BOOT_SECONDS)
@@ -166,14 +184,14 @@ class DistributedStack:
         service = self.services[name]
         command, environment = (
             self.place.command(service, service.check),
-            self.place.environment(service, name),
+            self.environment(service, name),
         )
         return not subprocess.run(command, env=environment, capture_output=True, check=False).returncode
 
     def _create_database(self) -> None:
         # The image makes it at its first start.
         postgres = self.services["postgres"]
-        environment = self.place.environment(postgres, "postgres")
+        environment = self.environment(postgres, "postgres")
         told = postgres.environment
         subprocess.run(
             ["createdb", "-w", "-U", told["POSTGRES_USER"], told["POSTGRES_DB"]],

@@ -88,8 +88,16 @@ def make_bucket(url: str) -> None:
     """Make the bucket of `[drs] reports_path`; nothing if reports are written elsewhere."""
     place = urlsplit(os.environ.get("AIRFLOW__DRS__REPORTS_PATH", ""))
     if place.scheme == "s3" and place.hostname:
-        _client("s3", url).create_bucket(
-            Bucket=place.hostname, CreateBucketConfiguration={"LocationConstraint": REGION}
+        s3 = _client("s3", url)
+        s3.create_bucket(
+            Bucket=place.hostname,
+            CreateBucketConfiguration={"LocationConstraint": REGION},
+            ObjectLockEnabledForBucket=True,
+        )
+        kept = {"Mode": "GOVERNANCE", "Days": 1}
+        s3.put_object_lock_configuration(
+            Bucket=place.hostname,
+            ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": kept}},
         )
         print(f"bucket {place.hostname}")
 

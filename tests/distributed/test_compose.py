@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from distributed.compose import ComposeError, fill_in, read
+from distributed.neighbours import SLOTS
 from distributed.place import Place
 from distributed.stack import new_variables
 from embedded.environment import REPOSITORY
@@ -46,7 +48,7 @@ def test_services_run_what_the_file_says_at_another_place(tmp_path: Path) -> Non
     assert worker.check[:2] == ("/bin/sh", "-c")
     assert "celery@${HOSTNAME}" in worker.check[2]
     assert environment["HOSTNAME"] == "worker-2"
-    assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == str(REPOSITORY / "dags")
+    assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == str(tmp_path / "dags")
     assert (
         environment["AIRFLOW__CELERY__BROKER_URL"]
         == f"redis://:{variables['REDIS_PASSWORD']}@127.0.0.1:1003/0"
@@ -69,3 +71,15 @@ def test_services_run_what_the_file_says_at_another_place(tmp_path: Path) -> Non
         "AIRFLOW__DRS__PLANS_FOLDER",
         "AIRFLOW__DRS__STATE_PATH",
     }
+
+
+@pytest.mark.parametrize("own", [{}, SLOTS])
+def test_other_peoples_tasks_cannot_take_the_slots_of_recoveries(own: dict[str, str]) -> None:
+    services = read(COMPOSE, new_variables() | own)
+    told = services["worker"].environment
+    others = int(told["AIRFLOW__CORE__DEFAULT_POOL_TASK_SLOT_COUNT"])
+    pool = told["AIRFLOW__DRS__POOL"]
+    (made,) = re.findall(rf"airflow pools set {pool} (\d+) ", services["init"].command[-1])
+    workers = int(told["AIRFLOW__CELERY__WORKER_CONCURRENCY"]) * services["worker"].replicas
+
+    assert others + int(made) <= int(told["AIRFLOW__CORE__PARALLELISM"]) <= workers

@@ -85,8 +85,7 @@ def test_the_simulator_has_every_account_and_server_that_the_sample_plans_name(
 def test_the_file_is_valid_and_an_unknown_field_would_be_seen(tmp_path: Path) -> None:
     wrong = tmp_path / "docker-compose.yaml"
     wrong.write_text(COMPOSE.read_text().replace("    healthcheck:", "    healthchek:", 1))
-    program = [str(Path(sys.executable).with_name("check-jsonschema"))]
-    command = [*program, "--builtin-schema", "vendor.compose-spec"]
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
 
     assert subprocess.run([*command, str(COMPOSE)], capture_output=True, check=False).returncode == 0
     checked = subprocess.run([*command, str(wrong)], capture_output=True, text=True, check=False)
