@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import pytest
 
 from drs_provider.web import files
-from drs_provider.web.entry import HEADERS
+from drs_provider.web.entry import EXTERNAL_VIEWS, HEADERS
 from tests.web.roles import HER_DAG, STRANGER
+from tests.web.world import BASE_PATH
 
 #: Airflow's own models warn where they are written as JSON.
 pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
@@ -69,7 +72,8 @@ def test_nobody_gets_anything_without_a_login(airflow, routes):
         answer = ask(airflow, None, asked)
         if asked.is_page:
             assert answer.status_code == 307
-            assert answer.headers["location"].startswith("/api/v2/auth/login?next=%2Fdrs%2F")
+            path = quote(f"{BASE_PATH}{asked.path}", safe="")
+            assert answer.headers["location"] == f"{BASE_PATH}/api/v2/auth/login?next={path}"
         else:
             assert (asked.path, answer.status_code) == (asked.path, 401)
             assert answer.json() == {"error": "Not authenticated", "remedy": "log in to Airflow"}
@@ -121,7 +125,7 @@ def test_the_page_may_be_linked_to_from_other_sites(airflow, routes):
 def test_state_changes_need_the_page_s_own_origin_and_json(airflow, routes):
     posts = [asked for asked in routes if asked.method == "POST"]
     assert posts
-    host = airflow.url.removeprefix("http://")
+    host = airflow.url.removeprefix("http://").removesuffix(BASE_PATH)
     for asked in posts:
         for headers in (
             {"sec_fetch_site": "none"},
@@ -156,6 +160,21 @@ def test_every_answer_carries_the_policies(airflow, routes):
 def test_files_are_those_of_the_page_and_no_others(airflow):
     for name in ("../routes.py", "..%2Froutes.py", "index.html", "source.sha256", "%2Fetc%2Fpasswd", ""):
         assert airflow.ask("vera", f"/drs/static/{name}").status_code == 404
+
+
+def test_addresses_begin_with_the_base_path(airflow):
+    page = airflow.ask("vera", "/drs/executions/erp_three_tier/gated").text
+    found = [each for each in re.findall(r'(?:src|href)="([^"]+)"', page) if not each.startswith("data:")]
+    assert found
+    for address in found:
+        assert address.startswith(f"{BASE_PATH}/drs/static/")
+        assert airflow.ask("vera", address.removeprefix(BASE_PATH)).status_code == 200
+    views = {each["destination"]: each for each in EXTERNAL_VIEWS}
+    # Airflow's UI has its base path in the document's base: only relative addresses are right everywhere.
+    assert {name: view["href"] for name, view in views.items()} == {
+        "nav": "drs/",
+        "dag_run": "drs/executions/dag:{DAG_ID}/{RUN_ID}",
+    }
 
 
 def test_airflow_s_documents_of_the_routes_are_not_there(airflow):

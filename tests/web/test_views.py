@@ -13,6 +13,7 @@ from drs_provider.web import servers_view, timeline_view
 from drs_provider.web.timeline_view import Span
 from tests.web.conftest import HOSTILE
 from tests.web.roles import SHORT_SIGHTED
+from tests.web.world import BASE_PATH
 
 pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 
@@ -47,11 +48,11 @@ def test_an_execution_that_waits_tells_on_whom_and_what_the_timeout_does(airflow
     assert waits["deadline"] == pytest.approx(waits["since"] + 3600)
     assert "CANCELLED" in waits["onTimeout"]
     assert told["command"] == "airflow drs approve erp_three_tier/gated --wave application"
-    assert told["link"] == "/dags/drs_erp_three_tier/runs/gated"
+    assert told["link"] == f"{BASE_PATH}/dags/drs_erp_three_tier/runs/gated"
     assert [job["wave"] for job in told["jobs"]] == [1]
     assert told["logs"][0] == {
         "taskId": "gate_2",
-        "link": "/dags/drs_erp_three_tier/runs/gated/tasks/gate_2",
+        "link": f"{BASE_PATH}/dags/drs_erp_three_tier/runs/gated/tasks/gate_2",
     }
 
 

@@ -26,6 +26,8 @@ from tests.web.roles import ROLES
 
 #: What a browser sends with a request of the page's own script
 OWN = {"sec-fetch-site": "same-origin", "content-type": "application/json"}
+#: Where the API server stands, as [api] base_url says
+BASE_PATH = "/airflow"
 BUNDLE = "dags-folder"
 
 
@@ -202,15 +204,12 @@ def _settings(folder: Path, base_url: str) -> Mapping[str, str]:
 
 
 @contextmanager
-def world(folder: Path, monkeypatch: Any, base_path: str = "") -> Iterator[World]:
-    """Start an API server of its own.
-
-    :param base_path: where it stands behind a proxy, as ``[api] base_url`` says
-    """
+def world(folder: Path, monkeypatch: Any) -> Iterator[World]:
+    """Start an API server of its own, which stands behind a base path."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}{base_path}"
+    url = f"http://127.0.0.1:{port}{BASE_PATH}"
     for name, value in _settings(folder, url).items():
         monkeypatch.setenv(name, value)
     with warnings.catch_warnings():
@@ -248,6 +247,8 @@ def _made_app(monkeypatch: Any) -> Any:
         initdb(session=session)
     _forget()
     monkeypatch.setattr(settings, "PLUGINS_FOLDER", str(PLUGINS))
+    # Read from [api] base_url when the module is imported.
+    monkeypatch.setattr(airflow_app, "API_ROOT_PATH", f"{BASE_PATH}/")
     return airflow_app.create_app()
 
 
