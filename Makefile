@@ -73,7 +73,7 @@ test-airflow: $(READY)
 	cp -R $(VENV)/lib build/airflow-$(AIRFLOW)/
 	build/airflow-$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check "apache-airflow==$(AIRFLOW)"
 	build/airflow-$(AIRFLOW)/bin/python -m pytest -q tests/contract/test_airflow_apis.py \
-		tests/contract/test_needed_apis.py tests/contract/test_other_runs.py tests/contract/test_triggers.py
+		tests/contract/test_needed_apis.py tests/contract/test_other_runs.py tests/contract/test_triggers.py tests/web
 
 chaos: $(READY)
 	@exec $(PY) -m chaos --runs "$(N)" $(if $(SEED),--seed "$(SEED)")
