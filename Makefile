@@ -4,6 +4,7 @@
 # make chaos [N=10] [SEED=7]                    executions with faults drawn from a seed, and what must hold
 # make test-distributed                         docker-compose.yaml as processes: drills while parts are killed
 # make test-airflow AIRFLOW=3.4.0               the tests of what this package uses of Airflow's inside, on a version
+# make snapshot [WRITE=--write]                 whether what is stored was only added to; writes this version's snapshot
 # make scale                                    a drill of 4,000 servers over three accounts, and what it takes
 # make bench [ONLY=plans,waits] [PLANS=500]     speed against the conventional design, one table (docs/performance.md)
 # make mwaa                                     the bundle for Amazon MWAA, in dist/mwaa (docs/mwaa.md)
@@ -31,10 +32,10 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install drill up down status test test-distributed test-airflow chaos scale gates bench lint format docs page lock audit mwaa clean distclean
+.PHONY: help install drill up down status test test-distributed test-airflow snapshot chaos scale gates bench lint format docs page lock audit mwaa clean distclean
 
 help:
-	@sed -n '1,14s/^# \{0,1\}//p' Makefile
+	@sed -n '1,15s/^# \{0,1\}//p' Makefile
 
 install: $(READY)
 
@@ -74,6 +75,9 @@ test-airflow: $(READY)
 	build/airflow-$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check "apache-airflow==$(AIRFLOW)"
 	build/airflow-$(AIRFLOW)/bin/python -m pytest -q tests/contract/test_airflow_apis.py \
 		tests/contract/test_needed_apis.py tests/contract/test_other_runs.py tests/contract/test_triggers.py tests/web
+
+snapshot: $(READY)
+	PYTHONPATH=plugins:simulator:. $(PY) -W ignore -m tests.contract.stored_state $(WRITE)
 
 chaos: $(READY)
 	@exec $(PY) -m chaos --runs "$(N)" $(if $(SEED),--seed "$(SEED)")

@@ -321,13 +321,23 @@ class _Timeline(logging.Handler):
 
 
 @contextmanager
-def stage(scenario: Any, folder: Path, *, history: bool = True, asks_anew: bool = False) -> Iterator[Stage]:
+def stage(
+    scenario: Any,
+    folder: Path,
+    *,
+    history: bool = True,
+    asks_anew: bool = False,
+    begin: float | None = None,
+) -> Iterator[Stage]:
     """Give a stage with a scenario (name, path or data).
 
     :param asks_anew: whether preflight asks AWS even what it was answered in the same world before
+    :param begin: its first moment, in epoch seconds; about now, if left out
     """
-    begin = beginning()
-    with simulator(scenario, start=begin) as running, pytest.MonkeyPatch.context() as patch:
+    with (
+        simulator(scenario, start=beginning() if begin is None else begin) as running,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         made = Stage(running, folder / "reports", KeptAnswers(running, asks_anew=asks_anew))
         made.has_history = history
         _environment(patch, made, history=history)

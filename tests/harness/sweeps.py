@@ -171,9 +171,17 @@ def _as_written(value: Any) -> Any:
 @pytest.fixture
 def sweeps(play: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sweeps:
     """Sweeps on the test's stage; wiki is the only plan that they know."""
-    made = Sweeps(play, tmp_path / "plans")
+    return sweeps_on(play, tmp_path / "plans", monkeypatch)
+
+
+def sweeps_on(play: Stage, plans: Path, patch: pytest.MonkeyPatch) -> Sweeps:
+    """Return sweeps on a stage; wiki is the only plan that they know.
+
+    :param plans: a folder that is made
+    """
+    made = Sweeps(play, plans)
     made.plans.mkdir()
     made.know("wiki")
-    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", made, raising=False)
-    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(made.states))
+    patch.setattr(task_runner, "SUPERVISOR_COMMS", made, raising=False)
+    patch.setattr(RuntimeTaskInstance, "get_task_states", staticmethod(made.states))
     return made

@@ -54,10 +54,17 @@ class Triggerer:
             wait = (trigger.moment - utcnow()).total_seconds()
             self._due[task_id] = self._run.now() + max(round(wait, 1), LEAST_WAIT_SECONDS)
             return
-        path, arguments = trigger.serialize()
+        self.start_stored(task_id, *trigger.serialize())
+
+    def start_stored(self, task_id: str, path: str, arguments: dict[str, Any]) -> None:
+        """Take over a deferred task from what is stored of its trigger."""
         self.serialized[task_id] = json.loads(json.dumps(arguments))
         self._stored[task_id] = path, self.serialized[task_id]
         self._run_trigger(task_id, path, self.serialized[task_id])
+
+    def stored(self, task_id: str) -> tuple[str, dict[str, Any]] | None:
+        """Return what Airflow has stored of the trigger of a task that is deferred."""
+        return self._stored[task_id] if task_id in self._triggers else None
 
     def _run_trigger(self, task_id: str, path: str, arguments: dict[str, Any]) -> None:
         made = import_string(path)(**arguments)
