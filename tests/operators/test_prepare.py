@@ -34,7 +34,7 @@ def test_preflight_findings_refuse_the_execution_all_at_once(play: Stage) -> Non
 
 
 def test_the_record_of_a_refused_run_says_what_was_asked(play: Stage) -> None:
-    made = plan({"name": "everything", "servers": ("s-9999999999999999f",)})
+    made = plan({"name": "everything", "servers": ("s-9999999999999999f",)}, objectives={"rto_minutes": 120})
     run = play.plan_run(made, {"reason": "test", "ticket": "CHG2", "initiated_by": "ops room"})
     refused(run)
     record = run.stored
@@ -42,6 +42,7 @@ def test_the_record_of_a_refused_run_says_what_was_asked(play: Stage) -> None:
     assert record["initiatedBy"] == "dr-operator"
     assert record["attempts"][0]["reportUri"].endswith("report-1.json")
     assert record["preflight"]
+    assert record["objectives"] == {"rtoMinutes": 120}
 
 
 @pytest.mark.parametrize(

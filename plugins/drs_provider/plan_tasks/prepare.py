@@ -15,6 +15,7 @@ from drs_provider import keys, settings
 from drs_provider.airflow_api.dag_runs import is_paused
 from drs_provider.airflow_api.run import RunFacts, RunView
 from drs_provider.airflow_api.state_store import TaskState
+from drs_provider.core.canonical import camel_case
 from drs_provider.core.events import Event
 from drs_provider.core.identity import plan_name_of
 from drs_provider.exceptions import (
@@ -266,6 +267,8 @@ def _known(plan: Plan, conf: RunConf) -> dict[str, Any]:
         "requestedBy": conf.initiated_by,
         "reason": conf.reason,
         "ticket": conf.ticket,
-        "objectives": plan.objectives.model_dump(exclude_none=True),
+        "objectives": {
+            camel_case(name): value for name, value in plan.objectives.model_dump(exclude_none=True).items()
+        },
     }
     return {name: value for name, value in known.items() if value is not None}

@@ -60,7 +60,13 @@ def moments(scene: Scene) -> Iterator[Moment]:
 
 def shape(of: list[Moment]) -> Shape:
     """Return the shape of all that is stored in the moments of a scene."""
-    return shape_of(item for moment in of for item in moment.state.items())
+    return shape_of((key, _read(key, value)) for moment in of for key, value in moment.state.items())
+
+
+def _read(address: str, value: Any) -> Any:
+    """Return a value as its readers see it: Variables hold text, which may be of JSON."""
+    is_json = address.startswith("variable ") and value.startswith(("{", "["))
+    return json.loads(value) if is_json else value
 
 
 def words() -> dict[str, Any]:

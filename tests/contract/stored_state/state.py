@@ -42,7 +42,8 @@ def state_of(play: Stage) -> State:
             "tags": dict(job.tags),
         }
     for report in sorted(play.reports.rglob("*.json")):
-        state[f"report {general(report.name)}"] = json.loads(report.read_text(encoding="utf-8"))
+        content = json.loads(report.read_text(encoding="utf-8"))
+        state[f"report {general(content['record']['dagRunId'])} {report.name}"] = content
     return state
 
 
