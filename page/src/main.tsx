@@ -5,15 +5,15 @@ import { ExecutionPage } from "./execution/page";
 import { Announce } from "./parts";
 import { PlanPage } from "./plans/plan";
 import { PlansPage } from "./plans/list";
-import { usePlace } from "./router";
+import { placeOf } from "./router";
 import "./styles.css";
 
 function View() {
-  const place = usePlace();
+  const place = placeOf(window.location.pathname);
   if (place.page === "execution") {
-    return <ExecutionPage key={`${place.plan}/${place.run}`} plan={place.plan} run={place.run} />;
+    return <ExecutionPage plan={place.plan} run={place.run} />;
   }
-  return place.page === "plan" ? <PlanPage key={place.plan} plan={place.plan} /> : <PlansPage />;
+  return place.page === "plan" ? <PlanPage plan={place.plan} /> : <PlansPage />;
 }
 
 function Page() {

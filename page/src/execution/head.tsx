@@ -23,7 +23,7 @@ export function Banner({ execution }: { execution: Execution }) {
     <header className={`banner ${kind === "RECOVERY" ? "recovery" : "drill"}`}>
       <p className="kind">{kind}</p>
       <div>
-        <h1 tabIndex={-1}>
+        <h1>
           <span className="hidden">{kind} of </span>
           {execution.planName || execution.planId}
         </h1>

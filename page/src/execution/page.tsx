@@ -33,7 +33,7 @@ export function ExecutionPage({ plan, run }: { plan: string; run: string }) {
   }, [execution, announce]);
 
   const name = execution?.planName || execution?.planId || plan;
-  useTitle(execution ? `${execution.executionType} ${name}: ${execution.status}` : "Recovery", execution !== null);
+  useTitle(execution ? `${execution.executionType} ${name}: ${execution.status}` : "Recovery");
 
   const command = execution?.command ?? `airflow drs status '${plan}/${run}'`;
   const done = ({ runId }: Done) => {
@@ -48,7 +48,7 @@ export function ExecutionPage({ plan, run }: { plan: string; run: string }) {
         <Link to={{ page: "plan", plan: execution?.planId ?? plan }}>{name}</Link>{" "}
         <span aria-hidden="true">/</span> {run}
       </nav>
-      {!execution && <h1 tabIndex={-1}>{polled.error ? `${plan}/${run}` : "Reading the execution…"}</h1>}
+      {!execution && <h1>{polled.error ? `${plan}/${run}` : "Reading the execution…"}</h1>}
       {execution && <Banner execution={execution} />}
       <Freshness polled={polled} command={command} />
       {execution && (

@@ -31,7 +31,7 @@ export function PlansPage() {
   );
   return (
     <>
-      <h1 tabIndex={-1}>Recovery plans</h1>
+      <h1>Recovery plans</h1>
       <Freshness polled={polled} command="airflow drs plans" />
       <div className="filters">
         <label>

@@ -18,13 +18,13 @@ export function PlanPage({ plan: name }: { plan: string }) {
   const polled = usePolled<Plan>(route, SECONDS);
   const plan = polled.data;
   const title = plan?.title || name;
-  useTitle(`${title}: recovery plan`, plan !== null);
+  useTitle(`${title}: recovery plan`);
   return (
     <>
       <nav className="crumbs" aria-label="Where you are">
         <Link to={{ page: "plans" }}>Recovery plans</Link> <span aria-hidden="true">/</span> {title}
       </nav>
-      <h1 tabIndex={-1}>{title}</h1>
+      <h1>{title}</h1>
       <Freshness polled={polled} command="airflow drs plans" />
       {!plan && !polled.error && <p>Reading the plan…</p>}
       {plan && (
