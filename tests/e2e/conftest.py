@@ -16,6 +16,7 @@ from embedded.drill import Drill, Outcome, approve_everything
 from embedded.environment import DAGS
 from embedded.needs import CONNECTION
 from embedded.stack import Stack
+from tests.e2e import plans
 from tests.harness.policies import install
 
 #: A launch takes some seconds; the provider's waiting times are at their least already.
@@ -72,8 +73,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory, policies: Path) -> Iterator[
     root = tmp_path_factory.mktemp("stacks")
     shutil.copytree(DAGS, root / "dags", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(EXAMPLES, root / "dags" / "blocks")
+    plans.add(root / "dags" / "plans")
     settings = STEADY | ENDS_SOON | UNPAUSED | {"PYTHONPATH": str(policies)}
-    with Stack(root / "e2e", speed=SPEED, dags=root / "dags", settings=settings) as running:
+    world = plans.scenario(root)
+    with Stack(root / "e2e", speed=SPEED, scenario=world, dags=root / "dags", settings=settings) as running:
         yield running
 
 
