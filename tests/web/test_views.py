@@ -230,6 +230,16 @@ def test_what_airflow_refuses_the_caller_is_refused_although_others_have_looked(
         assert airflow.ask(SHORT_SIGHTED, f"{EXECUTIONS}/gated{path}").status_code == 403
 
 
+def test_a_run_of_another_dag_is_no_execution(airflow):
+    """Airflow shows the tab on the runs of every DAG."""
+    airflow.start_other_dag("other_dag", "r1")
+    told = airflow.ask("vera", "/drs/api/executions/dag%3Aother_dag/r1")
+    assert (told.status_code, "is no recovery plan" in told.json()["error"]) == (404, True)
+    done = airflow.ask("otto", "/drs/api/executions/dag%3Aother_dag/r1/acts/cancel", "POST", {})
+    assert done.status_code == 404
+    assert airflow.ask("vera", "/api/v2/dags/other_dag/dagRuns/r1").json()["state"] == "queued"
+
+
 def test_people_in_one_room_share_a_look_and_see_what_one_of_them_does_at_once(airflow, gated, asked):
     airflow.store_run(gated, "shared")
     airflow.ask("vera", f"{EXECUTIONS}/shared")

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from drs_provider.core.task_states import TASK_NOT_BEGUN, TASK_OVER
@@ -106,6 +107,14 @@ class World:
         """Pause a DAG, or let it run again."""
         answer = self.ask("otto", f"/api/v2/dags/{dag_id}", "PATCH", {"is_paused": paused})
         answer.raise_for_status()
+
+    def start_other_dag(self, dag_id: str, run_id: str) -> None:
+        """Start a run of a DAG that is no plan's."""
+        with DAG(dag_id, schedule=None, is_paused_upon_creation=False) as dag:
+            EmptyOperator(task_id="work")
+        self.store_dags(dag)
+        body = {"dag_run_id": run_id, "logical_date": None}
+        self.ask("otto", f"/api/v2/dags/{dag_id}/dagRuns", "POST", body).raise_for_status()
 
     def store_dags(self, *dags: DAG) -> None:
         """Serialize DAGs."""

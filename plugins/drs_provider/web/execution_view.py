@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 from drs_provider import keys
-from drs_provider.acts.starting import unhealthy
 from drs_provider.airflow_rest.client import Api, path
 from drs_provider.airflow_rest.texts import command, epoch
 from drs_provider.core.evidence import peek
@@ -37,9 +35,9 @@ def read(api: Api, dag_id: str, run_id: str, rights: Rights) -> dict[str, Any]:
         snapshot = seen.snapshot
         return {
             **snapshot.to_dict(),
-            "readAt": time.time(),
+            "readAt": seen.read_at,
             "acts": [act.to_dict() for act in execution_acts(seen, rights)],
-            "problems": problems(snapshot, seen.servers, [] if snapshot.ended else unhealthy(api)),
+            "problems": problems(snapshot, seen.servers, seen.unhealthy),
             "waitsFor": _waits_for(seen),
             "command": _command(seen),
             "preflight": _preflight(seen),
@@ -95,8 +93,7 @@ def _command(seen: Look) -> str:
 
 
 def _preflight(seen: Look) -> list[dict[str, Any]]:
-    report = seen.execution.facts(keys.PREPARE, keys.PREFLIGHT) if seen.tasks.get(keys.PREPARE) else {}
-    findings = report.get("findings")
+    findings = seen.preflight.get("findings")
     return [
         {name: finding.get(name) for name in _FINDING}
         for finding in (findings if isinstance(findings, list) else ())

@@ -16,8 +16,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+from drs_provider import keys
+from drs_provider.acts.starting import unhealthy
 from drs_provider.airflow_rest.client import Api
 from drs_provider.airflow_rest.executions import Execution
+from drs_provider.airflow_rest.refused import ExitCode, RefusedError
+from drs_provider.core.identity import plan_name_of
 from drs_provider.snapshot.model import ExecutionSnapshot
 from drs_provider.snapshot.reader import Reader
 from drs_provider.snapshot.server_rows import Row, ServerReader
@@ -41,12 +45,28 @@ class Look:
     """An execution as it stood when it was looked at.
 
     :param header: the frozen plan's header; empty while there is none
+    :param read_at: epoch seconds
     """
 
     reader: Reader
     snapshot: ExecutionSnapshot
     header: Mapping[str, Any]
+    read_at: float
     _servers: ServerReader
+
+    @classmethod
+    def take(cls, reader: Reader, servers: ServerReader) -> Look:
+        """Look at an execution.
+
+        :raises RefusedError: if there is none, the caller may not see it, or the run is no plan's
+        """
+        # What is frozen is asked for anew: `prepare` may have been cleared.
+        vars(reader.execution).pop("header", None)
+        read_at, snapshot = time.time(), reader.read()
+        if keys.PREPARE not in reader.tasks or plan_name_of(reader.execution.dag_id) is None:
+            message = f"{reader.execution.dag_id} is no recovery plan: this page shows executions of plans"
+            raise RefusedError(message, "see the list of plans", ExitCode.NOT_FOUND)
+        return cls(reader, snapshot, reader.execution.header or {}, read_at, servers)
 
     @property
     def execution(self) -> Execution:
@@ -63,6 +83,16 @@ class Look:
         """The servers' rows by wave."""
         return self._servers.read(self.reader)
 
+    @cached_property
+    def preflight(self) -> dict[str, Any]:
+        """The preflight report; empty while there is none."""
+        return self.execution.facts(keys.PREPARE, keys.PREFLIGHT) if keys.PREPARE in self.tasks else {}
+
+    @cached_property
+    def unhealthy(self) -> list[str]:
+        """Airflow's components that a running execution needs and that are not healthy."""
+        return [] if self.snapshot.ended else unhealthy(self.execution.api)
+
 
 _kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
 _kept_lock = threading.Lock()
@@ -73,9 +103,7 @@ def look_alone(api: Api, dag_id: str, run_id: str) -> Look:
 
     :raises RefusedError: as :func:`look`
     """
-    reader = Reader(Execution.of(api, dag_id, run_id))
-    snapshot = reader.read()
-    return Look(reader, snapshot, reader.execution.header or {}, ServerReader())
+    return Look.take(Reader(Execution.of(api, dag_id, run_id)), ServerReader())
 
 
 @contextmanager
@@ -93,11 +121,7 @@ def look(api: Api, dag_id: str, run_id: str) -> Iterator[Look]:
     with kept.lock:
         kept.reader.execution.api = api
         if kept.last is None or time.monotonic() - kept.at > SHARED_SECONDS:
-            # What is frozen is asked for anew: `prepare` may have been cleared.
-            vars(kept.reader.execution).pop("header", None)
-            snapshot = kept.reader.read()
-            header = kept.reader.execution.header or {}
-            kept.last, kept.at = Look(kept.reader, snapshot, header, kept.servers), time.monotonic()
+            kept.last, kept.at = Look.take(kept.reader, kept.servers), time.monotonic()
         yield kept.last
 
 
