@@ -51,7 +51,7 @@ def _client_class(creator: Any, service: str, model: Any) -> Any:
 
 
 def _endpoint_provider(ruleset_data: Any, partition_data: Any, excluded_params: Any = None) -> Any:
-    key = ("rules", id(ruleset_data), id(partition_data), excluded_params)
+    key = ("rules", id(ruleset_data), id(partition_data), frozenset(excluded_params or ()))
     if key not in _made:
         provider = _make_provider(ruleset_data, partition_data, excluded_params)
         _made[key] = (ruleset_data, partition_data), provider

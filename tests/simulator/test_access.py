@@ -1,5 +1,6 @@
 """Accounts, keys and roles."""
 
+import json
 import time
 
 import boto3
@@ -218,6 +219,31 @@ def test_policies_can_be_simulated(drs_simulator):
     assert [row["EvalResourceName"] for row in answer["EvaluationResults"]] == roles
     with refused("NoSuchEntity", 404):
         iam.simulate_principal_policy(PolicySourceArn=ROLE + "X", ActionNames=["ec2:RunInstances"])
+
+
+def document(*statements):
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+@TWO_ACCOUNTS
+def test_a_role_that_is_made_later_may_what_its_policies_allow(drs_simulator):
+    iam = drs_simulator.client("iam", BRANCH)
+    trust = {"Effect": "Allow", "Principal": {"AWS": [f"arn:aws:iam::{ACCOUNT}:user/simulator"]}}
+    trust |= {"Action": "sts:AssumeRole", "Condition": {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}}}
+    iam.create_role(RoleName="Made", AssumeRolePolicyDocument=document(trust))
+    arn = ROLE.replace("DRSOrchestrationRole", "Made")
+    allowed = {"Effect": "Allow", "Action": ["drs:Describe*", "ec2:DescribeInstances"], "Resource": "*"}
+    with refused("AccessDenied"):
+        drs_simulator.client_in_role("drs", arn, CENTRAL, external_id="another")
+    drs = drs_simulator.client_in_role("drs", arn, CENTRAL, external_id=EXTERNAL_ID)
+    with refused("AccessDeniedException"):
+        drs.describe_source_servers()
+
+    iam.put_role_policy(RoleName="Made", PolicyName="looks", PolicyDocument=document(allowed))
+    drs = drs_simulator.client_in_role("drs", arn, CENTRAL, external_id=EXTERNAL_ID)
+    assert drs.describe_source_servers()["items"]
+    with refused("AccessDeniedException"):
+        start(drs, SHOP_3)
 
 
 def test_a_request_without_a_signature_is_refused(drs_simulator):

@@ -1,4 +1,4 @@
-"""Access keys and roles of the scenario's accounts, in moto's IAM and STS.
+"""Access keys and roles of the scenario's accounts, in moto's IAM and STS; roles that are made there later, too.
 
 Every account has one user, ``simulator``, whose access key id is ``AKIA<account id>DRSS``; any secret does.
 Another key is unknown, or with ``any_key`` one more key of the first account's user.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
-from moto.iam.models import AccessKey, IAMBackend, iam_backends
+from moto.iam.models import AccessKey, IAMBackend, Role, iam_backends
 from moto.sts.models import sts_backends
 
 from drs_simulator.engine.entities import Caller
@@ -24,6 +25,7 @@ _TEMPORARY = "ASIA"
 _KEY_UNREAD_BY_MOTO = "AKIAEXAMPLE"
 """What moto takes for the key of a request whose key does not look like one of AWS's."""
 _CHAINED_SECONDS = 3600
+_NEEDS_NO_RIGHT = "sts:GetCallerIdentity"
 
 
 def access_key_id(account_id: str) -> str:
@@ -78,25 +80,24 @@ class Identities:
             raise DrsError("UnrecognizedClientException", UNKNOWN_TOKEN)
         return found
 
-    def denied_to(self, principal_arn: str) -> tuple[str, ...] | None:
-        """What a user or role of the scenario lacks; None if there is no such principal."""
-        account_id, _, resource = principal_arn.removeprefix("arn:aws:iam::").partition(":")
+    def principal(self, arn: str) -> Caller | None:
+        """A user or role by its ARN; None if there is no such principal."""
+        account_id, _, resource = arn.removeprefix("arn:aws:iam::").partition(":")
         account = self._scenario.accounts.get(account_id)
         kind, _, name = resource.rpartition("/")
-        if account is None:
+        if account is not None and (kind, name) == ("user", USER):
+            return Caller("", arn, None, account.deny)
+        if not kind.startswith("role") or _role(account_id, name) is None:
             return None
-        if (kind, name) == ("user", USER):
-            return account.deny
-        role = account.roles.get(name) if kind.startswith("role") else None
-        return role.deny if role else None
+        denied, allowed = self._rights_of_role(account_id, name)
+        return Caller("", arn, None, denied, allowed=allowed)
 
     def refuse_assume_role(
         self, caller: Caller, role_arn: str, external_id: str | None, seconds: int
     ) -> DrsError | None:
         """Why the caller may not assume the role, None if it may."""
         account_id, _, name = role_arn.removeprefix("arn:aws:iam::").partition(":role/")
-        account = self._scenario.accounts.get(account_id)
-        role = account.roles.get(name.rpartition("/")[2]) if account else None
+        role = _role(account_id, name.rpartition("/")[2])
         if role is None or not _trusts(role, caller, external_id):
             return DrsError(
                 "AccessDenied",
@@ -126,15 +127,48 @@ class Identities:
             denied = account.deny if account else ()
             return Caller(account_id, f"arn:aws:iam::{account_id}:user/{key.user_name}", None, denied)
         name = key.role_arn.rpartition("/")[2]
-        role = account.roles.get(name) if account else None
         session, expires_at = _session(account_id, key.access_key_id)
         arn = f"arn:aws:sts::{account_id}:assumed-role/{name}/{session}"
-        return Caller(account_id, arn, session, role.deny if role else (), expires_at)
+        denied, allowed = self._rights_of_role(account_id, name)
+        return Caller(account_id, arn, session, denied, expires_at, allowed)
+
+    def _rights_of_role(self, account_id: str, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What a role is denied, and what it may do at most."""
+        account = self._scenario.accounts.get(account_id)
+        if account and (spec := account.roles.get(name)):
+            return spec.deny, ("*",)
+        return (), _allowed(_role(account_id, name))
 
 
-def _trusts(role: RoleSpec, caller: Caller, external_id: str | None) -> bool:
+def _role(account_id: str, name: str) -> Role | None:
+    roles = iam_backends[account_id][_PARTITION].roles.values() if account_id in iam_backends else ()
+    found: Role | None = next((role for role in roles if role.name == name), None)
+    return found
+
+
+def _allowed(role: Role | None) -> tuple[str, ...]:
+    """What a role's inline policies allow, on any resource and under any condition."""
+    documents = role.policies.values() if role else ()
+    statements = [row for document in documents for row in _list(json.loads(document)["Statement"])]
+    allowed = (action for row in statements if row["Effect"] == "Allow" for action in _list(row["Action"]))
+    return (_NEEDS_NO_RIGHT, *allowed)
+
+
+def _trusts(role: Role, caller: Caller, external_id: str | None) -> bool:
+    """Whether a role's trust policy names the caller, and the external ID that is asked for."""
     principals = {caller.account_id, f"arn:aws:iam::{caller.account_id}:root", caller.arn}
-    return not principals.isdisjoint(role.trusts) and role.external_id in {None, external_id}
+    for row in _list(json.loads(role.assume_role_policy_document)["Statement"]):
+        wanted = row.get("Condition", {}).get("StringEquals", {}).get("sts:ExternalId")
+        if not principals.isdisjoint(_list(row["Principal"].get("AWS", []))) and wanted in {
+            None,
+            external_id,
+        }:
+            return True
+    return False
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _session(account_id: str, key: str) -> tuple[str, float | None]:

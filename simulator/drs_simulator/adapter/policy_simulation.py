@@ -6,7 +6,6 @@ from xml.sax.saxutils import escape
 
 from drs_simulator.adapter.identities import Identities
 from drs_simulator.adapter.wire import WireRequest, WireResponse, render_error
-from drs_simulator.engine.entities import Caller
 from drs_simulator.engine.errors import DrsError
 
 _NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
@@ -15,10 +14,9 @@ _NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 def simulate_principal_policy(request: WireRequest, identities: Identities) -> WireResponse:
     """Allowed for every action that the principal is not denied; NoSuchEntity for an unknown principal."""
     principal = request.parameter("PolicySourceArn") or ""
-    denied = identities.denied_to(principal)
-    if denied is None:
+    as_caller = identities.principal(principal)
+    if as_caller is None:
         return render_error(request, DrsError("NoSuchEntity", f"{principal} cannot be found."), status=404)
-    as_caller = Caller("", principal, None, denied)
     actions = _members(request, "ActionNames")
     resources = _members(request, "ResourceArns") or ["*"]
     members = "".join(

@@ -32,10 +32,16 @@ class Caller:
     denied: tuple[str, ...] = ()
     expires_at: float | None = None
     """When the credentials end, in wall time; None for those that do not."""
+    allowed: tuple[str, ...] = ("*",)
+    """What it may do at most; of a role that was made through IAM, what its policies allow."""
 
     def lacks(self, action: str) -> bool:
-        """Whether ``service:Operation`` is denied to this caller."""
-        return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in self.denied)
+        """Whether ``service:Operation`` is denied to this caller, or not allowed."""
+        return _matches(action, self.denied) or not _matches(action, self.allowed)
+
+
+def _matches(action: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
 
 
 @dataclass(slots=True)
