@@ -19,7 +19,7 @@ from embedded.stack import is_ready
 PLANS = ("erp_three_tier", "shop_two_regions", "wiki")
 LEAD, APPROVER = "dr-lead", "dr-approver-1"
 RUN_ID = "distributed"
-DRILL_SECONDS = 300.0
+DRILL_SECONDS = 400.0
 _LOOK_SECONDS = 0.3
 #: How long a killed process stays away: docker starts it again at once, and it takes its time to come up.
 _AWAY_SECONDS = 1.0

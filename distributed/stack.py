@@ -25,8 +25,6 @@ PROFILE = "rehearsal"
 #: What runs to its end before the others start, or after
 JOBS = ("init", "rehearsal")
 BOOT_SECONDS = 180.0
-#: Simulated seconds per real second, four times the compose file's own: nobody watches here.
-SPEED = "240"
 _CHECK_TRIES, _CHECK_PAUSE_SECONDS = 6, 5.0
 _COMPONENTS = ("scheduler", "dag_processor", "triggerer")
 
@@ -55,11 +53,7 @@ class DistributedStack:
         self.root = self.root.resolve()
         new = new_variables()
         # One generated password in 64 begins with a dash: here it always does.
-        self.variables = {
-            **new,
-            "ADMIN_PASSWORD": f"-{new['ADMIN_PASSWORD']}",
-            "SIMULATOR_SPEED": SPEED,
-        } | dict(self.own)
+        self.variables = {**new, "ADMIN_PASSWORD": f"-{new['ADMIN_PASSWORD']}", **self.own}
         self.services = read(REPOSITORY / "docker-compose.yaml", self.variables)
         self.place = Place.free(self.root, servers.programs(self.report))
         self.processes = ProcessSet(self.root / "logs", self.interrupts)
