@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
+from airflow.sdk.configuration import conf
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.partitions import partition_of
@@ -49,3 +51,16 @@ class DrsReportLink(DrsLink):
     """The attempt's report."""
 
     name = "Report"
+
+
+def page_address(plan_name: str, run_id: str | None = None) -> str:
+    """Return where people see a plan, or one execution of it; empty if ``[api] base_url`` is not set here.
+
+    :param run_id: id of the execution's DAG run
+    """
+    base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+    if not base:
+        return ""
+    if run_id is None:
+        return f"{base}/drs/plans/{plan_name}"
+    return f"{base}/drs/executions/{plan_name}/{quote(run_id, safe='')}"

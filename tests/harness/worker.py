@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import (
     TaskDeferred,
 )
 from airflow.sdk.execution_time import task_runner
-from airflow.sdk.execution_time.context import OutletEventAccessors
+from airflow.sdk.execution_time.context import ConnectionAccessor, OutletEventAccessors
 
 from tests.harness.airflow_side import StateStore
 from tests.harness.effects import THE_END, WorkerKilled
@@ -69,6 +69,7 @@ def context_of(run: PlanRun, task: Any) -> dict[str, Any]:
         "run_id": ti.run_id,
         "params": {**task.dag.params.dump(), **run.conf} if task.template_fields else {},
         "outlet_events": OutletEventAccessors(),
+        "conn": ConnectionAccessor(),
         "task_state_store": StateStore(
             run.stores.setdefault(task.task_id, {}),
             lambda what: run.stage.effects.about_to(task.task_id, what),

@@ -82,7 +82,7 @@ def test_trap_30_notifications_never_change_the_outcome(
     assert set(run.states.values()) == {"success"}
     assert run.record["status"] == "COMPLETED"
     assert len(play.events("notificationFailed")) == 3
-    assert [row["event"] for row in run.record["notificationFailures"]] == ["start", "gate"]
+    assert [row["event"] for row in run.record["notificationFailures"]] == ["start", "hold_opened"]
     assert run.record["notificationFailures"][0]["notifier"].endswith(name)
 
 

@@ -147,10 +147,21 @@ def test_two_people_of_whom_there_is_one():
     assert only(data)[0] == "waves[1].gate.two_people"
 
 
-def test_rto_message_without_an_rto():
+@pytest.mark.parametrize(
+    ("event", "objective"),
+    [
+        ("rto_missed", "rto_minutes"),
+        ("rto_at_risk", "rto_minutes"),
+        ("drill_overdue", "drill_every_days"),
+    ],
+)
+def test_a_message_about_an_objective_that_the_plan_does_not_have(event, objective):
     data = plan_data()
-    del data["objectives"]["rto_minutes"]
-    assert only(data)[0] == "notifications[0].events"
+    data["notifications"][0]["events"] = ["start", event]
+    del data["objectives"][objective]
+    path, message = only(data)[:2]
+    assert path == "notifications[0].events"
+    assert f"`{event}` does nothing: the plan has no objectives.{objective}" in message
 
 
 @pytest.mark.parametrize("broken", [None, 5, "text", [], [None, 5, []], {"x": 5, 6: {}}])

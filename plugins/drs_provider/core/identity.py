@@ -91,6 +91,14 @@ def runbook_execution_id(plan_hash: str, execution_type: str, written_at: float)
     return f"{RUNBOOK_PREFIX}{uuid.uuid5(_NAMESPACE, name)}"
 
 
+def message_key(event: str, *about: str | float) -> str:
+    """Return what a message is known by: the same each time the same thing is told, at most 64 characters.
+
+    :param about: what tells it from others of the same event, such as execution, attempt and task
+    """
+    return f"{event}-{uuid.uuid5(_NAMESPACE, json.dumps([event, *about]))}"
+
+
 def is_runbook(execution_id: str) -> bool:
     """Whether jobs with this execution id were started by a runbook's script, without Airflow."""
     return execution_id.startswith(RUNBOOK_PREFIX)

@@ -15,10 +15,11 @@ from drs_provider import settings
 from drs_provider.airflow_api.hitl import SIMPLE_AUTH_MANAGER
 from drs_provider.airflow_api.needed import missing
 from drs_provider.core.account import AwsTarget
-from drs_provider.core.identity import role_session_name
+from drs_provider.core.identity import message_key, role_session_name
 from drs_provider.core.states import ExecutionStatus
 from drs_provider.exceptions import DrsConfigurationError, DrsIdentityError, DrsIdentityUnprovenError
 from drs_provider.hooks.aws.clients import aws_clients
+from drs_provider.links import page_address
 from drs_provider.options import OPTIONS
 from drs_provider.orchestration.sweep.records import open_history
 from drs_provider.orchestration.sweep.scope import SweepScope, sweep_scope
@@ -227,6 +228,11 @@ def _test_facts(plan: Plan) -> dict[str, Any]:
         "executionType": "TEST",
         "ticket": "TEST",
         "reason": "test of the notifications",
+        "attempt": 1,
+        "url": page_address(plan.name),
+        "deadline": None,
+        "deadlineText": "",
+        "dedupKey": message_key("test", plan.name),
         "elapsedSeconds": 0,
         "expectedSeconds": 0,
         "record": {},

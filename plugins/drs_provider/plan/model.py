@@ -23,7 +23,7 @@ from drs_provider.plan.fields import (
     refusal,
 )
 from drs_provider.plan.operations import DrillRules, Exclusion, Hold, Notification, Schedule
-from drs_provider.plan.outline import GroupOutline, Outline, WaveOutline
+from drs_provider.plan.outline import GroupOutline, Outline, WaveOutline, idle_events
 from drs_provider.plan.problems import quoted_list
 from drs_provider.plan.references import REFERENCES_ERROR, Finding, check_references
 from drs_provider.plan.sections import (
@@ -155,7 +155,6 @@ class Plan(Library):
                 yield Finding(path, f"`{step.label}`: {told[0]}", told[1])
 
     def _outline(self) -> Outline:
-        told = enumerate(self.notifications)
         return Outline(
             waves=tuple(_wave_outline(index, wave) for index, wave in enumerate(self.waves)),
             own_targets=frozenset(self.targets),
@@ -164,8 +163,9 @@ class Plan(Library):
                 for name, group in self.protection_groups.items()
             },
             recovery_approvers=self.recovery.approvers,
-            has_rto=self.objectives.rto_minutes is not None,
-            rto_notifications=tuple(index for index, item in told if "rto_missed" in item.events),
+            idle_events=idle_events(
+                self.objectives.model_dump(), (item.events for item in self.notifications)
+            ),
         )
 
     @property

@@ -24,7 +24,20 @@ from drs_provider.plan.fields import (
 )
 from drs_provider.plan.problems import did_you_mean
 
-NotificationEvent = Literal["start", "gate", "wave_failed", "finished", "rto_missed"]
+NotificationEvent = Literal[
+    "start",
+    "gate",
+    "gate_reminder",
+    "hold_opened",
+    "step_failed",
+    "wave_failed",
+    "rto_at_risk",
+    "rto_missed",
+    "cleanup_failed",
+    "finished",
+    "readiness_lost",
+    "drill_overdue",
+]
 
 
 class Exclusion(PlanModel):

@@ -5,11 +5,20 @@ Raw data is read only where a file is no plan yet, so that all its mistakes are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from drs_provider.plan.problems import Parts
+
+#: Events that are about an objective of the plan
+_OBJECTIVES = {
+    "rto_at_risk": "rto_minutes",
+    "rto_missed": "rto_minutes",
+    "drill_overdue": "drill_every_days",
+}
+#: Position of a notification, its event, and the objective that the plan lacks
+IdleEvent = tuple[int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +70,7 @@ class Outline:
     library_targets: frozenset[str] = frozenset()
     library_groups: Mapping[str, GroupOutline] = field(default_factory=dict)
     recovery_approvers: tuple[str, ...] = ()
-    has_rto: bool = False
-    rto_notifications: tuple[int, ...] = ()
+    idle_events: tuple[IdleEvent, ...] = ()
 
     @property
     def groups(self) -> dict[str, GroupOutline]:
@@ -76,7 +84,6 @@ class Outline:
         :param libraries: raw ``targets`` and ``protection_groups`` of all libraries
         """
         library = libraries or {}
-        notifications = enumerate(_items(data.get("notifications")))
         return cls(
             waves=tuple(
                 _wave(index, wave)
@@ -88,13 +95,26 @@ class Outline:
             library_targets=frozenset(_entries(library.get("targets"))),
             library_groups=_groups(library.get("protection_groups")),
             recovery_approvers=_texts(_entries(data.get("recovery")).get("approvers")),
-            has_rto=_entries(data.get("objectives")).get("rto_minutes") is not None,
-            rto_notifications=tuple(
-                index
-                for index, notification in notifications
-                if "rto_missed" in _texts(_entries(notification).get("events"))
+            idle_events=idle_events(
+                _entries(data.get("objectives")),
+                (_texts(_entries(item).get("events")) for item in _items(data.get("notifications"))),
             ),
         )
+
+
+def idle_events(
+    objectives: Mapping[str, Any], notifications: Iterable[Iterable[str]]
+) -> tuple[IdleEvent, ...]:
+    """Return the events that never happen, because the plan lacks the objective that they are about.
+
+    :param notifications: the events of each
+    """
+    return tuple(
+        (index, event, _OBJECTIVES[event])
+        for index, events in enumerate(notifications)
+        for event in events
+        if event in _OBJECTIVES and objectives.get(_OBJECTIVES[event]) is None
+    )
 
 
 def _items(value: Any) -> tuple[Any, ...]:

@@ -210,11 +210,9 @@ def _gates(outline: Outline) -> Iterator[Finding]:
 
 
 def _notifications(outline: Outline) -> Iterator[Finding]:
-    if outline.has_rto:
-        return
-    for index in outline.rto_notifications:
+    for index, event, objective in outline.idle_events:
         yield Finding(
             ("notifications", index, "events"),
-            "`rto_missed` does nothing: the plan has no objectives.rto_minutes",
-            "add objectives.rto_minutes, or remove the event",
+            f"`{event}` does nothing: the plan has no objectives.{objective}",
+            f"add objectives.{objective}, or remove the event",
         )

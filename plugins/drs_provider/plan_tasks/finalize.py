@@ -84,6 +84,8 @@ class PlanFinalizeOperator(BaseOperator):
         keep_durations(execution, record)
         statuses = {wave["waveName"]: wave["status"] for wave in record["waves"]}
         execution.emit(Event.EXECUTION_FINALIZED, status=record["status"], waves=statuses)
+        if final.left:
+            notify(execution, "cleanup_failed", final.left)
         summary = final.summary + no_report_text(record)
         notify(execution, "finished", summary, record=without_rows_if_large(record))
         if final.problem:

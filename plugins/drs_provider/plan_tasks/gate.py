@@ -91,7 +91,8 @@ class PlanGateSensor(HumanGateSensor):
         execution.emit(Event.GATE_OPENED, waveNumber=self.wave_number, timeoutSeconds=request.timeout_seconds)
         armed_by = self._armed_by(execution, execution.wave(self.wave_number).gate)
         execution.history.gate_opened(self.wave_number, armed_by, answers.opened_at)
-        notify(execution, "gate", f"Gate before wave {self.wave_number} waits: {request.subject}")
+        summary = f"Gate before wave {self.wave_number} waits: {request.subject}"
+        notify(execution, "gate", summary, deadline=answers.deadline(request))
 
     def decided(self, execution: Execution, request: Request, option: str, answers: Answers) -> GateDecision:
         """Let the wave start, skip it, or end the execution."""

@@ -73,7 +73,8 @@ class PlanHoldSensor(HumanGateSensor):
         """Show the execution as PAUSED."""
         execution.emit(Event.HOLD_OPENED, timeoutSeconds=request.timeout_seconds)
         execution.history.hold_opened(answers.opened_at)
-        notify(execution, "gate", request.subject)
+        deadline = answers.deadline(request)
+        notify(execution, "hold_opened", request.subject, told_as="gate", deadline=deadline)
 
     def decided(self, execution: Execution, request: Request, option: str, answers: Answers) -> GateDecision:
         """Keep the verdict."""

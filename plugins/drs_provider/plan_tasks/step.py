@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import TaskDeferralTimeout, TaskDeferred
 from drs_provider import keys
 from drs_provider.airflow_api import hitl
 from drs_provider.core.events import Event
+from drs_provider.core.texts import message
 from drs_provider.exceptions import StepFailedError
 from drs_provider.plan.steps.placeholders import filled
 from drs_provider.plan_tasks.gate import other_gates_wait
@@ -144,6 +145,9 @@ class PlanStepOperator(HumanGateSensor):
 
     @staticmethod
     def _over(run: StepRun) -> dict[str, Any]:
+        # Where people were asked, that told them.
+        if run.state.status == StepStatus.FAILED and not run.state.asks:
+            notify(run.execution, "step_failed", message(f"{run.place} failed: {run.state.output}"))
         if problem := run.problem:
             raise StepFailedError(problem)
         return {"status": str(run.state.status), "output": run.state.output or run.state.reason}
@@ -238,7 +242,15 @@ class PlanStepOperator(HumanGateSensor):
             timeoutSeconds=request.timeout_seconds,
         )
         execution.history.people_asked()
-        notify(execution, "gate", request.subject)
+        run = self._open(execution)
+        notify(
+            execution,
+            "gate" if run.asks_first else "step_failed",
+            request.subject,
+            told_as="gate",
+            deadline=answers.deadline(request),
+            occurrence=len(run.state.asks) + 1,
+        )
 
     def decided(self, execution: Execution, request: Request, option: str, answers: Answers) -> Any:
         """Try again, or end the step as people say."""

@@ -13,8 +13,11 @@ from typing import Any
 from drs_provider import keys, settings
 from drs_provider.airflow_api.run import RunView
 from drs_provider.core.events import Event
+from drs_provider.core.identity import message_key
 from drs_provider.core.texts import cause, clipped
+from drs_provider.core.times import format_time, parse_time
 from drs_provider.exceptions import DrsConfigurationError, EvidenceError
+from drs_provider.links import page_address
 from drs_provider.plan.model import Plan
 from drs_provider.runtime.channels.declared import NOTIFICATIONS
 from drs_provider.runtime.channels.party import Run
@@ -29,33 +32,88 @@ MAX_SUMMARY = 1_000
 DEFAULT_TIMEOUT_SECONDS = 30.0
 
 
-def notify(execution: Execution, event: str, summary: str, **facts: Any) -> None:
+def notify(
+    execution: Execution,
+    event: str,
+    summary: str,
+    *,
+    told_as: str | None = None,
+    deadline: float | None = None,
+    occurrence: int = 1,
+    **facts: Any,
+) -> None:
     """Send the plan's notifications for an event.
 
-    Templates of the notifier's arguments see Airflow's context and ``drs`` (``event``, ``summary``, ``executionId``,
-    ``planName``, ``executionType``, ``ticket`` … and the event's own facts). What fails is logged, told in the
-    timeline, and kept for the record.
+    Templates of the notifier's arguments see Airflow's context and ``drs`` (``event``, ``summary``, ``url``,
+    ``executionId``, ``planName``, ``executionType``, ``ticket`` … and the event's own facts). What fails is logged,
+    told in the timeline, and kept for the record.
+
+    :param told_as: a wider event: notifications that name it, and not this one, get the message as that
+    :param deadline: epoch seconds until which somebody should act
+    :param occurrence: which one of several, where a task tells the same thing more than once in an attempt
     """
-    plan = execution.plan
+    plan, view = execution.plan, execution.view
     drs = {
         "event": event,
         "summary": clipped(summary, MAX_SUMMARY),
         "executionId": plan.execution_id,
         "executionType": str(plan.execution_type),
+        "attempt": execution.attempt,
         "planName": plan.plan_name,
         "planTitle": plan.plan_title,
         "ticket": plan.ticket,
         "reason": plan.reason,
         "elapsedSeconds": round(execution.now() - execution.started_at),
         "expectedSeconds": round(execution.expected.seconds),
+        **_placed(plan.plan_name, plan.dag_run_id, deadline),
+        "dedupKey": message_key(event, plan.execution_id, execution.attempt, view.task_id, occurrence),
         **facts,
     }
-    failed = send(plan.notifications, {**execution.context, "drs": drs})
+    failed = send(plan.notifications, {**execution.context, "drs": drs}, told_as=told_as)
     for notifier, error in failed.items():
         execution.emit(Event.NOTIFICATION_FAILED, notifier=notifier, error=error)
     if failed:
+        before = view.pull(view.task_id, keys.NOTIFICATION_FAILURES) or []
         rows = [{"event": event, "notifier": path, "error": error} for path, error in failed.items()]
-        execution.view.push(keys.NOTIFICATION_FAILURES, rows)
+        view.push(keys.NOTIFICATION_FAILURES, [*before, *rows])
+
+
+def tell_plan(
+    plan: Plan,
+    event: str,
+    summary: str,
+    *,
+    context: Mapping[str, Any],
+    since: float,
+    deadline: float | None = None,
+    **facts: Any,
+) -> dict[str, str]:
+    """Send a plan's notifications for what happens to no execution: ``readiness_lost``, ``drill_overdue``.
+
+    :param context: Airflow's, of the task that tells
+    :param since: epoch seconds since when it is so: the same message has the same key
+    :param deadline: epoch seconds until which somebody should act
+    :return: notifier -> why its message was not delivered
+    """
+    drs = {
+        "event": event,
+        "summary": clipped(summary, MAX_SUMMARY),
+        "planName": plan.name,
+        "planTitle": plan.display_title,
+        **_placed(plan.name, None, deadline),
+        "dedupKey": message_key(event, plan.name, round(since)),
+        **facts,
+    }
+    return send([item.model_dump(mode="json") for item in plan.notifications], {**context, "drs": drs})
+
+
+def _placed(plan_name: str, run_id: str | None, deadline: float | None = None) -> dict[str, Any]:
+    """Return what every message has: where to look, and until when somebody should act."""
+    return {
+        "url": page_address(plan_name, run_id),
+        "deadline": deadline,
+        "deadlineText": "" if deadline is None else format_time(deadline),
+    }
 
 
 def tell_refused_to(view: RunView, plan: Plan, execution_id: str) -> None:
@@ -83,6 +141,9 @@ def notify_refused(context: Mapping[str, Any], view: RunView, record: Mapping[st
             f"{record['executionType']} {record['planName']}: {record['status']}, {record['errorMessage']}",
             MAX_SUMMARY,
         ),
+        "attempt": record["attempt"],
+        **_placed(record["planId"], record["dagRunId"]),
+        "dedupKey": message_key(FINISHED, execution_id, record["attempt"]),
         "record": record,
     }
     rows = [item.model_dump(mode="json") for item in told]
@@ -95,14 +156,21 @@ def failures(view: RunView, task_ids: Iterable[str]) -> list[dict[str, Any]]:
     return [row for task_id in task_ids for row in view.pull(task_id, keys.NOTIFICATION_FAILURES) or ()]
 
 
-def send(notifications: Sequence[Mapping[str, Any]], context: Mapping[str, Any]) -> dict[str, str]:
-    """Send those of the notifications that name the event in ``context["drs"]``; return what failed, and why."""
+def send(
+    notifications: Sequence[Mapping[str, Any]], context: Mapping[str, Any], *, told_as: str | None = None
+) -> dict[str, str]:
+    """Send those of the notifications that name the event in ``context["drs"]``; return what failed, and why.
+
+    :param told_as: a wider event, for those that name only that
+    """
     failed = {}
+    names = [name for name in (context["drs"]["event"], told_as) if name]
     for notification in notifications:
-        if context["drs"]["event"] not in notification["events"]:
+        event = next((name for name in names if name in notification["events"]), None)
+        if event is None:
             continue
         path = notification["notifier"]
-        if error := _call(path, notification["args"], context):
+        if error := _call(path, notification["args"], {**context, "drs": {**context["drs"], "event": event}}):
             log.error("Notification through %s failed", path, exc_info=error)
             failed[path] = cause(f"{type(error).__name__}: {error}")
     return failed
@@ -150,5 +218,14 @@ async def rto_missed(
     summary = (
         f"{plan['title']}: the RTO of {plan['rto_minutes']} minutes is over, run {run_id} is not finished"
     )
-    drs = {"event": "rto_missed", "summary": summary, "planName": plan["name"], "planTitle": plan["title"]}
+    deadline = context.get("deadline", {})
+    over_at = deadline.get("deadline_time")
+    drs = {
+        "event": "rto_missed",
+        "summary": summary,
+        "planName": plan["name"],
+        "planTitle": plan["title"],
+        **_placed(plan["name"], run_id, None if over_at is None else parse_time(over_at)),
+        "dedupKey": message_key("rto_missed", plan["name"], run_id, str(deadline.get("id"))),
+    }
     await asyncio.to_thread(send, notifications, {**context, "drs": drs})

@@ -187,14 +187,18 @@ def test_trap_08_a_run_is_red_exactly_if_its_record_has_a_message(
 
 
 def test_the_message_of_the_end_names_what_is_left(play: Stage) -> None:
-    made = plan(notifications=[notification("RecordingNotifier", ["finished"], channel="ops")])
+    made = plan(
+        notifications=[notification("RecordingNotifier", ["finished", "cleanup_failed"], channel="ops")]
+    )
     run = play.plan_run(made).approve_everything()
     run.when(HOLD, "success", lambda: run.set_state(CLEANUP, "success"))
     SENT.clear()
     assert run.go() == "failed"
-    (sent,) = SENT
+    failed, sent = SENT
+    assert (failed["event"], sent["event"]) == ("cleanup_failed", "finished")
     assert len(alive(play)) == 2
     for instance in alive(play):
+        assert instance in failed["summary"]
         assert instance in sent["summary"]
     assert sent["record"]["cleanup"]["left"] == run.record["cleanup"]["left"]
 

@@ -44,11 +44,13 @@ class FinalRecord:
 
     :param problem: why the DAG run must be red; None if it is green
     :param summary: one sentence for messages
+    :param left: one about instances that the drill's cleanup left, else empty
     """
 
     record: ExecutionRecord
     problem: str | None
     summary: str
+    left: str = ""
 
 
 def final_record(
@@ -115,8 +117,10 @@ def final_record(
         f"{plan.execution_type} {plan.plan_title}: {status}, {recovered} of {total} servers recovered, "
         f"{took_text(execution, record)}{_impaired_text(record)}{_accepted_text(record)}"
     )
-    if left := (drill.report or {}).get("left"):
-        summary += f"; instances of the drill are left: {cause(left_text(left))}"
+    if rows := (drill.report or {}).get("left"):
+        left = f"instances of the drill are left: {cause(left_text(rows))}"
+        summary += f"; {left}"
+        return FinalRecord(record, error or None, summary, f"{plan.execution_type} {plan.plan_title}: {left}")
     return FinalRecord(record, error or None, summary)
 
 
