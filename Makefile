@@ -32,7 +32,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install drill up down status test test-distributed test-airflow snapshot chaos scale gates bench lint format docs page lock audit mwaa clean distclean
+.PHONY: help install drill up down status test test-distributed test-airflow snapshot chaos scale gates bench lint format docs page pictures lock audit mwaa clean distclean
 
 help:
 	@sed -n '1,15s/^# \{0,1\}//p' Makefile
@@ -105,6 +105,10 @@ format: $(READY)
 
 docs: $(READY)
 	PYTHONPATH=plugins:. $(PY) -m docs.make
+
+# What docs/page.md shows is photographed while its test runs.
+pictures: $(READY)
+	DRS_TEST_PICTURES="$(CURDIR)/docs/images" $(PY) -m pytest -q tests/e2e/browser/test_live_drill.py
 
 page:
 	cd page && npm ci && npm run build

@@ -1,5 +1,5 @@
 /** What people may do: a button for each act, and a dialog that says what will happen before it does. */
-import { useEffect, useId, useRef, useState, type FormEvent } from "react";
+import { Fragment, useEffect, useId, useRef, useState, type FormEvent } from "react";
 import { RouteError, send, type Act } from "./api";
 import { FieldInput, initial, valueOf } from "./fields";
 import { useAnnounce } from "./parts";
@@ -97,14 +97,16 @@ function ActDialog(props: { act: Act; path: string; onClose: () => void; onDone:
           )}
         </div>
         {act.allowed &&
-          fields.map((field) => (
-            <FieldInput
-              key={field.name}
-              field={field}
-              value={values[field.name]}
-              error={error?.field === field.name ? error.message : ""}
-              onValue={(value) => setValues((all) => ({ ...all, [field.name]: value }))}
-            />
+          fields.map((field, index) => (
+            <Fragment key={field.name}>
+              {field.section && field.section !== fields[index - 1]?.section && <h3>{field.section}</h3>}
+              <FieldInput
+                field={field}
+                value={values[field.name]}
+                error={error?.field === field.name ? error.message : ""}
+                onValue={(value) => setValues((all) => ({ ...all, [field.name]: value }))}
+              />
+            </Fragment>
           ))}
         {error && <Refusal error={error} />}
         <div className="buttons">

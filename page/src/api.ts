@@ -11,6 +11,8 @@ export interface Field {
   required?: boolean;
   choices?: (string | { value: string; label: string })[];
   default?: unknown;
+  /** Heading above it, and above those behind it that have the same. */
+  section?: string;
 }
 
 export interface Act {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -106,3 +108,16 @@ def run_path(plan: str, run_id: str) -> str:
 def expect_status(page: Page | Frame, status: str) -> None:
     """Wait until the banner has a status."""
     expect(page.locator(".banner .state")).to_contain_text(status, timeout=SLOW_MS)
+
+
+def framed(page: Page) -> Frame:
+    """Return what Airflow frames."""
+    frame = page.locator("iframe").element_handle().content_frame()
+    assert frame is not None
+    return frame
+
+
+def picture(page: Page, name: str) -> None:
+    """Take a picture for docs/page.md, where one is wanted (`make pictures`)."""
+    if folder := os.environ.get("DRS_TEST_PICTURES"):
+        page.screenshot(path=Path(folder) / f"page-{name}.png")

@@ -11,7 +11,16 @@ from embedded import simulated_aws
 from embedded.needs import CONNECTION, OPERATOR, VIEWER
 from embedded.stack import Stack
 from tests.e2e.browser.conftest import Arrive
-from tests.e2e.browser.people import SLOW_MS, Person, act, assert_accessible, expect_status, run_path
+from tests.e2e.browser.people import (
+    SLOW_MS,
+    Person,
+    act,
+    assert_accessible,
+    expect_status,
+    framed,
+    picture,
+    run_path,
+)
 from tests.e2e.plans import INTRANET
 
 pytestmark = pytest.mark.e2e
@@ -28,12 +37,6 @@ def log_in(someone: Person, login: str) -> Frame:
     page.locator("button[type=submit]").click()
     page.get_by_role("link", name="Recovery").click()
     return framed(page)
-
-
-def framed(page: Page) -> Frame:
-    frame = page.locator("iframe").element_handle().content_frame()
-    assert frame is not None
-    return frame
 
 
 def begin_drill(page: Page, frame: Frame) -> str:
@@ -93,6 +96,7 @@ def test_a_drill_is_started_approved_retried_judged_and_followed_to_its_end(
     frame = log_in(operator, OPERATOR)
     expect(frame.get_by_role("link", name="Intranet")).to_be_visible()
     assert_accessible(frame, "plans")
+    picture(operator.page, "plans")
     run_id = begin_drill(operator.page, frame)
     assert_first_things_visible(operator.page, frame)
     frame.evaluate("window.loadedOnce = true")
@@ -102,12 +106,15 @@ def test_a_drill_is_started_approved_retried_judged_and_followed_to_its_end(
     other = approver.open(run_path(INTRANET, run_id))
     expect(other.locator("html")).to_have_attribute("data-theme", "dark")
     assert_accessible(other, "execution that waits, dark")
+    picture(other, "gate-dark")
     act(other, "answer_gate", answer="Approve", comment=COMMENT)
     expect(other.get_by_role("dialog")).to_have_count(0, timeout=SLOW_MS)
 
     problems = frame.locator(".problems").first
     expect(problems).to_contain_text("Conversion server terminated unexpectedly", timeout=SLOW_MS)
     assert_accessible(frame, "execution with a failed server")
+    picture(operator.page, "failed")
+    picture(other, "failed-dark")
     retry = frame.locator("[data-act=retry].danger").first
     expect(retry).to_be_visible(timeout=SLOW_MS)
     act(frame, "retry")
