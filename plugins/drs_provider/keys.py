@@ -162,6 +162,9 @@ def pause_key(wave_number: int) -> str:
     return f"pause_{wave_number}"
 
 
+#: XCom key on `prepare` with which people give a drill that holds more time, in epoch seconds
+HOLD_UNTIL: Final = "hold_until"
+
 #: Airflow's task logs have a folder ``run_id=…``, and file systems bound a name to 255 bytes: of a longer id no task
 #: starts, not even the one that could say why, nor the ones that end the run after it is stopped.
 MOST_RUN_ID: Final = 255 - len("run_id=")

@@ -19,7 +19,7 @@ VERBS = {
     "doctor",
     "answer-step",
     "drill", "recover", "preflight", "status", "watch", "report", "approve", "reject", "skip", "verdict", "pause",
-    "cancel", "retry", "clean-up", "sweep", "plans list", "plans validate", "plans show", "plans estimate",
+    "cancel", "retry", "clean-up", "extend", "sweep", "plans list", "plans validate", "plans show", "plans estimate",
     "plans graph", "plans import",
     "plans runbook", "whoami",
 }  # fmt: skip

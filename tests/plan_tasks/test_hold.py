@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from drs_provider import keys
 from drs_provider.plan_tasks.human_gate import settling_seconds
 from tests.harness.plan_run import PlanRun
 from tests.harness.plans import plan, recovery_of
@@ -126,3 +127,57 @@ def test_a_drill_of_which_a_part_was_left_out_is_held(play: Stage) -> None:
     run = play.plan_run(made).answer("gate_2", "Skip wave").answer("hold_drill", "Passed")
     assert run.go() == "success"
     assert run.record["verdict"]["result"] == "passed"
+
+
+class TestExtended:
+    """People give more time, as `drs extend` and the page do: an XCom on `prepare`."""
+
+    def length(self, run: PlanRun) -> float:
+        hold = run.record["hold"]
+        return float(hold["closedAt"] - hold["openedAt"])
+
+    def held_until(self, play: Stage, seconds: float | Any) -> PlanRun:
+        run = held(play)
+
+        def extend() -> None:
+            value = run.now() + seconds if isinstance(seconds, int) else seconds
+            run.xcoms.set("prepare", keys.HOLD_UNTIL, value)
+
+        return run.when("hold_drill", "deferred", extend)
+
+    def test_without_a_verdict_the_cleanup_begins_at_the_later_time(self, play: Stage) -> None:
+        run = self.held_until(play, 3 * 3600)
+        assert run.go() == "success"
+        assert self.length(run) == pytest.approx(3 * 3600, abs=60)
+        assert run.record["verdict"] == {"result": "not verified", "timedOut": True}
+        assert terminated(play)
+
+    def test_a_verdict_in_the_time_that_was_given_counts(self, play: Stage) -> None:
+        run = self.held_until(play, 3 * 3600)
+        answered: list[int] = []
+
+        def answer() -> None:
+            run.advance(2 * 3600)
+            answered.append(run.respond("hold_drill", "Passed"))
+
+        run.when("hold_drill", "deferred", answer)
+        run.go()
+        assert answered == [200]
+        assert run.record["verdict"]["result"] == "passed"
+
+    def test_no_drill_gets_older_than_its_plan_lets_it(self, play: Stage) -> None:
+        run = self.held_until(play, 90 * 86_400)
+        assert run.go() == "success"
+        assert self.length(run) < 24 * 3600
+        assert terminated(play)
+
+    @pytest.mark.parametrize("told", ["tomorrow", [1], {"until": 9}, True])
+    def test_what_is_no_time_counts_for_nothing(self, play: Stage, told: Any) -> None:
+        run = self.held_until(play, told)
+        assert run.go() == "success"
+        assert self.length(run) == pytest.approx(3600, abs=1)
+
+    def test_an_earlier_time_shortens_nothing(self, play: Stage) -> None:
+        run = self.held_until(play, 60)
+        assert run.go() == "success"
+        assert self.length(run) == pytest.approx(3600, abs=1)

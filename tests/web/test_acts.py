@@ -151,6 +151,22 @@ def test_a_verdict_is_one_of_two(airflow):
     assert act(airflow, "otto", "gated", "drill_result", result="passed").status_code == 409
 
 
+def test_a_hold_is_extended_as_far_as_the_drill_may_last(airflow, moments):
+    airflow.store_run(moments["held"], "longer")
+    offered = acts_of(airflow, "otto", "longer")["extend_hold"]
+    assert (offered["allowed"], "maximum age" in offered["doesNotStop"]) == (True, True)
+    before = airflow.ask("vera", f"{EXECUTIONS}/longer").json()["waitsFor"]["deadline"]
+    assert act(airflow, "otto", "longer", "extend_hold", minutes=30).status_code == 200
+    assert stored("longer", keys.PREPARE, keys.HOLD_UNTIL) == pytest.approx(before + 1800)
+    assert airflow.ask("vera", f"{EXECUTIONS}/longer").json()["waitsFor"]["deadline"] == pytest.approx(
+        before + 1800
+    )
+    for minutes in (0, -5, 100_000):
+        assert act(airflow, "otto", "longer", "extend_hold", minutes=minutes).status_code == 422
+    for minutes in ("30", None, True):
+        assert act(airflow, "otto", "longer", "extend_hold", minutes=minutes).json()["field"] == "minutes"
+
+
 def test_there_are_no_other_acts(airflow):
     assert act(airflow, "otto", "gated", "delete").status_code == 404
 

@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from drs_provider import keys
-from drs_provider.airflow_rest.client import ApiError
 from drs_provider.airflow_rest.executions import Execution
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.airflow_rest.texts import command
@@ -39,7 +36,7 @@ def pause(execution: Execution, number: int, *, undo: bool = False) -> Paused:
     tasks = execution.tasks()
     name = f"wave {number} {execution.waves[number]}"
     check_pausable(execution, tasks, number, name)
-    _write_pause(execution, number, not undo)
+    execution.write_xcom(keys.PREPARE, keys.pause_key(number), not undo)
     armed_by = _armed_by(execution, number)
     if not undo:
         text = "will wait for an approval"
@@ -77,17 +74,3 @@ def check_pausable(
     if execution.left_out(number):
         message = f"{execution.name} cannot pause before {name}: the wave is not selected for it"
         raise RefusedError(message, f"see: {command('status', execution.name)}", ExitCode.CONFLICT)
-
-
-def _write_pause(execution: Execution, number: int, value: bool) -> None:
-    key = keys.pause_key(number)
-    collection = execution.xcom_path(keys.PREPARE, key).rpartition("/")[0]
-    if execution.xcom(keys.PREPARE, key) is None:
-        try:
-            execution.api.post(collection, {"key": key, "value": value})
-        except ApiError as error:
-            if error.status != httpx.codes.CONFLICT:
-                raise
-        else:
-            return
-    execution.api.patch(execution.xcom_path(keys.PREPARE, key), {"value": value})

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
+import httpx
+
 from drs_provider import keys
-from drs_provider.airflow_rest.client import Api, path
+from drs_provider.airflow_rest.client import Api, ApiError, path
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.airflow_rest.texts import one_line
 from drs_provider.core.evidence import peek
@@ -236,6 +238,21 @@ class Execution:
         """
         value = self.xcom(task_id, key)
         return dict(value) if isinstance(value, Mapping) and set(members) <= value.keys() else {}
+
+    def write_xcom(self, task_id: str, key: str, value: Any) -> None:
+        """Write an XCom, whether or not there is one.
+
+        :raises ApiError: if the user may not
+        """
+        if self.xcom(task_id, key) is None:
+            try:
+                self.api.post(self.xcom_path(task_id, key).rpartition("/")[0], {"key": key, "value": value})
+            except ApiError as error:
+                if error.status != httpx.codes.CONFLICT:
+                    raise
+            else:
+                return
+        self.api.patch(self.xcom_path(task_id, key), {"value": value})
 
     def failure(self, task_id: str) -> str:
         """Return why a task says it failed; empty if it was stopped without a word."""

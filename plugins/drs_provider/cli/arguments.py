@@ -59,6 +59,8 @@ WAIT = Arg(("--wait",), action="store_true", help="Wait for the end, then print 
 WATCH = Arg(("--watch",), action="store_true", help="Show progress until the end")
 FOLLOWING = (WAIT, WATCH, TIMEOUT, INTERVAL)
 
+HOW_MUCH_LONGER = Arg(("time",), metavar="TIME", type=_seconds, help="How much longer: 30m, 2h or 1:30:00")
+
 PLAN = Arg(("plan",), metavar="PLAN", help="Name of a plan")
 RUN = Arg(
     ("run",), metavar="RUN", help="An execution: PLAN/RUN_ID, a run's id, or a plan for its newest execution"

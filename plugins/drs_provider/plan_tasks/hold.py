@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -59,8 +60,17 @@ class PlanHoldSensor(HumanGateSensor):
             timeout_seconds=plan.hold.timeout_seconds,
             # The drill's maximum age counts from its start, whatever the hold allows.
             until=plan.started_at + plan.max_age_seconds,
+            extended_until=self._extended_until(execution),
             fields={"notes": hitl.text_field("Notes", description="What was tested, what was seen")},
         )
+
+    def _extended_until(self, execution: Execution) -> float | None:
+        """Return until when people let the drill hold; nobody has signed it, and the drill's maximum age bounds it."""
+        told = execution.view.pull(keys.PREPARE, keys.HOLD_UNTIL)
+        if told is None or (isinstance(told, int | float) and math.isfinite(told)):
+            return told
+        self.log.warning("The XCom %s is no time, and counts for nothing: %r", keys.HOLD_UNTIL, told)
+        return None
 
     def passed(self, execution: Execution) -> GateDecision | None:
         """Go on at once: a RECOVERY has no verdict; an unattended drill, or one of nothing, is not verified."""

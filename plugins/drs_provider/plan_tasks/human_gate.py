@@ -116,6 +116,9 @@ class HumanGateSensor(BaseSensorOperator):
         return self.decided(execution, request, option, answers)
 
     def _expire(self, execution: Execution, request: Request, answers: Answers) -> Any:
+        if request.extended_until is not None and execution.now() < answers.deadline(request):
+            # Its trigger, which knew nothing of the time that somebody gave meanwhile, has closed it.
+            return self._ask(execution, request, answers)
         answers.closed_at = execution.now()
         self._store(execution, answers)
         return self.expired(execution, request, answers)

@@ -42,6 +42,7 @@ class Request:
     :param closing: the option that stops; the trigger writes it when the time is over
     :param timeout_seconds: how long people have, from the first question on
     :param until: epoch seconds at which the time is over whatever the timeout says, or None
+    :param extended_until: epoch seconds until which somebody gave more time, or None
     :param approvers: logins of those whose answers count; empty: everybody's whom Airflow lets answer
     :param people: how many different people must give the answer ``confirming``
     :param excluded: login that may not give it, or None
@@ -56,6 +57,7 @@ class Request:
     timeout_seconds: float
     fields: Mapping[str, Any]
     until: float | None = None
+    extended_until: float | None = None
     approvers: tuple[str, ...] = ()
     people: int = 1
     excluded: str | None = None
@@ -119,7 +121,8 @@ class Answers:
 
     def deadline(self, request: Request) -> float:
         """Return when the time for answers is over, in epoch seconds."""
-        return min(self.opened_at + request.timeout_seconds, request.until or math.inf)
+        usual = self.opened_at + request.timeout_seconds
+        return min(max(usual, request.extended_until or 0.0), request.until or math.inf)
 
     def late(self, request: Request, answer: Answer) -> bool:
         """Whether an answer came too late: Airflow takes one for as long as nobody closes the request."""

@@ -175,8 +175,7 @@ class Reader:
             # Airflow's own assignment is empty where its user ids are no logins.
             approvers = frozen.gate.approvers or approvers
         elif task_id == keys.HOLD_DRILL and header:
-            oldest = header["started_at"] + header["max_age_seconds"]
-            deadline, policy = min(opened + header["hold"]["timeout_seconds"], oldest), "not verified"
+            deadline, policy = self._hold_deadline(header, opened), "not verified"
         return Question(
             task_id=task_id,
             wave_number=role.wave_number,
@@ -192,6 +191,13 @@ class Reader:
             step_name=role.step_name,
             place=role.place,
         )
+
+    def _hold_deadline(self, header: Mapping[str, Any], opened: float) -> float:
+        """Return until when a drill holds: as long as its plan says, or people, and never beyond its maximum age."""
+        told = self.execution.xcom(keys.PREPARE, keys.HOLD_UNTIL)
+        extended = float(told) if isinstance(told, int | float) else 0.0
+        usual = opened + header["hold"]["timeout_seconds"]
+        return float(min(max(usual, extended), header["started_at"] + header["max_age_seconds"]))
 
     def _of_step(
         self, role: keys.TaskRole, opened: float, assigned: tuple[str, ...]

@@ -7,15 +7,18 @@ from typing import Any, Final
 
 from drs_provider.acts.answering import SKIP_WAVE
 from drs_provider.acts.cancelling import instances_after
+from drs_provider.acts.extending import most_seconds
 from drs_provider.acts.pausing import check_pausable
 from drs_provider.acts.retrying import cleanup_only, plan_retry
 from drs_provider.airflow_rest.refused import RefusedError
+from drs_provider.core.times import format_duration
 from drs_provider.snapshot.model import Question
 from drs_provider.web.forms import Act, Field, start_fields
 from drs_provider.web.looks import Look
 from drs_provider.web.rights import Rights
 
 _JOBS_GO_ON: Final = "Jobs that run in DRS go on to their end: DRS cannot cancel them."
+_LEAST_MINUTES: Final = 1
 _COMMENT: Final = (
     Field("comment", "Comment", "longtext", help="Kept with the answer, in the record and the report"),
     Field("ticket", "Ticket", help="Number of the change or incident"),
@@ -80,6 +83,7 @@ def _answers(seen: Look, rights: Rights) -> Iterator[Act]:
     for question in asked:
         if answering_act(question) == "drill_result":
             yield _verdict(seen, question, rights)
+            yield _extend(seen, question, rights)
     if steps := [each for each in asked if each.step_name]:
         yield _answer_step(steps, rights)
 
@@ -154,6 +158,23 @@ def _verdict(seen: Look, question: Question, rights: Rights) -> Act:
                 choices={"passed": "Passed", "failed": "Failed"},
             ),
             Field("notes", "Notes", "longtext", help="What was tested, what was seen"),
+        ],
+    )
+
+
+def _extend(seen: Look, question: Question, rights: Rights) -> Act:
+    most = most_seconds(seen.execution, question)
+    why = rights.why_not("extend_hold")
+    if not why and most < _LEAST_MINUTES * 60:
+        why = "the drill reaches its maximum age then: its cleanup cannot wait longer"
+    return Act(
+        "extend_hold",
+        "Extend the hold",
+        "The drill's cleanup waits longer for the result. Without one it begins then, as it would have before.",
+        f"The drill's maximum age: at most {format_duration(most)} more.",
+        why,
+        fields=[
+            Field("minutes", "Minutes", "number", help="How much longer", required=True, default=60),
         ],
     )
 

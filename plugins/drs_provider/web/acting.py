@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from drs_provider.acts import pausing
 from drs_provider.acts.answering import SKIP_WAVE, STEP_ANSWERS, VERDICTS, answer, nothing_asked, said
 from drs_provider.acts.cancelling import cancel_run
+from drs_provider.acts.extending import extend_hold
 from drs_provider.acts.retrying import cleanup_only, clear, plan_retry
 from drs_provider.acts.starting import begin
 from drs_provider.airflow_rest.client import Api
@@ -127,6 +129,13 @@ def _pause(seen: Look, given: Given, _: str) -> str:
     return pausing.pause(seen.execution, number, undo=given.get("undo") is True).said
 
 
+def _extend(seen: Look, given: Given, _: str) -> str:
+    minutes = given.get("minutes")
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float) or not math.isfinite(minutes):
+        raise FieldError("minutes", "give a number of minutes")
+    return extend_hold(seen.execution, seen.snapshot, minutes * 60).said
+
+
 def _cancel(seen: Look, given: Given, _: str) -> str:
     ends = cancel_run(seen.execution, seen.snapshot, _text(given, "reason"))
     return f"cancelling {seen.execution.name}: {ends}; jobs in DRS go on to their end"
@@ -150,6 +159,7 @@ _ACTS: Final[Mapping[str, Callable[[Look, Given, str], str]]] = {
     "answer_step": _answer,
     "drill_result": _judge,
     "pause_before": _pause,
+    "extend_hold": _extend,
     "cancel": _cancel,
     "retry": _retry,
     "clean_up": _clean_up,

@@ -19,6 +19,7 @@ NEEDED: Final[dict[str, tuple[ResourceMethod, DagAccessEntity]]] = {
     "drill_result": ("PUT", DagAccessEntity.HITL_DETAIL),
     "answer_step": ("PUT", DagAccessEntity.HITL_DETAIL),
     "pause_before": ("POST", DagAccessEntity.XCOM),
+    "extend_hold": ("POST", DagAccessEntity.XCOM),
     "cancel": ("PUT", DagAccessEntity.RUN),
     "retry": ("PUT", DagAccessEntity.TASK_INSTANCE),
     "clean_up": ("PUT", DagAccessEntity.TASK_INSTANCE),

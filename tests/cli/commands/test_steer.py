@@ -249,6 +249,32 @@ class TestRetry:
         assert json.loads(drs("retry", "erp", "-o", "json").out)["cleared"] == [start_of(2)]
 
 
+class TestExtend:
+    def test_a_drill_that_holds_gets_more_time(self, drs, run):
+        run.ask(keys.HOLD_DRILL)
+        done = drs("extend", "erp", "90m", "-o", "json")
+        assert done.code == ExitCode.OK
+        # It holds for an hour from the question on, which came ten seconds after the start.
+        assert json.loads(done.out)["holdUntil"] == pytest.approx(run.began + 10 + 3600 + 5400)
+        assert run.xcoms[keys.PREPARE, keys.HOLD_UNTIL] == json.loads(done.out)["holdUntil"]
+
+    def test_what_was_added_counts_for_the_next_time(self, drs, run):
+        run.ask(keys.HOLD_DRILL)
+        drs("extend", "erp", "1h")
+        drs("extend", "erp", "1h")
+        assert run.xcoms[keys.PREPARE, keys.HOLD_UNTIL] == pytest.approx(run.began + 10 + 3 * 3600)
+
+    def test_no_drill_gets_older_than_its_plan_lets_it(self, drs, run):
+        run.ask(keys.HOLD_DRILL)
+        done = drs("extend", "erp", "12h")
+        assert done.code == ExitCode.REFUSED_INPUT
+        assert "at most 10 h 59 min" in done.err
+        assert (keys.PREPARE, keys.HOLD_UNTIL) not in run.xcoms
+
+    def test_what_does_not_hold_is_not_extended(self, drs, run):
+        assert drs("extend", "erp", "1h").code == ExitCode.CONFLICT
+
+
 class TestCleanUp:
     def test_only_the_cleanup_looks_again_also_where_a_wave_failed(self, airflow, drs, run):
         complete(run, 1, 2)

@@ -1,4 +1,4 @@
-"""The verbs that steer an execution: pause, cancel, retry, clean-up."""
+"""The verbs that steer an execution: pause, extend, cancel, retry, clean-up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from drs_provider.acts import pausing
 from drs_provider.acts.cancelling import cancel_run, check_running
+from drs_provider.acts.extending import extend_hold
 from drs_provider.acts.retrying import cleanup_only, clear, plan_retry
 from drs_provider.airflow_rest.client import Api
 from drs_provider.airflow_rest.executions import Execution
@@ -71,6 +72,17 @@ def retry(arguments: argparse.Namespace) -> ExitCode:
             return watch_to_end(arguments, execution, output)
     said = f"{execution.name} runs again: {', '.join(plan.labels)}, and what is behind"
     _leave(output, execution, said, cleared=cleared)
+    return ExitCode.OK
+
+
+def extend(arguments: argparse.Namespace) -> ExitCode:
+    """Let a drill that holds before its cleanup hold longer."""
+    output = Output(arguments.output)
+    with Api(login_of(arguments)) as api:
+        execution = Execution.find(api, arguments.run, running=True)
+        done = extend_hold(execution, Reader(execution).read(), arguments.time)
+    data = {"planId": execution.plan, "dagRunId": execution.run_id, "holdUntil": done.until}
+    output.result(data, done.said)
     return ExitCode.OK
 
 
