@@ -6,6 +6,7 @@ What the service `rehearsal` of docker-compose.yaml runs, in an Airflow whose da
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -89,11 +90,12 @@ def make_bucket(url: str) -> None:
     place = urlsplit(os.environ.get("AIRFLOW__DRS__REPORTS_PATH", ""))
     if place.scheme == "s3" and place.hostname:
         s3 = _client("s3", url)
-        s3.create_bucket(
-            Bucket=place.hostname,
-            CreateBucketConfiguration={"LocationConstraint": REGION},
-            ObjectLockEnabledForBucket=True,
-        )
+        with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(
+                Bucket=place.hostname,
+                CreateBucketConfiguration={"LocationConstraint": REGION},
+                ObjectLockEnabledForBucket=True,
+            )
         kept = {"Mode": "GOVERNANCE", "Days": 1}
         s3.put_object_lock_configuration(
             Bucket=place.hostname,

@@ -14,6 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from drs_provider.plan.files.folder import load_catalog
+from drs_simulator.testing import simulator
 from embedded.environment import REPOSITORY, SCENARIOS
 from embedded.needs import STANDARD_ROLES, Needs
 
@@ -139,13 +140,30 @@ def test_a_password_that_begins_with_a_dash_is_no_option(compose: dict[str, Any]
     assert '--password="$${ADMIN_PASSWORD}"' in script
 
 
-def test_everybody_whom_the_sample_plans_name_can_log_in(compose: dict[str, Any]) -> None:
-    service = compose["services"]["rehearsal"]
+def rehearsal_module() -> Any:
     spec = importlib.util.spec_from_file_location("rehearsal", REPOSITORY / "docker" / "rehearsal.py")
     assert spec is not None
     assert spec.loader is not None
     rehearsal = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(rehearsal)
+    return rehearsal
+
+
+def test_bucket_and_table_may_be_there_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DRS__REPORTS_PATH", "s3://aws_dr@drs-reports/reports")
+    monkeypatch.setenv("AIRFLOW__DRS__HISTORY_TABLE", "history")
+    rehearsal = rehearsal_module()
+    with simulator("three_tier") as aws:
+        for _ in "ab":
+            rehearsal.make_bucket(aws.url)
+            rehearsal.make_table(aws.url)
+        locked = aws.client("s3").get_object_lock_configuration(Bucket="drs-reports")
+    assert locked["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]["Days"] == 1
+
+
+def test_everybody_whom_the_sample_plans_name_can_log_in(compose: dict[str, Any]) -> None:
+    service = compose["services"]["rehearsal"]
+    rehearsal = rehearsal_module()
     named = set(Needs.of(REPOSITORY / "dags" / "plans").roles) - set(STANDARD_ROLES)
 
     assert named

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from drs_provider.report.files import ReportNotWrittenError, look_at, write_report
+from drs_provider.report.place import PlaceState, look_at_place
 from embedded.environment import HISTORY_REGION, aws_connection
 from embedded.needs import ACCOUNT
 from embedded.simulated_aws import client
@@ -80,3 +81,21 @@ def test_a_library_that_is_missing_is_named(evidence: Evidence, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(ReportNotWrittenError, match="s3fs"):
         write_report(finished_drill(), evidence.place())
+
+
+def test_the_lock_of_a_bucket_is_told(evidence: Evidence) -> None:
+    kept = {"Mode": "GOVERNANCE", "Days": 400}
+    location = {"LocationConstraint": HISTORY_REGION}
+    evidence.s3.create_bucket(
+        Bucket="dr-locked", CreateBucketConfiguration=location, ObjectLockEnabledForBucket=True
+    )
+    locked, there, gone = (evidence.place(bucket) for bucket in ("dr-locked", BUCKET, "dr-gone"))
+
+    assert look_at_place(locked) == PlaceState(True), "locked, but what is written is not kept"
+    evidence.s3.put_object_lock_configuration(
+        Bucket="dr-locked",
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": kept}},
+    )
+    assert (look_at_place(locked).retention or {}).items() >= kept.items()
+    assert look_at_place(there) == PlaceState(True)
+    assert "does not exist" in look_at_place(gone).problem
