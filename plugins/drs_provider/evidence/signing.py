@@ -1,0 +1,173 @@
+"""Signatures of links: with an Ed25519 key from a file, or a key of AWS KMS that never leaves it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+from drs_provider.exceptions import DrsConfigurationError
+
+ED25519 = "Ed25519"
+ECDSA = "ECDSA_SHA_256"
+"""KMS's name of it; its key spec is ECC_NIST_P256."""
+
+PublicKey = Ed25519PublicKey | ec.EllipticCurvePublicKey
+
+
+class SignatureError(ValueError):
+    """A signature is missing, malformed, of a foreign key, or not of this content."""
+
+
+class Signer(Protocol):
+    """Whoever signs links."""
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The key that proves its signatures."""
+
+    def sign(self, content: bytes) -> dict[str, str]:
+        """Return the signature of a content: ``algorithm``, ``keyId`` and ``value``."""
+
+
+def pem_of(key: PublicKey) -> str:
+    """Return a public key as PEM text."""
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_bytes(serialization.Encoding.PEM, form).decode()
+
+
+def key_id_of(key: PublicKey) -> str:
+    """Return what tells public keys apart: the SHA-256 of its DER form."""
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return hashlib.sha256(key.public_bytes(serialization.Encoding.DER, form)).hexdigest()
+
+
+class FileSigner:
+    """Signs with an Ed25519 key from a PEM file.
+
+    :raises DrsConfigurationError: if the file cannot be read, or holds no such key
+    """
+
+    def __init__(self, path: str) -> None:
+        try:
+            key = serialization.load_pem_private_key(Path(path).read_bytes(), password=None)
+        except OSError as error:
+            raise DrsConfigurationError(
+                f"[drs] evidence_key: {path} cannot be read: {error.strerror}"
+            ) from error
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise DrsConfigurationError(
+                f"[drs] evidence_key: {path} is no private key in PEM form without a password. Make one with: "
+                "openssl genpkey -algorithm ed25519"
+            ) from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise DrsConfigurationError(
+                f"[drs] evidence_key: {path} holds a key of another type ({type(key).__name__}); an Ed25519 key is "
+                "needed: openssl genpkey -algorithm ed25519"
+            )
+        self._key = key
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The key that proves its signatures."""
+        return self._key.public_key()
+
+    def sign(self, content: bytes) -> dict[str, str]:
+        """Return the signature of a content."""
+        return _signature(ED25519, self.public_key, self._key.sign(content))
+
+
+class KmsSigner:
+    """Signs with a key of AWS KMS (key spec ECC_NIST_P256, usage SIGN_VERIFY).
+
+    :param client: boto3's KMS client
+    :param key_arn: the key
+    :raises DrsConfigurationError: if KMS has another type of key there
+    :raises ClientError: if KMS refuses
+    """
+
+    def __init__(self, client: Any, key_arn: str) -> None:
+        self._client, self._key_arn = client, key_arn
+        answer = client.get_public_key(KeyId=key_arn)
+        if ECDSA not in answer.get("SigningAlgorithms", ()):
+            raise DrsConfigurationError(
+                f"[drs] evidence_key: {key_arn} is a key of another type ({answer.get('KeySpec')}, "
+                f"{answer.get('KeyUsage')}); make one of key spec ECC_NIST_P256 and usage SIGN_VERIFY"
+            )
+        key = serialization.load_der_public_key(answer["PublicKey"])
+        assert isinstance(key, ec.EllipticCurvePublicKey)  # noqa: S101 (of the algorithm that KMS just named)
+        self._public_key = key
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The key that proves its signatures."""
+        return self._public_key
+
+    def sign(self, content: bytes) -> dict[str, str]:
+        """Return the signature of a content; KMS takes its hash, since a message may have 4,096 bytes at most."""
+        answer = self._client.sign(
+            KeyId=self._key_arn,
+            Message=hashlib.sha256(content).digest(),
+            MessageType="DIGEST",
+            SigningAlgorithm=ECDSA,
+        )
+        return _signature(ECDSA, self._public_key, answer["Signature"])
+
+
+def _signature(algorithm: str, key: PublicKey, value: bytes) -> dict[str, str]:
+    return {"algorithm": algorithm, "keyId": key_id_of(key), "value": base64.b64encode(value).decode()}
+
+
+def public_key_of(name: str, pem: bytes) -> PublicKey:
+    """Return the public key of a PEM text.
+
+    :param name: what it is called in the error, such as its file
+    :raises SignatureError: if it is none, or of another type
+    """
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise SignatureError(
+            f"{name} is no public key in PEM form (it begins -----BEGIN PUBLIC KEY-----)"
+        ) from error
+    if not isinstance(key, (Ed25519PublicKey, ec.EllipticCurvePublicKey)):
+        raise SignatureError(
+            f"{name} is a key of another type ({type(key).__name__}): Ed25519 or ECDSA is needed"
+        )
+    return key
+
+
+class TrustedKeys:
+    """The public keys that signatures are proven with: today's, and those before it was changed."""
+
+    def __init__(self, keys: Iterable[PublicKey]) -> None:
+        self._keys = {key_id_of(key): key for key in keys}
+
+    def require(self, signature: Any, content: bytes) -> None:
+        """Go on only if a signature is of this content, by one of the keys.
+
+        :raises SignatureError: saying why it is not
+        """
+        if not isinstance(signature, Mapping):
+            raise SignatureError("it is not signed")
+        key = self._keys.get(str(signature.get("keyId")))
+        if key is None:
+            raise SignatureError(f"it is signed with a foreign key ({str(signature.get('keyId'))[:16]}…)")
+        try:
+            value = base64.b64decode(str(signature.get("value")), validate=True)
+            if isinstance(key, Ed25519PublicKey):
+                key.verify(value, content)
+            else:
+                digest = Prehashed(hashes.SHA256())
+                key.verify(value, hashlib.sha256(content).digest(), ec.ECDSA(digest))
+        except (InvalidSignature, binascii.Error) as error:
+            raise SignatureError("its signature is not of this content") from error
