@@ -58,6 +58,23 @@ OPTIONS: dict[str, Option] = {
         "Default: drs_reports in AIRFLOW_HOME.",
         example="s3://aws_dr@dr-evidence/reports",
     ),
+    "evidence_key": Option(
+        "string",
+        "",
+        "Private key that evidence (reports, findings, sign-offs, notes) is signed with: the path of an Ed25519 key in "
+        "PEM form, or the ARN of a key of AWS KMS (key spec ECC_NIST_P256, usage SIGN_VERIFY). Empty: the chain of "
+        "evidence is not signed.",
+        example="arn:aws:kms:eu-central-1:222233334444:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    ),
+    "evidence_connection": Option(
+        "string", "", "Airflow connection with which the KMS key signs; needed if evidence_key is an ARN."
+    ),
+    "evidence_role": Option(
+        "string", "", "Role to assume in the key's account; empty if the connection is its own."
+    ),
+    "evidence_external_id": Option(
+        "string", "", "External ID for evidence_role, if its trust policy asks for one."
+    ),
     "history_connection": Option(
         "string", "", "Airflow connection of the history table; empty switches the history off."
     ),

@@ -29,6 +29,16 @@ def partition_of(region: str) -> str | None:
     return None
 
 
+def is_aws_host(host: str) -> bool:
+    """Return whether a host is an endpoint of AWS, by the DNS suffixes of its partitions; those of a VPC have them, too."""
+    suffixes = {
+        suffix
+        for partition in _partitions()
+        for suffix in (partition["outputs"]["dnsSuffix"], partition["outputs"]["dualStackDnsSuffix"])
+    }
+    return any(host.lower().endswith(f".{suffix}") for suffix in suffixes)
+
+
 def known_partition(target: AwsTarget) -> str:
     """Return the partition of a target's Region.
 

@@ -205,6 +205,31 @@ def metrics_target() -> AwsTarget | None:
     )
 
 
+_KMS_ARN = re.compile(r"arn:[\w-]+:kms:(?P<region>[\w-]+):(?P<account>[0-9]{12}):(key|alias)/.+", re.ASCII)
+
+
+def evidence_key_target() -> AwsTarget | None:
+    """Return the account context of the KMS key that evidence is signed with, or None if it is not a KMS key.
+
+    :raises DrsConfigurationError: if it is an ARN of something else, or has no connection
+    """
+    key = get("evidence_key")
+    if not key.startswith("arn:"):
+        return None
+    arn = _KMS_ARN.fullmatch(key)
+    if arn is None or not get("evidence_connection"):
+        what = f"{key} is no ARN of a KMS key" if arn is None else "a KMS key needs [drs] evidence_connection"
+        raise DrsConfigurationError(f"[drs] evidence_key: {what}")
+    return _target(
+        "evidence",
+        connection=get("evidence_connection"),
+        account_id=arn["account"],
+        region=arn["region"],
+        role=get("evidence_role"),
+        external_id=get("evidence_external_id"),
+    )
+
+
 def _target(
     name: str, *, connection: str, account_id: str, region: str, role: str, external_id: str
 ) -> AwsTarget | None:

@@ -110,6 +110,11 @@ class Event(StrEnum):
     )
     NOTIFICATION_FAILED = "notificationFailed", "a notifier failed, nothing else changes: `notifier`, `error`"
     REPORT_FAILED = "reportFailed", "the report could not be written, nothing else changes: `error`"
+    EVIDENCE_LINKED = "evidenceLinked", "the report is in the chain of evidence: `link`, `sha256`"
+    EVIDENCE_FAILED = (
+        "evidenceFailed",
+        "the report is not in the chain of evidence, nothing else changes: `error`",
+    )
     METRICS_SENT = "metricsSent", "CloudWatch took the metrics: `count`, `namespace`"
     METRICS_FAILED = "metricsFailed", "CloudWatch did not, nothing else changes: `error`"
     EXECUTION_FINALIZED = (

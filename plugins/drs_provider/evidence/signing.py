@@ -1,4 +1,4 @@
-"""Signatures of links: with an Ed25519 key from a file, or a key of AWS KMS that never leaves it."""
+"""Signatures of links, with an Ed25519 key from a file or by whoever else can sign, and their proof."""
 
 from __future__ import annotations
 
@@ -83,47 +83,11 @@ class FileSigner:
 
     def sign(self, content: bytes) -> dict[str, str]:
         """Return the signature of a content."""
-        return _signature(ED25519, self.public_key, self._key.sign(content))
+        return signature(ED25519, self.public_key, self._key.sign(content))
 
 
-class KmsSigner:
-    """Signs with a key of AWS KMS (key spec ECC_NIST_P256, usage SIGN_VERIFY).
-
-    :param client: boto3's KMS client
-    :param key_arn: the key
-    :raises DrsConfigurationError: if KMS has another type of key there
-    :raises ClientError: if KMS refuses
-    """
-
-    def __init__(self, client: Any, key_arn: str) -> None:
-        self._client, self._key_arn = client, key_arn
-        answer = client.get_public_key(KeyId=key_arn)
-        if ECDSA not in answer.get("SigningAlgorithms", ()):
-            raise DrsConfigurationError(
-                f"[drs] evidence_key: {key_arn} is a key of another type ({answer.get('KeySpec')}, "
-                f"{answer.get('KeyUsage')}); make one of key spec ECC_NIST_P256 and usage SIGN_VERIFY"
-            )
-        key = serialization.load_der_public_key(answer["PublicKey"])
-        assert isinstance(key, ec.EllipticCurvePublicKey)  # noqa: S101 (of the algorithm that KMS just named)
-        self._public_key = key
-
-    @property
-    def public_key(self) -> PublicKey:
-        """The key that proves its signatures."""
-        return self._public_key
-
-    def sign(self, content: bytes) -> dict[str, str]:
-        """Return the signature of a content; KMS takes its hash, since a message may have 4,096 bytes at most."""
-        answer = self._client.sign(
-            KeyId=self._key_arn,
-            Message=hashlib.sha256(content).digest(),
-            MessageType="DIGEST",
-            SigningAlgorithm=ECDSA,
-        )
-        return _signature(ECDSA, self._public_key, answer["Signature"])
-
-
-def _signature(algorithm: str, key: PublicKey, value: bytes) -> dict[str, str]:
+def signature(algorithm: str, key: PublicKey, value: bytes) -> dict[str, str]:
+    """Return a signature as a link holds it."""
     return {"algorithm": algorithm, "keyId": key_id_of(key), "value": base64.b64encode(value).decode()}
 
 
@@ -152,18 +116,18 @@ class TrustedKeys:
     def __init__(self, keys: Iterable[PublicKey]) -> None:
         self._keys = {key_id_of(key): key for key in keys}
 
-    def require(self, signature: Any, content: bytes) -> None:
+    def require(self, given: Any, content: bytes) -> None:
         """Go on only if a signature is of this content, by one of the keys.
 
         :raises SignatureError: saying why it is not
         """
-        if not isinstance(signature, Mapping):
+        if not isinstance(given, Mapping):
             raise SignatureError("it is not signed")
-        key = self._keys.get(str(signature.get("keyId")))
+        key = self._keys.get(str(given.get("keyId")))
         if key is None:
-            raise SignatureError(f"it is signed with a foreign key ({str(signature.get('keyId'))[:16]}…)")
+            raise SignatureError(f"it is signed with a foreign key ({str(given.get('keyId'))[:16]}…)")
         try:
-            value = base64.b64decode(str(signature.get("value")), validate=True)
+            value = base64.b64decode(str(given.get("value")), validate=True)
             if isinstance(key, Ed25519PublicKey):
                 key.verify(value, content)
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -13,11 +14,12 @@ from drs_provider.airflow_api.run import RunFacts, RunView
 from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.assets import add_event
 from drs_provider.core.events import Event
+from drs_provider.core.identity import role_session_name
 from drs_provider.core.texts import cause
-from drs_provider.exceptions import DrsConfigurationError, EvidenceError, ExecutionFailedError
+from drs_provider.exceptions import DrsConfigurationError, DrsError, EvidenceError, ExecutionFailedError
 from drs_provider.history.outcome import ExecutionRef
 from drs_provider.links import DrsReportLink
-from drs_provider.rules.record.merging import with_report, with_report_error
+from drs_provider.rules.record.merging import with_link, with_report, with_report_error
 from drs_provider.rules.record.schema import ExecutionRecord, WaveRow
 from drs_provider.runtime.channels.declared import EXECUTION_END
 from drs_provider.runtime.channels.failures import tells_failure
@@ -129,13 +131,33 @@ class PlanFinalizeOperator(BaseOperator):
         self.link_address = report.html_uri
         self.log.info("Report: %s", report.html_uri)
         history.report_written(report.json_uri, report.sha256)
-        return with_report(record, record["attempt"], uri=report.json_uri, sha256=report.sha256)
+        record = with_report(record, record["attempt"], uri=report.json_uri, sha256=report.sha256)
+        return with_link(record, record["attempt"], self._link(record, report.path))
+
+    def _link(self, record: ExecutionRecord, path: str) -> dict[str, Any] | str:
+        """Add the report to the chain of evidence; return its link, or why it has none."""
+        from drs_provider.evidence.adding import add_report
+        from drs_provider.evidence.opening import evidence_signer, evidence_store
+
+        execution_id = record["executionId"]
+        try:
+            signer = evidence_signer(role_session_name(execution_id))
+            head = add_report(evidence_store(), path, signer, at=time.time())
+        except (OSError, DrsError) as error:
+            # Nor does it hang on the chain: `drs report verify` names the gap, `drs evidence link` closes it.
+            self.log.exception("The report is not in the chain of evidence")
+            emit(execution_id, Event.EVIDENCE_FAILED, error=str(error))
+            return cause(str(error))
+        emit(execution_id, Event.EVIDENCE_LINKED, link=head.number, sha256=head.sha256)
+        return {"number": head.number, "sha256": head.sha256}
 
 
 def no_report_text(record: ExecutionRecord) -> str:
-    """Return what a message says about a report that could not be written; empty if it was."""
-    error = next((row["reportError"] for row in record["attempts"][-1:] if "reportError" in row), None)
-    return f"; NO REPORT: {error}" if error else ""
+    """Return what a message says about a report that was not written, or not linked; empty if it was."""
+    row = record["attempts"][-1]
+    if "reportError" in row:
+        return f"; NO REPORT: {row['reportError']}"
+    return f"; NOT IN THE CHAIN OF EVIDENCE: {row['chainError']}" if "chainError" in row else ""
 
 
 def publish_end(view: RunView, record: ExecutionRecord) -> None:

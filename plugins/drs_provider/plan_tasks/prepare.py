@@ -17,7 +17,7 @@ from drs_provider.airflow_api.run import RunFacts, RunView
 from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.core.canonical import camel_case
 from drs_provider.core.events import Event
-from drs_provider.core.identity import plan_name_of
+from drs_provider.core.identity import plan_name_of, role_session_name
 from drs_provider.exceptions import (
     EvidenceError,
     ExecutionRefusedError,
@@ -142,6 +142,10 @@ class PlanPrepareOperator(BaseOperator):
         if conf.dry_run:
             view.push(keys.EXPECTED, expected_of_dry_run(plan, conf, preflight).model_dump(mode="json"))
             return {"outcome": DRY_RUN, "preflight": preflight.report.to_dict()}
+        from drs_provider.orchestration.prepare.simulated import (
+            simulated_by,  # boto3 stays out of DAG parsing
+        )
+
         header = freeze_header(
             plan,
             conf,
@@ -156,6 +160,9 @@ class PlanPrepareOperator(BaseOperator):
                 ),
             ],
             networks=preflight.drill_networks,
+            simulated_by=simulated_by(
+                plan.aws_targets(), session_name=role_session_name(identity.execution_id)
+            ),
         )
         waves = freeze_waves(plan, conf, preflight.servers, preflight.snapshots, preflight.drill_networks)
         header = with_expectation(header, waves)

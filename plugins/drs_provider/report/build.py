@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from drs_provider.report import figures
+from drs_provider.report.critical_path import critical_path
 from drs_provider.rules.record.schema import ExecutionRecord
 
 REPORT_VERSION = 1
@@ -40,6 +41,7 @@ def build_report(
         "rpo": figures.rpo(own),
         "failedServers": figures.failed_servers(own),
         "gates": figures.gates(own),
+        "criticalPath": critical_path(own),
         "waves": [figures.wave_figures(own, wave) for wave in own["waves"]],
         "preflightFindings": [dict(finding) for finding in findings] or None,
         "record": own,
@@ -61,7 +63,7 @@ def _without_own_report(record: ExecutionRecord) -> ExecutionRecord:
         {
             name: value
             for name, value in row.items()
-            if name not in {"reportUri", "reportSha256", "reportError"}
+            if name not in {"reportUri", "reportSha256", "reportError", "chainLink", "chainError"}
         }
         if row["attempt"] == record["attempt"]
         else row

@@ -32,12 +32,14 @@ class WrittenReport:
     """Where an attempt's report is.
 
     :param sha256: of the JSON file
+    :param path: of the JSON file below the place for reports
     :param created: False if the same report was there already
     """
 
     json_uri: str
     html_uri: str
     sha256: str
+    path: str
     created: bool
 
 
@@ -119,7 +121,8 @@ def _write(
         if not page.exists():
             html = report_html(report, sha256=sha256)
             _write_once(folder, page, html.encode("utf-8", "backslashreplace"))
-        return WrittenReport(str(path), str(page), sha256, created)
+        where = f"{record['planId']}/{record['executionId']}/{path.name}"
+        return WrittenReport(str(path), str(page), sha256, where, created)
     raise ReportNotWrittenError(f"there are {_MOST_SUCCESSORS} reports of attempt {attempt} in {folder}")
 
 

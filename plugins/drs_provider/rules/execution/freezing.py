@@ -207,6 +207,7 @@ def freeze_header(
     preflight: Mapping[str, Any] | None = None,
     overrides: Sequence[Mapping[str, Any]] = (),
     networks: Mapping[str, Sequence[str]] | None = None,
+    simulated_by: Sequence[str] = (),
 ) -> FrozenPlan:
     """Return the header of the frozen plan.
 
@@ -214,6 +215,7 @@ def freeze_header(
     :param preflight: summary of the preflight report
     :param overrides: what the run configuration loosened, and findings that were overridden: what, who, why
     :param networks: as for :func:`freeze_waves`
+    :param simulated_by: hosts that answer in AWS's place
     """
     targets = plan.aws_targets()
     # A plan with several has no step around its waves that acts in one.
@@ -266,4 +268,5 @@ def freeze_header(
         overrides=tuple(dict(item) for item in overrides),
         before_first=freeze_steps(plan.before_first, "before_first", conf.execution_type, target, blocks),
         after_last=freeze_steps(plan.after_last, "after_last", conf.execution_type, target, blocks),
+        simulated_by=tuple(simulated_by),
     )

@@ -163,6 +163,7 @@ class FrozenPlan(Frozen):
     :param preflight: summary of the preflight report
     :param overrides: what the run configuration loosened, and findings that were overridden: what, who, why
     :param expected: how long it is expected to take; None in plans that an older version froze
+    :param simulated_by: hosts that answered in AWS's place: such a run is a rehearsal and proves nothing
     """
 
     execution_id: str = Field(min_length=1)
@@ -196,6 +197,7 @@ class FrozenPlan(Frozen):
     expected: Expectation | None = None
     before_first: tuple[FrozenStep, ...] = ()
     after_last: tuple[FrozenStep, ...] = ()
+    simulated_by: tuple[str, ...] = ()
 
     @property
     def is_drill(self) -> bool:

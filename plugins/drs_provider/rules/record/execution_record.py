@@ -70,6 +70,7 @@ def initial_record(
         "tags": dict(plan.tags) or None,
         "dagId": plan.dag_id,
         "dagRunId": plan.dag_run_id,
+        "simulatedBy": list(plan.simulated_by) or None,
         "accountContext": contexts[0] if contexts else None,
         "objectives": {camel_case(name): value for name, value in plan.objectives.items()},
         "preflight": dict(plan.preflight) or None,

@@ -273,6 +273,21 @@ def with_report_error(record: ExecutionRecord, attempt: int, error: str) -> Exec
     return {**record, "attempts": rows}
 
 
+def with_link(record: ExecutionRecord, attempt: int, link: Mapping[str, Any] | str) -> ExecutionRecord:
+    """Return the record with the link of an attempt's report in the chain of evidence, or with why there is none.
+
+    :param link: ``number`` and ``sha256``, or the reason
+    :raises ValueError: if the record has no such attempt
+    """
+    index = attempt_index(record, attempt)
+    rows = list(record["attempts"])
+    rows[index] = {
+        **rows[index],
+        **({"chainError": link} if isinstance(link, str) else {"chainLink": dict(link)}),
+    }
+    return {**record, "attempts": rows}
+
+
 def _gates(record: Mapping[str, Any]) -> Iterable[GateRow]:
     for wave in record["waves"]:
         if "gate" in wave:

@@ -234,6 +234,8 @@ class AttemptRow(TypedDict, total=False):
     reportUri: str
     reportSha256: str
     reportError: str
+    chainLink: dict[str, Any]  # of the report in the chain of evidence: its number and sha256
+    chainError: str  # why the report is in no link
 
 
 class ExecutionRecord(TypedDict, total=False):
@@ -265,6 +267,7 @@ class ExecutionRecord(TypedDict, total=False):
     tags: dict[str, str]
     dagId: str
     dagRunId: str
+    simulatedBy: list[str]  # hosts that answered in AWS's place; absent if all calls went to AWS
     accountContext: dict[str, Any]
     objectives: dict[str, Any]
     preflight: dict[str, Any]
