@@ -30,7 +30,7 @@ def partition_of(region: str) -> str | None:
 
 
 def is_aws_host(host: str) -> bool:
-    """Return whether a host is an endpoint of AWS, by the DNS suffixes of its partitions; those of a VPC have them, too."""
+    """Return whether a host is an endpoint of AWS, by its partitions' DNS suffixes; those in a VPC have them, too."""
     suffixes = {
         suffix
         for partition in _partitions()

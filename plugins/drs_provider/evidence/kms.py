@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from drs_provider.evidence.signing import ECDSA, PublicKey, signature
+from drs_provider.evidence.signing import ECDSA, PublicKey, signature, signed_message
 from drs_provider.evidence.store import EvidenceStoreError
 from drs_provider.exceptions import DrsConfigurationError
 
@@ -41,14 +40,14 @@ class KmsSigner:
         return self._public_key
 
     def sign(self, content: bytes) -> dict[str, str]:
-        """Return the signature of a content. KMS takes its hash, since it takes no message over 4,096 bytes.
+        """Return the signature of a content.
 
         :raises EvidenceStoreError: if KMS refuses, or does not answer
         """
         answer = self._call(
             "sign",
-            Message=hashlib.sha256(content).digest(),
-            MessageType="DIGEST",
+            Message=signed_message(content),
+            MessageType="RAW",
             SigningAlgorithm=ECDSA,
         )
         return signature(ECDSA, self._public_key, answer["Signature"])

@@ -13,13 +13,14 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from drs_provider.exceptions import DrsConfigurationError
 
 ED25519 = "Ed25519"
 ECDSA = "ECDSA_SHA_256"
 """KMS's name of it; its key spec is ECC_NIST_P256."""
+
+_CONTEXT = b"drs-provider chain of evidence\x00"
 
 PublicKey = Ed25519PublicKey | ec.EllipticCurvePublicKey
 
@@ -83,7 +84,12 @@ class FileSigner:
 
     def sign(self, content: bytes) -> dict[str, str]:
         """Return the signature of a content."""
-        return signature(ED25519, self.public_key, self._key.sign(content))
+        return signature(ED25519, self.public_key, self._key.sign(signed_message(content)))
+
+
+def signed_message(content: bytes) -> bytes:
+    """Return what is signed of a content: its hash, because KMS takes no message over 4,096 bytes."""
+    return _CONTEXT + hashlib.sha256(content).digest()
 
 
 def signature(algorithm: str, key: PublicKey, value: bytes) -> dict[str, str]:
@@ -129,9 +135,8 @@ class TrustedKeys:
         try:
             value = base64.b64decode(str(given.get("value")), validate=True)
             if isinstance(key, Ed25519PublicKey):
-                key.verify(value, content)
+                key.verify(value, signed_message(content))
             else:
-                digest = Prehashed(hashes.SHA256())
-                key.verify(value, hashlib.sha256(content).digest(), ec.ECDSA(digest))
+                key.verify(value, signed_message(content), ec.ECDSA(hashes.SHA256()))
         except (InvalidSignature, binascii.Error) as error:
             raise SignatureError("its signature is not of this content") from error

@@ -64,7 +64,9 @@ class EvidenceStore:
         :raises EvidenceStoreError: if it cannot be read
         """
         try:
-            content: bytes = self._fs.cat_file(self._full(path))
+            # At once, without asking for the size: that would come from a listing that may be old.
+            options = {} if self._is_local else {"max_concurrency": 1}
+            content: bytes = self._fs.cat_file(self._full(path), **options)
         except FileNotFoundError:
             raise
         except Exception as error:
@@ -77,6 +79,7 @@ class EvidenceStore:
         :raises EvidenceStoreError: if that cannot be known
         """
         try:
+            self._fs.invalidate_cache()
             return bool(self._fs.exists(self._full(path)))
         except Exception as error:
             raise self._failed(error) from error

@@ -281,10 +281,10 @@ def with_link(record: ExecutionRecord, attempt: int, link: Mapping[str, Any] | s
     """
     index = attempt_index(record, attempt)
     rows = list(record["attempts"])
-    rows[index] = {
-        **rows[index],
-        **({"chainError": link} if isinstance(link, str) else {"chainLink": dict(link)}),
-    }
+    if isinstance(link, str):
+        rows[index] = {**rows[index], "chainError": link}
+    else:
+        rows[index] = {**rows[index], "chainLink": dict(link)}
     return {**record, "attempts": rows}
 
 
