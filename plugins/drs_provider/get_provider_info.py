@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.run_plan",
                 "operators.terminate_recovery_instances",
                 "operators.doctor",
+                "operators.evidence",
                 "operators.sweep",
             )
         ],

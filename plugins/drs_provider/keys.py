@@ -61,6 +61,7 @@ SWEEP_UNDER_WAY = "sweep_under_way"
 
 # The doctor's task and its XCom
 DOCTOR = "doctor"
+EVIDENCE = "evidence"
 DOCTOR_REPORT = "doctor_report"
 
 # Task state store

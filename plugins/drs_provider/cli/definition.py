@@ -26,6 +26,7 @@ from drs_provider.cli.arguments import (
     command,
 )
 from drs_provider.cli.conf_options import DRY_RUN, conf_args, option_args, runbook_schema, sweep_schema
+from drs_provider.cli.evidence_definition import NOTE, VERIFYING, evidence_group
 from drs_provider.cli.exit_codes import epilog
 
 _IMPORT = (
@@ -54,7 +55,15 @@ def get_drs_cli_commands() -> list[CLICommand]:
         GroupCommand(
             name="drs",
             help="Recovery plans for AWS Elastic Disaster Recovery",
-            subcommands=(plans_group(), *_starting(), *_looking(), *_answering(), *_steering()),
+            subcommands=(
+                plans_group(),
+                NOTE,
+                *_starting(),
+                *_looking(),
+                *_answering(),
+                *_steering(),
+                evidence_group(),
+            ),
             epilog=epilog(),
         )
     ]
@@ -227,11 +236,12 @@ def _looking() -> tuple[ActionCommand, ...]:
         ),
         command(
             "report",
-            "Print or save the report of an execution that has ended",
+            "Print or save the report of an execution that has ended; `report verify`: prove all evidence",
             "report:report",
             RUN,
             Arg(("--format",), choices=("json", "html"), default="json", help="Default: json"),
             Arg(("-o", "--output"), metavar="FILE", help="File to write instead of standard output"),
+            *VERIFYING,
             *REMOTE,
         ),
     )

@@ -18,6 +18,7 @@ from drs_provider.core.canonical import canonical_json
 LINK_VERSION = 1
 FOLDER = "chain"
 SIGNATURE = "signature"
+_EVIDENCE = re.compile(r"[^/]+/[^/]+/(report-[0-9.]+\.(json|html)|statement-[0-9]+\.json)")
 _NAME = re.compile(r"([1-9][0-9]*)\.json")
 
 REPORT = "report"
@@ -101,3 +102,8 @@ def link_bytes(link: Mapping[str, Any]) -> bytes:
 def sha256_of(content: bytes) -> str:
     """Return the SHA-256 of a file's content."""
     return hashlib.sha256(content).hexdigest()
+
+
+def is_evidence(path: str) -> bool:
+    """Tell whether a file of the store belongs into the chain: a report or a statement."""
+    return _EVIDENCE.fullmatch(path) is not None

@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from drs_provider.evidence.conf import RESULTS
 from drs_provider.evidence.links import FINDING, FINDING_CLOSED, SIGN_OFF, STATEMENTS
 from drs_provider.evidence.store import EvidenceStore, EvidenceStoreError
 from drs_provider.rules.record.schema import without_empty
 
 STATEMENT_VERSION = 1
-RESULTS = ("passed", "failed")
 _NAME = re.compile(r"statement-([1-9][0-9]*)\.json")
 _REPORT = re.compile(r"report-[0-9.]+\.json")
 _TRIES = 100

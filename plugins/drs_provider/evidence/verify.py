@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from drs_provider.evidence.links import (
     REPORT,
     SIGNATURE,
     STATEMENTS,
+    is_evidence,
     link_bytes,
     number_of,
     sha256_of,
@@ -23,7 +23,6 @@ from drs_provider.evidence.links import (
 from drs_provider.evidence.signing import SignatureError, TrustedKeys
 from drs_provider.report.build import REPORT_VERSION, build_report, report_json
 
-_EVIDENCE = re.compile(r"[^/]+/[^/]+/(report-[0-9.]+\.(json|html)|statement-[0-9]+\.json)")
 _FIGURES = ("summary", "verdict", "rto", "rpo", "failedServers", "gates", "waves", "criticalPath")
 
 
@@ -62,11 +61,6 @@ class Proof:
     def ok(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problems
-
-
-def is_evidence(path: str) -> bool:
-    """Tell whether a file of the store belongs into the chain: a report or a statement."""
-    return _EVIDENCE.fullmatch(path) is not None
 
 
 def prove(

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.core.canonical import content_hash
-from drs_provider.core.identity import DOCTOR_DAG_ID, SWEEPER_DAG_ID, dag_id_of
+from drs_provider.core.identity import OWN_DAGS, dag_id_of
 from drs_provider.plan.fields import (
     MAX_PLAN_TAGS,
     Key,
@@ -115,9 +115,10 @@ class Plan(Library):
     @field_validator("name")
     @classmethod
     def _is_free(cls, name: str) -> str:
-        for taken, whose in ((SWEEPER_DAG_ID, "sweeper"), (DOCTOR_DAG_ID, "doctor")):
-            if dag_id_of(name) == taken:
-                raise refusal(f"`{name}` is taken: {taken} is the {whose}'s DAG", "choose another name")
+        if whose := OWN_DAGS.get(dag_id_of(name)):
+            raise refusal(
+                f"`{name}` is taken: {dag_id_of(name)} is the DAG of {whose}", "choose another name"
+            )
         return name
 
     @model_validator(mode="after")

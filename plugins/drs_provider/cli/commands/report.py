@@ -22,7 +22,13 @@ def report(arguments: argparse.Namespace) -> ExitCode:
 
     It is made from the record that Airflow holds, so it needs no access to the place where reports are kept. The stored
     file is read if it can be, and what was seen of it is said: the same, another one, changed, missing, unreadable.
+    ``report verify`` proves all that is stored.
     """
+    if arguments.run == "verify":
+        from drs_provider.cli.commands.evidence import verify
+
+        arguments.output = "table"
+        return verify(arguments)
     with Api(login_of(arguments)) as api:
         execution = Execution.find(api, arguments.run)
         record = execution.record(execution.tasks())

@@ -1,0 +1,88 @@
+"""The verbs of evidence and their options."""
+
+from __future__ import annotations
+
+from airflow.cli.cli_config import Arg, GroupCommand
+
+from drs_provider.cli.arguments import INTERVAL, OUTPUT, REMOTE, RUN, TIMEOUT, command
+
+_EXECUTION_ID = Arg(
+    ("--execution-id",),
+    metavar="ID",
+    help="Of an execution that Airflow no longer has; RUN is then its plan",
+)
+_TEXT = Arg(("text",), metavar="TEXT", help="What you state; it cannot be changed afterwards")
+_ADDING = (_EXECUTION_ID, TIMEOUT, INTERVAL, OUTPUT, *REMOTE)
+NOTE = command(
+    "note", "Add a note to an execution, also while it runs", "evidence:note", RUN, _TEXT, *_ADDING
+)
+VERIFYING = (
+    Arg(
+        ("--store",),
+        metavar="URL",
+        help="Folder with the evidence, file:// or s3://CONN@BUCKET/… (default: drs.reports_path of Airflow)",
+    ),
+    Arg(
+        ("--key",),
+        action="append",
+        metavar="FILE",
+        help="Public key (PEM) that signatures are proven with; may be given again, for older ones",
+    ),
+    Arg(("--head",), metavar="N:SHA256", help="Link that was kept elsewhere: shows that nothing was cut off"),
+)
+
+
+def evidence_group() -> GroupCommand:
+    """Return the verbs of evidence."""
+    return GroupCommand(
+        name="evidence",
+        help="Evidence: prove it, add findings and sign-offs",
+        subcommands=(
+            command(
+                "verify",
+                "Prove reports, statements and their chain from the files and the public key alone",
+                "evidence:verify",
+                *VERIFYING,
+                OUTPUT,
+            ),
+            command("key", "Print the public key that proves the evidence", "evidence:key", OUTPUT),
+            command(
+                "finding",
+                "Add a finding: what has to be put right, by whom, until when",
+                "evidence:finding",
+                RUN,
+                _TEXT,
+                Arg(("--owner",), metavar="NAME", required=True, help="Who deals with it"),
+                Arg(("--due",), metavar="YYYY-MM-DD", required=True, help="Until when"),
+                *_ADDING,
+            ),
+            command(
+                "close",
+                "Close a finding",
+                "evidence:close_finding",
+                RUN,
+                Arg(("finding",), metavar="NUMBER", type=int, help="Number of the finding's statement"),
+                _TEXT,
+                *_ADDING,
+            ),
+            command(
+                "sign-off",
+                "Sign an execution off, in your own name",
+                "evidence:sign_off",
+                RUN,
+                Arg(("result",), choices=("passed", "failed"), help="Whether it proved what it was to prove"),
+                _TEXT,
+                *_ADDING,
+            ),
+            command(
+                "link",
+                "Add the links that are missing in the chain",
+                "evidence:link",
+                TIMEOUT,
+                INTERVAL,
+                OUTPUT,
+                *REMOTE,
+            ),
+            NOTE,
+        ),
+    )
