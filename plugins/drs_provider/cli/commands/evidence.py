@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from drs_provider import keys
+from drs_provider.acts.starting import check_dag
 from drs_provider.airflow_rest.client import Api, path
 from drs_provider.airflow_rest.executions import Execution
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.airflow_rest.texts import one_line
 from drs_provider.cli.airflow_api.login import login_of
-from drs_provider.cli.commands.start import check_dag
 from drs_provider.cli.display.output import Output
 from drs_provider.core.identity import EVIDENCE_DAG_ID
 from drs_provider.evidence.conf import LINK
