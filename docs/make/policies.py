@@ -20,6 +20,7 @@ class Hub:
     tables: Any
     bucket: Any
     reports: Any
+    key: Any
     topic: Any
     namespace: Any
 
@@ -52,6 +53,7 @@ def airflow(hub: Hub) -> list[Statement]:
         _allowed("History", rights.HISTORY_CALLS, hub.tables),
         _allowed("Reports", rights.REPORT_CALLS, hub.reports),
         _allowed("BucketOfReports", rights.BUCKET_CALLS, hub.bucket),
+        _allowed("Signatures", rights.SIGN_CALLS, hub.key),
         _allowed("Messages", rights.NOTIFY_CALL, hub.topic),
         _allowed("Metrics", rights.METRICS_CALL, Condition=namespace),
     ]
@@ -84,6 +86,7 @@ def airflow_policy() -> str:
         tables=[table, f"{table}/index/*"],
         bucket="arn:aws:s3:::dr-evidence",
         reports="arn:aws:s3:::dr-evidence/*",
+        key="arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
         topic="arn:aws:sns:eu-west-1:111122223333:dr-messages",
         namespace="DRS-Orchestration",
     )

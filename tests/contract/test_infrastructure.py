@@ -83,10 +83,14 @@ def test_the_hub_has_table_bucket_topic_and_policy(aws: Any) -> None:
     version = iam.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId="v1")["PolicyVersion"]
     by_sid = {row["Sid"]: row for row in version["Document"]["Statement"]}
     assert by_sid["RecoveryRoles"]["Resource"] == roles.split(",")
+    key = aws("kms").get_public_key(KeyId=made["EvidenceKey"])
+    assert key["SigningAlgorithms"] == ["ECDSA_SHA_256"]
+    assert by_sid["Signatures"]["Resource"] == made["EvidenceKey"]
     assert by_sid["History"]["Resource"] == [table["TableArn"], f"{table['TableArn']}/index/*"]
     assert granted(version["Document"]) == {
         "RecoveryRoles": {"sts:AssumeRole"},
         "History": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"},
+        "Signatures": {"kms:GetPublicKey", "kms:Sign"},
         "Reports": {"s3:GetObject", "s3:PutObject"},
         "BucketOfReports": {"s3:GetBucketObjectLockConfiguration", "s3:ListBucket"},
         "Messages": {"sns:Publish"},

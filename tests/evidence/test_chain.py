@@ -15,6 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from drs_provider.evidence.chain import append, head_of
 from drs_provider.evidence.kms import KmsSigner
 from drs_provider.evidence.links import Entry, Head
+from drs_provider.evidence.opening import evidence_signer
 from drs_provider.evidence.signing import FileSigner, SignatureError, TrustedKeys, pem_of, public_key_of
 from drs_provider.evidence.store import EvidenceStore, EvidenceStoreError
 from drs_provider.evidence.verify import prove
@@ -106,6 +107,25 @@ def test_kms_signs_and_its_public_key_proves_it(kms: Any, tmp_path: Path) -> Non
     key = public_key_of("key.pem", pem_of(signer.public_key).encode())
     assert prove(files_of(EvidenceStore(url)), TrustedKeys([key])).ok
     assert not prove(files_of(EvidenceStore(url)), trusted(signer_in(tmp_path))).ok
+
+
+def test_the_configured_key_signs_in_its_own_account(
+    kms: Any, drs_simulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    monkeypatch.setenv("AIRFLOW__DRS__EVIDENCE_KEY", arn)
+    with pytest.raises(DrsConfigurationError, match=r"needs \[drs\] evidence_connection"):
+        evidence_signer("drs-test")
+    monkeypatch.setenv("AIRFLOW__DRS__EVIDENCE_CONNECTION", "evidence_key")
+    monkeypatch.setenv("AIRFLOW_CONN_EVIDENCE_KEY", aws_connection(drs_simulator.url, ACCOUNT))
+    signer = evidence_signer("drs-test")
+    assert signer is not None
+    TrustedKeys([signer.public_key]).require(signer.sign(b"content"), b"content")
+    with pytest.raises(SignatureError, match="not of this content"):
+        TrustedKeys([signer.public_key]).require(signer.sign(b"content"), b"other")
+    monkeypatch.setenv("AIRFLOW__DRS__EVIDENCE_KEY", arn.replace(":kms:", ":sns:"))
+    with pytest.raises(DrsConfigurationError, match="is no ARN of a KMS key"):
+        evidence_signer("drs-test")
 
 
 def test_a_kms_key_that_cannot_sign_so_is_refused(kms: Any) -> None:

@@ -37,6 +37,7 @@ GRANTED: Final = frozenset(
         rights.ASSUME_ROLE,
         *rights.HISTORY_CALLS,
         rights.METRICS_CALL,
+        *rights.SIGN_CALLS,
         *(
             action
             for step in rights.STEP_RIGHTS.values()

@@ -83,6 +83,5 @@ def evidence_group() -> GroupCommand:
                 OUTPUT,
                 *REMOTE,
             ),
-            NOTE,
         ),
     )

@@ -21,7 +21,7 @@ EVIDENCE_DAG_ID = DAG_ID_PREFIX + "evidence"
 OWN_DAGS = {
     SWEEPER_DAG_ID: "the sweeper",
     DOCTOR_DAG_ID: "the doctor",
-    EVIDENCE_DAG_ID: "what people add to evidence",
+    EVIDENCE_DAG_ID: "the evidence store",
 }
 
 TAG_EXECUTION_ID = "ExecutionId"

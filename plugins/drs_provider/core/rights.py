@@ -165,4 +165,6 @@ METRICS_CONDITION: Final = "cloudwatch:namespace"
 # The first is the doctor's: it asks for the bucket's lock.
 BUCKET_CALLS: Final = ("s3:GetBucketObjectLockConfiguration", "s3:ListBucket")
 REPORT_CALLS: Final = ("s3:GetObject", "s3:PutObject")
+#: On the key of `[drs] evidence_key`, if it is one of KMS
+SIGN_CALLS: Final = ("kms:GetPublicKey", "kms:Sign")
 NOTIFY_CALL: Final = "sns:Publish"

@@ -117,7 +117,7 @@ class Plan(Library):
     def _is_free(cls, name: str) -> str:
         if whose := OWN_DAGS.get(dag_id_of(name)):
             raise refusal(
-                f"`{name}` is taken: {dag_id_of(name)} is the DAG of {whose}", "choose another name"
+                f"`{name}` is taken: {dag_id_of(name)} is {whose}'s DAG", "choose another name"
             )
         return name
 

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.config import Config
 
@@ -71,6 +72,10 @@ class AwsClients:
         :raises DrsIdentityError: if it does not lead into the target's account
         """
         return self._kept_client(service, None)
+
+    def host(self, service: str) -> str:
+        """Return the host that a service's calls go to; raises what :meth:`client` raises."""
+        return urlsplit(self.client(service).meta.endpoint_url).hostname or ""
 
     def single_attempt_client(self, service: str) -> Any:
         """Return a client that never repeats a call by itself; raises what :meth:`client` raises.

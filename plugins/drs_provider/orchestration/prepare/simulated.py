@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from drs_provider.core.account import AwsTarget
 from drs_provider.hooks.aws.clients import aws_clients
@@ -12,6 +11,5 @@ from drs_provider.partitions import is_aws_host
 
 def simulated_by(targets: Iterable[AwsTarget], *, session_name: str) -> tuple[str, ...]:
     """Return the hosts that DRS's calls go to in the place of AWS's endpoints; empty if there are none."""
-    clients = (aws_clients(target, session_name=session_name).client("drs") for target in targets)
-    hosts = {urlsplit(client.meta.endpoint_url).hostname or "" for client in clients}
+    hosts = {aws_clients(target, session_name=session_name).host("drs") for target in targets}
     return tuple(sorted(host for host in hosts if not is_aws_host(host)))
