@@ -40,7 +40,7 @@ def airflow_policy() -> str:
         tables=[{"Fn::Sub": table_arn}, {"Fn::Sub": f"{table_arn}/index/*"}],
         bucket={"Fn::Sub": bucket},
         reports={"Fn::Sub": f"{bucket}/*"},
-        key={"Fn::GetAtt": "EvidenceKey.Arn"},
+        key={"Fn::Sub": "${EvidenceKey.Arn}"},
         topic={"Ref": "Messages"},
         namespace={"Ref": "MetricsNamespace"},
     )

@@ -116,9 +116,7 @@ class Plan(Library):
     @classmethod
     def _is_free(cls, name: str) -> str:
         if whose := OWN_DAGS.get(dag_id_of(name)):
-            raise refusal(
-                f"`{name}` is taken: {dag_id_of(name)} is {whose}'s DAG", "choose another name"
-            )
+            raise refusal(f"`{name}` is taken: {dag_id_of(name)} is {whose}'s DAG", "choose another name")
         return name
 
     @model_validator(mode="after")

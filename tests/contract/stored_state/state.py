@@ -41,7 +41,7 @@ def state_of(play: Stage) -> State:
             "instances": {server.server_id: server.instance_id for server in job.servers},
             "tags": dict(job.tags),
         }
-    for report in sorted(play.reports.rglob("*.json")):
+    for report in sorted(play.reports.rglob("report-*.json")):
         content = json.loads(report.read_text(encoding="utf-8"))
         state[f"report {general(content['record']['dagRunId'])} {report.name}"] = content
     return state

@@ -37,6 +37,7 @@ TASKS = {
     keys.DECIDE,
     keys.DOCTOR,
     keys.ENRICH,
+    keys.EVIDENCE,
     keys.FINALIZE,
     keys.HOLD_DRILL,
     keys.PREPARE,
