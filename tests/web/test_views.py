@@ -82,7 +82,9 @@ def test_an_ended_execution_is_told_by_its_record(airflow):
 
 def test_what_failed_is_told_with_aws_s_cause_and_what_to_do(airflow, failed):
     problems = airflow.ask("vera", f"{EXECUTIONS}/{failed}").json()["problems"]
-    assert any("erp-db-1" in each["what"] and "not recovered" in each["what"] for each in problems)
+    assert any(
+        "erp-db-1" in each["cause"] and "Conversion server terminated" in each["cause"] for each in problems
+    )
     assert all(each["cause"] and each["next"] for each in problems)
     assert {each.get("act") for each in problems} >= {"retry"}
 

@@ -74,6 +74,8 @@ def _of_waves(snapshot: ExecutionSnapshot, servers: Mapping[int, Sequence[Row]])
             if row.get("error")
         ]
         for cause, names in grouped(causes).items():
+            if wave.status == WaveStatus.FAILED and cause in wave.note:
+                continue  # the wave's own line says it
             count = f"{len(names)} servers" if len(names) > 1 else "1 server"
             yield {
                 "what": f"{count} of {name} not recovered: {named(names)}",
