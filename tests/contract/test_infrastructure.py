@@ -84,8 +84,7 @@ def test_the_hub_has_table_bucket_topic_and_policy(aws: Any) -> None:
     by_sid = {row["Sid"]: row for row in version["Document"]["Statement"]}
     assert by_sid["RecoveryRoles"]["Resource"] == roles.split(",")
     # moto makes every key of a template a symmetric one.
-    key = template(HUB)["Resources"]["EvidenceKey"]["Properties"]
-    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+    assert "KeySpec: ECC_NIST_P256\n      KeyUsage: SIGN_VERIFY" in template(HUB)
     assert by_sid["Signatures"]["Resource"] == made["EvidenceKey"]
     assert by_sid["History"]["Resource"] == [table["TableArn"], f"{table['TableArn']}/index/*"]
     assert granted(version["Document"]) == {
