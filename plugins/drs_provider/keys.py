@@ -22,6 +22,7 @@ WAVE_TASKS: Final = (START_RECOVERY, WAIT_FOR_RECOVERY, ENRICH)
 # XComs of `prepare`
 FROZEN_PLAN = "frozen_plan"
 OUTCOME = "outcome"  # "started", "dry_run", "excluded" or "refused"
+EXCLUSION = "exclusion"  # why a scheduled drill was left out
 PREFLIGHT = "preflight"
 PREPARED = "prepared"  # signed: the attempt in which `prepare` ran last
 CLAIM = "claim"  # which servers the run holds until its end

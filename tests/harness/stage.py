@@ -235,6 +235,10 @@ class Stage:
         """Return a Variable."""
         return self.variables.get(key, default)
 
+    def delete_variable(self, key: str) -> None:
+        """Delete a Variable."""
+        self.variables.pop(key, None)
+
     def variable_keys(self, *, prefix: str) -> list[str]:
         """Return the keys of Variables."""
         return [key for key in self.variables if key.startswith(prefix)]
@@ -358,6 +362,7 @@ def stage(
         patch.setattr(XCom, "set", made.set_xcom)
         patch.setattr(Variable, "set", made.set_variable)
         patch.setattr(Variable, "get", made.variable)
+        patch.setattr(Variable, "delete", made.delete_variable)
         patch.setattr(Variable, "keys", made.variable_keys)
         patch.setattr(XCom, "aget_one", made.read_xcom)
         patch.setattr(XCom, "aset", made.publish)

@@ -34,3 +34,11 @@ def keep_fact(key: str, value: Any) -> None:
         Variable.set(key, json.dumps(value, separators=(",", ":")), description=_DESCRIPTION)
     except (AirflowRuntimeError, TypeError) as error:
         log.warning("The Variable %s was not written: %s", key, error)
+
+
+def forget_fact(key: str) -> None:
+    """Delete what is kept under a key; what Airflow does not do is a line in the log."""
+    try:
+        Variable.delete(key)
+    except (AirflowRuntimeError, TypeError) as error:
+        log.warning("The Variable %s was not deleted: %s", key, error)

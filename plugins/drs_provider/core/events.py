@@ -36,6 +36,15 @@ class Event(StrEnum):
         "GetCallerIdentity named the target's account: `accountId`, `region`, `target`, `callerArn`, `sessionName`",
     )
     PREFLIGHT = "preflight", "preflight is over: numbers of `blocking` findings and `warnings`"
+    PLAN_STATE = (
+        "planState",
+        "a plan's state is another one than before: `plan`, `state`, `since`, `why`",
+    )
+    READINESS_LOST = (
+        "readinessLost",
+        "a plan that was ready is not any more: `plan`, `errors`, `codes`",
+    )
+    DRILL_OVERDUE = "drillOverdue", "a plan was not drilled for too long: `plan`, `since`, `drillEveryDays`"
     RUNBOOK_WRITTEN = "runbookWritten", "the plan's runbook was written beside the reports: `page`"
     RUNBOOK_FAILED = "runbookFailed", "it could not be written, nothing else changes: `error`"
     EXPECTED_DURATION = (

@@ -29,6 +29,7 @@ from drs_provider.runtime.expected_duration import keep_durations
 from drs_provider.runtime.history import RunHistory
 from drs_provider.runtime.metrics import send_metrics
 from drs_provider.runtime.notifications import notify, notify_refused
+from drs_provider.runtime.plan_state import keep_end
 from drs_provider.runtime.timeline import emit
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,8 @@ class PlanFinalizeOperator(BaseOperator):
         if outcome := ended_without_execution(view):
             if failure := view.pull(keys.PREPARE, keys.FAILURE):
                 raise ExecutionFailedError(failure["message"])
-            return {"outcome": outcome}
+            why = view.pull(keys.PREPARE, keys.EXCLUSION)
+            return {"outcome": outcome, **({"why": why} if why else {})}
         if never_started(view):
             return self._end_refused(context, view)
         try:
@@ -84,6 +86,7 @@ class PlanFinalizeOperator(BaseOperator):
         publish_end(execution.view, without_rows_if_large(record))
         send_metrics(record, state, execution.view)
         keep_durations(execution, record)
+        keep_end(execution.plan.dag_id, record)
         statuses = {wave["waveName"]: wave["status"] for wave in record["waves"]}
         execution.emit(Event.EXECUTION_FINALIZED, status=record["status"], waves=statuses)
         if final.left:

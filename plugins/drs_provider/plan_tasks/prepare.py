@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
@@ -47,6 +47,7 @@ from drs_provider.runtime.execution import (
 from drs_provider.runtime.expected_duration import expected_of_dry_run, with_expectation
 from drs_provider.runtime.history import history_reader
 from drs_provider.runtime.notifications import notify, tell_refused_to
+from drs_provider.runtime.plan_state import keep_preflight, kept_of
 from drs_provider.runtime.preconditions import require_end_ahead
 from drs_provider.runtime.timeline import emit, emitted
 
@@ -125,8 +126,7 @@ class PlanPrepareOperator(BaseOperator):
         view.push(keys.RUN_RECORD, {"planName": plan.display_title, "planHash": plan.content_hash})
         tell_refused_to(view, plan, execution_id_of(run))
         if reason := exclusion_reason(plan, run):
-            view.push(keys.OUTCOME, EXCLUDED)
-            raise AirflowSkipException(reason)
+            self._exclude(view, reason)
         conf = read_conf(plan, run)
         view.push(keys.RUN_RECORD, _known(plan, conf))
         check_initiator(plan, conf, run)
@@ -138,7 +138,7 @@ class PlanPrepareOperator(BaseOperator):
             started_at=freezer.started_at(),
             initiated_by=run.initiated_by,
         )
-        preflight = self._preflight(plan, conf, identity, view)
+        preflight = self._preflight(plan, conf, identity, view, scheduled=run.scheduled)
         if conf.dry_run:
             view.push(keys.EXPECTED, expected_of_dry_run(plan, conf, preflight).model_dump(mode="json"))
             return {"outcome": DRY_RUN, "preflight": preflight.report.to_dict()}
@@ -170,6 +170,12 @@ class PlanPrepareOperator(BaseOperator):
         freezer.freeze(header, waves)
         view.push(keys.OUTCOME, STARTED)
         return self._started(Execution.frozen(context))
+
+    @staticmethod
+    def _exclude(view: RunView, reason: str) -> NoReturn:
+        view.push(keys.OUTCOME, EXCLUDED)
+        view.push(keys.EXCLUSION, reason)
+        raise AirflowSkipException(reason)
 
     def _claim(
         self,
@@ -204,13 +210,15 @@ class PlanPrepareOperator(BaseOperator):
 
         return known_dag_ids(own, self._plans_folder)
 
-    def _preflight(self, plan: Plan, conf: RunConf, identity: RunIdentity, view: RunView) -> PreflightResult:
+    def _preflight(
+        self, plan: Plan, conf: RunConf, identity: RunIdentity, view: RunView, *, scheduled: bool
+    ) -> PreflightResult:
         # boto3 stays out of DAG parsing
         from drs_provider.orchestration.steps.inner import operator_problem
         from drs_provider.preflight.run import run_preflight
         from drs_provider.preflight.steps import AirflowReads
 
-        aws = AwsAccess(identity.execution_id)
+        aws, known = AwsAccess(identity.execution_id), kept_of(identity.dag_id)
         result = run_preflight(
             plan,
             conf,
@@ -224,6 +232,7 @@ class PlanPrepareOperator(BaseOperator):
             own_deployment_id=settings.has_own_deployment_id(),
             airflow=AirflowReads(dag_is_paused=is_paused, operator_problem=operator_problem),
             still_runs=view.another_goes_on,
+            failover=known.instances,
         )
         if conf.dry_run or result.report.blocking:
             from drs_provider.orchestration.concurrency.findings import with_other_executions
@@ -244,6 +253,8 @@ class PlanPrepareOperator(BaseOperator):
             blocking=len(report.blocking),
             warnings=len(report.warnings),
         )
+        if (reason := keep_preflight(known, plan, conf, result, identity)) and scheduled:
+            self._exclude(view, reason)
         if report.blocking:
             view.push(keys.RUN_RECORD, {**_known(plan, conf), "preflight": report.summary()})
             # Throttling or an expired session is no reason to refuse a recovery for good: Airflow tries again.

@@ -329,6 +329,14 @@ KINDS: dict[str, Kind] = {
         drill=(WARN,),
         recovery=(WARN,),
     ),
+    "recovery_instance_outside_drs": Kind(
+        _INSTANCES,
+        "an instance of the plan's RECOVERY was taken out of DRS and runs on: the plan counts as failed over",
+        "terminate it in EC2, or say `failed_back`",
+        drill=(WARN,),
+        recovery=(WARN,),
+        override="`failed_back`",
+    ),
     "live_instance": Kind(
         _INSTANCES,
         "a server has a live recovery instance of no drill, which launching would destroy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,6 +20,7 @@ from drs_provider.preflight.steps import AirflowReads
 from drs_provider.preflight.unreadable import guarded
 from drs_provider.rules.drs.owners import StillRuns
 from drs_provider.rules.execution.freezing import ResolvedServer
+from drs_provider.rules.plan_state.failover import Look
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class PreflightResult:
     :param servers: servers of each group of the selected waves; a group that could not be read is absent
     :param snapshots: server → point in time (``pit-…``) to launch from; empty where the latest is wanted
     :param drill_networks: target → CIDR blocks that looks of a drill's steps may go to
+    :param look: which servers run in recovery
     """
 
     report: PreflightReport
     servers: dict[str, list[ResolvedServer]]
     snapshots: dict[str, str]
     drill_networks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    look: Look = field(default_factory=Look)
 
 
 def run_preflight(
@@ -51,6 +54,7 @@ def run_preflight(
     own_deployment_id: bool = True,
     airflow: AirflowReads | None = None,
     still_runs: StillRuns | None = None,
+    failover: Mapping[str, str] | None = None,
 ) -> PreflightResult:
     """Check the selected waves of a plan against AWS, reading only, and return all findings at once.
 
@@ -67,12 +71,15 @@ def run_preflight(
     :param own_deployment_id: whether this Airflow has a deployment id of its own, not the default
     :param airflow: what Airflow says of steps
     :param still_runs: whether another run, by DAG and run id, has not ended
+    :param failover: server → EC2 instance in which it runs in recovery, as it was kept
     """
     waves = conf.selected_waves(plan)
     targets = _targets(plan, waves, AwsApis(drs, ec2, iam, steps))
     findings: list[Finding] = []
     groups: dict[str, tuple[SourceServer, ...]] = {}
-    run = RunScope(plan, conf, now, waves, groups, airflow=airflow, still_runs=still_runs)
+    run = RunScope(
+        plan, conf, now, waves, groups, airflow=airflow, still_runs=still_runs, failover=failover or {}
+    )
     for name, reads in targets.items():
         names = [group for group in _group_names(waves) if plan.protection_groups[group].target == name]
         resolve = partial(_resolve, run, reads, names, groups)
@@ -97,6 +104,7 @@ def run_preflight(
         servers={name: [server.resolved for server in found] for name, found in groups.items()},
         snapshots=dict(run.chosen_snapshots),
         drill_networks=dict(run.drill_networks),
+        look=run.look,
     )
 
 

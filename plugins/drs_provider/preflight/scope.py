@@ -19,6 +19,7 @@ from drs_provider.preflight.source_server import SourceServer
 from drs_provider.preflight.steps import AirflowReads, PlannedStep, planned_steps
 from drs_provider.rules.drs.owners import StillRuns
 from drs_provider.rules.drs.recovery_instances import RecoveryInstanceView, by_server
+from drs_provider.rules.plan_state.failover import Look
 
 EVERY_KIND = frozenset(ExecutionType)
 DRILLS = frozenset({ExecutionType.DRILL})
@@ -50,6 +51,8 @@ class RunScope:
     :param groups: servers of each group of these waves; a group that could not be resolved is absent
     :param chosen_snapshots: server → point in time; the check of the snapshots fills it
     :param drill_networks: target → CIDR blocks that looks of a drill may go to; the check of the steps fills it
+    :param failover: server → EC2 instance in which it runs in recovery, as it was kept
+    :param look: what runs in recovery; the check of that fills it
     :param airflow: what Airflow says of steps; None if nobody can be asked
     :param still_runs: whether another run of Airflow has not ended; None if nobody can be asked
     """
@@ -62,6 +65,8 @@ class RunScope:
     chosen_snapshots: dict[str, str] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     drill_networks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    failover: Mapping[str, str] = field(default_factory=dict)
+    look: Look = field(default_factory=Look)
     airflow: AirflowReads | None = None
     still_runs: StillRuns | None = None
 

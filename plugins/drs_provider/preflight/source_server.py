@@ -10,6 +10,7 @@ from drs_provider.core.answers import Members
 from drs_provider.core.times import parse_duration
 from drs_provider.preflight.findings import ServerRef
 from drs_provider.rules.execution.freezing import ResolvedServer
+from drs_provider.rules.execution.frozen import Origin
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class SourceServer:
     :param lag_seconds: None if DRS does not tell it, or unreadably
     :param private_ip: first address of the source's primary network interface, empty if DRS does not know it
     :param aws_instance_id: EC2 instance that the source is, empty if it is none
+    :param origin: where in AWS the source is; None if it is not, or DRS does not say
     :param unreadable: members that DRS sent in a form that cannot be read, as ``member=value``
     """
 
@@ -58,6 +60,7 @@ class SourceServer:
     arn: str = ""
     private_ip: str = ""
     aws_instance_id: str = ""
+    origin: Origin | None = None
     unreadable: tuple[str, ...] = ()
 
     @classmethod
@@ -83,13 +86,14 @@ class SourceServer:
             arn=server.text("arn"),
             private_ip=_private_ip(properties.parts("networkInterfaces")),
             aws_instance_id=hints.text("awsInstanceID"),
+            origin=_origin(server.part("sourceCloudProperties")),
             unreadable=tuple(server.notes),
         )
 
     @property
     def resolved(self) -> ResolvedServer:
         """The form in which the plan is frozen."""
-        return ResolvedServer(self.source_server_id, self.name, self.tags, self.lag)
+        return ResolvedServer(self.source_server_id, self.name, self.tags, self.lag, self.origin)
 
     def ref(self, detail: str = "") -> ServerRef:
         """Return the reference that findings carry."""
@@ -102,6 +106,13 @@ def _last_launch(launch: Members) -> LastLaunch | None:
     if not initiated and not status:
         return None  # recorded of servers that never were: {"initiated": {}}
     return LastLaunch(initiated.moment("apiCallDateTime"), initiated.text("type"), status)
+
+
+def _origin(cloud: Members) -> Origin | None:
+    account_id, region = cloud.text("originAccountID"), cloud.text("originRegion")
+    if not account_id and not region:
+        return None
+    return Origin(account_id=account_id, region=region, zone=cloud.text("originAvailabilityZone"))
 
 
 def _private_ip(interfaces: tuple[Members, ...]) -> str:

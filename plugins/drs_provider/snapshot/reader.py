@@ -147,6 +147,8 @@ class Reader:
     def _message(self, tasks: Mapping[str, Task]) -> str:
         if task_state(tasks.get(keys.PREPARE)) == "failed":
             return self.execution.failure(keys.PREPARE) or "task prepare was stopped"
+        if why := self.execution.xcom(keys.PREPARE, keys.EXCLUSION) if self.execution.ended else None:
+            return str(why)
         if self.execution.ended and self.execution.run["state"] == "failed":
             return (
                 self.execution.failure(keys.FINALIZE)

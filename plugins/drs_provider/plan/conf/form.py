@@ -138,6 +138,15 @@ def _drill_params(plan: Plan) -> dict[str, dict[str, Any]]:
             "type": "string",
             "enum": ["terminate", "keep"],
         },
+        "failed_back": {
+            "default": None,
+            "title": "Failed back",
+            "description": "Why you know that the plan has failed back: instances of its RECOVERY that run on "
+            "outside of DRS then no longer count.",
+            "section": _DRILL,
+            "type": ["string", "null"],
+            "maxLength": 1000,
+        },
     }
 
 

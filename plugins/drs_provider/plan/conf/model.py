@@ -39,6 +39,7 @@ class RunConf(PlanModel):
     :param incident_time: when the disaster began, epoch seconds UTC; RTO counts from it
     :param waves: names of the waves to run, in the plan's order; empty: all
     :param pause_before: names of selected waves whose gates are armed in addition to the plan's
+    :param failed_back: why the plan has failed back, though instances of its RECOVERY run on outside of DRS
     :param cleanup: what happens to the drill's instances: the plan's value, or the one asked for
     """
 
@@ -58,6 +59,7 @@ class RunConf(PlanModel):
     cleanup: Literal["terminate", "keep"] = "terminate"
     replace_live_instances: Annotated[tuple[ServerId, ...], Unique] = ()
     preempt_drill: Flag = False
+    failed_back: Message | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON data that ``RunConf.model_validate`` turns into an equal configuration."""

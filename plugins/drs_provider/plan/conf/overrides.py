@@ -76,6 +76,11 @@ def _snapshots(conf: RunConf, plan: Plan) -> Iterator[str]:
         yield f"data after the chosen points in time are given up, of {named(list(rule.snapshot_ids))}"
 
 
+def _failed_back(conf: RunConf, plan: Plan) -> Iterator[str]:
+    if conf.failed_back:
+        yield f"instances of the plan's RECOVERY that run on outside of DRS no longer count: {conf.failed_back}"
+
+
 LOOSENING: Final[Mapping[str, Callable[[RunConf, Plan], Iterator[str]]]] = {
     "skip_gates": _skip_gates,
     "preflight": _preflight,
@@ -83,6 +88,7 @@ LOOSENING: Final[Mapping[str, Callable[[RunConf, Plan], Iterator[str]]]] = {
     "source_state": _source_state,
     "replace_live_instances": _replaced,
     "preempt_drill": _preempt,
+    "failed_back": _failed_back,
     "waves": _waves,
     "snapshots": _snapshots,
 }

@@ -30,7 +30,15 @@ CONF_FILE: Final = "conf"
 _EXACT: Final = ("execution_type", "confirm_plan")
 """A RECOVERY is never guessed from what is nearly right."""
 
-_OPTIONAL_TEXTS: Final = ("confirm_plan", "reason", "ticket", "initiated_by", "incident_time", "snapshots")
+_OPTIONAL_TEXTS: Final = (
+    "confirm_plan",
+    "reason",
+    "ticket",
+    "initiated_by",
+    "incident_time",
+    "snapshots",
+    "failed_back",
+)
 
 
 def _instant(value: Any) -> float:

@@ -64,7 +64,11 @@ def _confirmation(conf: RunConf, plan: Plan) -> Iterator[BrokenRule]:
 
 
 def _only_in(conf: RunConf, plan: Plan) -> Iterator[BrokenRule]:
-    drill_only = {"skip_gates": conf.skip_gates, "cleanup": conf.cleanup != plan.drill.cleanup}
+    drill_only = {
+        "skip_gates": conf.skip_gates,
+        "cleanup": conf.cleanup != plan.drill.cleanup,
+        "failed_back": conf.failed_back is not None,
+    }
     recovery_only = {
         "incident_time": conf.incident_time is not None,
         "source_state": conf.source_state != "unknown",

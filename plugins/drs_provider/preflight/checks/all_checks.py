@@ -6,6 +6,7 @@ from drs_provider.preflight.checks.addresses import fixed_addresses, free_addres
 from drs_provider.preflight.checks.capacity import busy_servers, quotas
 from drs_provider.preflight.checks.drill_age import drills_overdue
 from drs_provider.preflight.checks.drill_network import drill_network, isolation_is_planned
+from drs_provider.preflight.checks.failed_over import failed_over
 from drs_provider.preflight.checks.installation import async_library
 from drs_provider.preflight.checks.launch_into import drill_overwrites, recovery_overwrites
 from drs_provider.preflight.checks.launch_settings import launch_templates, subnets_exist
@@ -71,6 +72,7 @@ READINGS = (LAUNCH_SETTINGS, LAUNCH_TEMPLATES, SUBNETS)
 
 TARGET_CHECKS = (
     TargetCheck("live recovery instances", live_instances, overridable=False),
+    TargetCheck("whether the plan has failed over", failed_over, overridable=True, only_warns=True),
     TargetCheck("whether the sources are alive", source_alive, overridable=False, kinds=RECOVERIES),
     TargetCheck(
         "launch-into instances", drill_overwrites, overridable=False, kinds=DRILLS, needs=LAUNCH_SETTINGS

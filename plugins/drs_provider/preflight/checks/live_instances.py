@@ -37,7 +37,7 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
         for view in scope.reads.recovery_instances.of(servers)
         if view.exists and view.source_server_id in servers
     ]
-    jobs = _jobs(scope, [view.job_id for view in views if view.job_id])
+    jobs = jobs_of(scope, [view.job_id for view in views if view.job_id])
     still_runs = scope.run.still_runs
     held = block_holds(views, jobs, still_runs) if still_runs else {}
     for view in views:
@@ -62,7 +62,7 @@ def live_instances(scope: TargetScope) -> Iterator[Finding]:
         )
 
 
-def _jobs(scope: TargetScope, job_ids: Sequence[str]) -> dict[str, JobView]:
+def jobs_of(scope: TargetScope, job_ids: Sequence[str]) -> dict[str, JobView]:
     """Return the jobs that launched instances. What cannot be read is left untold: live instances are so all the same,
     and whose a drill's are is asked again before its server is launched.
     """

@@ -19,6 +19,7 @@ from drs_provider.rules.execution.frozen import (
     FrozenStep,
     FrozenWave,
     FrozenWaveRef,
+    Origin,
 )
 
 SECONDS_PER_MINUTE = 60
@@ -30,12 +31,14 @@ class ResolvedServer:
     """A source server that a protection group turned out to hold.
 
     :param lag: replication lag as DRS tells it (ISO 8601 duration), None if unknown
+    :param origin: where in AWS its source is; None if it is not, or DRS does not say
     """
 
     source_server_id: str
     name: str
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     lag: str | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ def _freeze_wave(
                 critical=wave.is_critical(server.source_server_id, server.tags),
                 snapshot_id=snapshots.get(server.source_server_id),
                 lag_at_start=server.lag,
+                origin=server.origin,
             )
             for server in members
         ),

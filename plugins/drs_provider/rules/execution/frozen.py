@@ -22,11 +22,20 @@ def _read_target(value: Any) -> Any:
     return AwsTarget.from_dict(value) if isinstance(value, Mapping) else value
 
 
+class Origin(Frozen):
+    """Where in AWS the source of a server is: account, Region and zone, empty where DRS does not say."""
+
+    account_id: str = ""
+    region: str = ""
+    zone: str = ""
+
+
 class FrozenServer(Frozen):
     """A source server that a wave recovers.
 
     :param snapshot_id: point in time to launch from (``pit-…``); None means the latest
     :param lag_at_start: replication lag (ISO 8601 duration) when the plan was frozen; None if unknown
+    :param origin: None if its source is not in AWS
     """
 
     source_server_id: str = Field(min_length=1)
@@ -34,6 +43,7 @@ class FrozenServer(Frozen):
     critical: bool = True
     snapshot_id: str | None = None
     lag_at_start: str | None = None
+    origin: Origin | None = None
 
 
 class FrozenGate(Frozen):

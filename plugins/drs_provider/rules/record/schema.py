@@ -56,6 +56,9 @@ class ServerRow(TypedDict, total=False):
     pointInTime: float
     snapshotId: str
     lagAtStart: str
+    originAccountId: str  # of its source, with originRegion and originZone; absent if that is not in AWS
+    originRegion: str
+    originZone: str
     phases: list[Phase]
     postLaunchActionsStatus: str
     postLaunchActionsCompleted: float

@@ -71,6 +71,7 @@ def server_row(
         "launchStatus": LaunchStatus.PENDING.value,
         "snapshotId": server.snapshot_id,
         "lagAtStart": server.lag_at_start,
+        **_origin(server),
         "phases": [phase.copy() for phase in phases] or None,
         "lastPolledTime": polled_at,
     }
@@ -79,6 +80,17 @@ def server_row(
     row |= without_empty(instance or {}) | without_empty(verdict or {})
     current = cast("ServerRow", without_empty(row))
     return carry_over(current, previous, at=polled_at)
+
+
+def _origin(server: FrozenServer) -> dict[str, str]:
+    if server.origin is None:
+        return {}
+    told = {
+        "originAccountId": server.origin.account_id,
+        "originRegion": server.origin.region,
+        "originZone": server.origin.zone,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _job_fields(
