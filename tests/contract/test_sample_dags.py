@@ -45,6 +45,7 @@ CONF: dict[str, Any] = {
     "cleanup": "keep",
     "replace_live_instances": ["s-1111111111111111a"],
     "preempt_drill": True,
+    "failed_back": "the instances are kept for forensics",
 }
 WRONG: dict[str, Any] = {
     "execution_type": "TEST",
@@ -63,6 +64,7 @@ WRONG: dict[str, Any] = {
     "cleanup": "burn",
     "replace_live_instances": ["erp-db-1"],
     "preempt_drill": 1,
+    "failed_back": True,
 }
 
 

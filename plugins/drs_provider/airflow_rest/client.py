@@ -162,6 +162,10 @@ class Api:
             if not page[key] or len(items) >= page["total_entries"]:
                 return items
 
+    def of_page(self, path: str, **params: Any) -> Any:
+        """Read something from the recovery page's own routes; refusals as with :meth:`get`."""
+        return self._request("GET", f"/drs/api{path}", params=params)
+
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Create something; refusals as with :meth:`get`."""
         return self.request("POST", path, json=body)

@@ -76,6 +76,11 @@ PLANS_FOLDER = Arg(
     metavar="FOLDER",
     help="Folder with the plan files (default: drs.plans_folder of Airflow, or plans in its DAGs folder)",
 )
+STATE = Arg(
+    ("--state",),
+    action="store_true",
+    help="Ask Airflow instead: protected or failed over, ready, last drill",
+)
 RUN_ID = Arg(
     ("--run-id",),
     metavar="ID",

@@ -20,6 +20,7 @@ from drs_provider.cli.arguments import (
     REMOTE,
     RUN,
     RUN_ID,
+    STATE,
     TICKET,
     TIMEOUT,
     YES,
@@ -70,12 +71,20 @@ def get_drs_cli_commands() -> list[CLICommand]:
 
 
 def plans_group() -> GroupCommand:
-    """Return the verbs for plan files; but for estimates, they need no Airflow that runs."""
+    """Return the verbs for plan files; but for estimates and states, they need no Airflow that runs."""
     return GroupCommand(
         name="plans",
         help="Plan files: list, check, show, draw, write as a runbook, import",
         subcommands=(
-            command("list", "List the plans of a folder", "plans:list_plans", PLANS_FOLDER, OUTPUT),
+            command(
+                "list",
+                "List the plans of a folder, or what those of Airflow are now",
+                "plans:list_plans",
+                STATE,
+                PLANS_FOLDER,
+                OUTPUT,
+                *REMOTE,
+            ),
             command(
                 "validate",
                 "Tell everything that is wrong with plan files; exit code 2 if something is",
@@ -84,7 +93,16 @@ def plans_group() -> GroupCommand:
                 PLANS_FOLDER,
                 OUTPUT,
             ),
-            command("show", "Show a plan with all its defaults", "plans:show", PLAN, PLANS_FOLDER, OUTPUT),
+            command(
+                "show",
+                "Show a plan with all its defaults, or what it is now",
+                "plans:show",
+                PLAN,
+                STATE,
+                PLANS_FOLDER,
+                OUTPUT,
+                *REMOTE,
+            ),
             command(
                 "graph",
                 "Draw the order of a plan's waves",

@@ -6,15 +6,17 @@ many plans and runs there are, over the DAGs that the user may read.
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from airflow.models import DagModel, DagRun, TaskInstance
+from airflow.models import DagModel, DagRun, TaskInstance, Variable
 from airflow.models.dag import DagTag
 from airflow.utils.session import create_session
 from sqlalchemy import select
@@ -27,12 +29,25 @@ from drs_provider.core.identity import DAG_ID_PREFIX, plan_name_of
 from drs_provider.core.plan_tags import PlanTags
 from drs_provider.core.states import ExecutionStatus, ExecutionType, running_status
 from drs_provider.core.task_states import RUN_OVER
+from drs_provider.rules.plan_state.kept import Failover
+from drs_provider.rules.plan_state.state import plan_row
 
 Row = dict[str, Any]
 
 _WITHDRAWN = "its plan file no longer loads, or Airflow refuses its DAG; Airflow's import errors say why"
 _STALE = "its DAG is not parsed any more: see Airflow's import errors and the DAG processor"
 _PAUSED = "its DAG is paused in Airflow: nothing of it starts"
+
+
+#: What every row has, of a plan of which nothing is known yet
+_UNKNOWN: Row = {
+    "stateSince": None,
+    "stateWhy": "",
+    "lastDrill": None,
+    "drillEveryDays": None,
+    "drillOverdue": None,
+    "daysSinceDrill": None,
+}
 
 
 @dataclass(frozen=True)
@@ -149,7 +164,24 @@ def _running(session: Session, only: str | None) -> defaultdict[str, list[Row]]:
 
 def _stored(session: Session, only: str | None) -> dict[str, Mapping[str, Any]]:
     """Return what earlier executions left of each plan, by DAG."""
-    return {}
+    return _kept(session, keys.PLAN_STATE, only)
+
+
+def failover_of(dag_id: str) -> Row | None:
+    """Return what failback needs of a plan that has failed over; None if it has not."""
+    with create_session(scoped=False) as session:
+        found = Failover.believed(_kept(session, keys.PLAN_FAILOVER, dag_id).get(dag_id))
+    return found.kept_form() if found else None
+
+
+def _kept(session: Session, prefix: str, only: str | None) -> dict[str, Any]:
+    """Return what is kept in a Variable for each plan, by DAG."""
+    wanted = Variable.key == f"{prefix}{only}" if only else Variable.key.startswith(prefix, autoescape=True)
+    found = {}
+    for variable in session.scalars(select(Variable).where(wanted)):
+        with suppress(ValueError, TypeError):  # somebody edited it
+            found[variable.key.removeprefix(prefix)] = json.loads(variable.val)
+    return found
 
 
 def _row(dag: DagModel, tags: Iterable[str], running: list[Row], stored: Mapping[str, Any] | None) -> Row:
@@ -162,13 +194,8 @@ def _row(dag: DagModel, tags: Iterable[str], running: list[Row], stored: Mapping
         "description": dag.description or "",
         "criticality": told.criticality,
         "owner": dag.owners or "",
-        "state": "UNKNOWN",
-        "stateSince": None,
-        "stateWhy": "",
-        "readiness": {"status": "UNKNOWN", "at": None, "errors": None, "warnings": None},
-        "lastDrill": None,
-        "drillEveryDays": told.drill_every_days,
-        "daysSinceDrill": None,
+        **_UNKNOWN,
+        **plan_row(stored, drill_every_days=told.drill_every_days, now=time.time()),
         "nextDrill": next_drill.timestamp() if next_drill else None,
         "running": running,
         "broken": _broken(dag, tags),

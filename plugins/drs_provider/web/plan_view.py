@@ -37,6 +37,7 @@ def read(api: Api, dag_id: str, rights: Rights) -> dict[str, Any]:
     return {
         **row,
         "description": outline.get("businessFunction") or row["description"],
+        "failover": plan_list.failover_of(dag_id),
         "objectives": outline.get("objectives") or {},
         "waves": [
             {name: wave.get(name) for name in ("number", "name", "servers", "gate", "dependsOn")}

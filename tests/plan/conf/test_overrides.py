@@ -30,6 +30,7 @@ EXAMPLES: dict[str, list[tuple[dict[str, Any], str]]] = {
     ],
     "replace_live_instances": [({"replace_live_instances": [DB_1]}, DB_1)],
     "preempt_drill": [({**RECOVERY, "preempt_drill": True}, "cancelled")],
+    "failed_back": [({"failed_back": "CHG7: moved back"}, "CHG7: moved back")],
     "waves": [({"waves": ["database"]}, "application")],
     "snapshots": [
         ({"snapshots": {DB_1: "pit-1111111111111111a"}}, DB_1),

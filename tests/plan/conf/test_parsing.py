@@ -128,7 +128,7 @@ def test_for_recoveries_only(change):
     assert parse({**RECOVERY, **change})
 
 
-@pytest.mark.parametrize("change", [{"skip_gates": True}, {"cleanup": "keep"}])
+@pytest.mark.parametrize("change", [{"skip_gates": True}, {"cleanup": "keep"}, {"failed_back": "CHG7"}])
 def test_for_drills_only(change):
     assert set(problems({**RECOVERY, **change})) == set(change)
     assert parse(change)
@@ -150,6 +150,7 @@ def test_values_equal_to_the_defaults_count_as_not_given():
         "cleanup": "terminate",
         "replace_live_instances": [],
         "preempt_drill": False,
+        "failed_back": "",
     }
     assert parse({**same, **RECOVERY}) == parse(RECOVERY)
     assert parse({**same, "confirm_plan": ""}) == parse({})

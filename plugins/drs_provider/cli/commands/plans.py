@@ -60,7 +60,11 @@ def _configured_folder() -> Path:
 
 
 def list_plans(arguments: argparse.Namespace) -> ExitCode:
-    """List the plans of a folder."""
+    """List the plans of a folder, or what the plans of an Airflow are now."""
+    if arguments.state:
+        from drs_provider.cli.commands.plan_state import list_states
+
+        return list_states(arguments)
     catalog, output = load_catalog(plans_folder(arguments.plans)), Output(arguments.output)
     rows = [_plan_row(loaded) for loaded in catalog.plans.values()]
     if output.for_people:
@@ -148,7 +152,11 @@ def loaded_plan(arguments: argparse.Namespace) -> LoadedPlan:
 
 
 def show(arguments: argparse.Namespace) -> ExitCode:
-    """Show a plan: a summary for people, the whole of it for programs."""
+    """Show a plan: a summary for people, the whole of it for programs; or what it is now."""
+    if arguments.state:
+        from drs_provider.cli.commands.plan_state import show_state
+
+        return show_state(arguments)
     loaded, output = loaded_plan(arguments), Output(arguments.output)
     plan = loaded.plan
     if not output.for_people:
