@@ -51,6 +51,7 @@ class DrsRunPlanOperator(BaseOperator):
     :param preempt_drill: cancel a drill that holds servers of this RECOVERY
     :param skip_gates: of a DRILL: no gates, no hold
     :param cleanup: of a DRILL: ``terminate`` or ``keep`` its instances; the plan's own, if left out
+    :param failed_back: of a DRILL: why the plan has failed back, though instances of its RECOVERY run on outside of DRS
     :param preflight: ``enforce``, or ``warn`` for the findings that may be overridden
     :param replace_live_instances: servers whose live recovery instances may be destroyed, after an approval
     :param preflight_only: a dry run: nothing is launched; the result is preflight's report
@@ -82,6 +83,7 @@ class DrsRunPlanOperator(BaseOperator):
         preempt_drill: bool | None = None,
         skip_gates: bool | None = None,
         cleanup: str | None = None,
+        failed_back: str | None = None,
         preflight: str | None = None,
         replace_live_instances: Sequence[str] | None = None,
         preflight_only: bool | None = None,
@@ -104,6 +106,7 @@ class DrsRunPlanOperator(BaseOperator):
         self.preempt_drill = preempt_drill
         self.skip_gates = skip_gates
         self.cleanup = cleanup
+        self.failed_back = failed_back
         self.preflight = preflight
         self.replace_live_instances = replace_live_instances
         self.preflight_only = preflight_only
