@@ -23,12 +23,11 @@ pytestmark = pytest.mark.contract
 NOT_SEEN = {
     keys.CLEANUP_REFUSED,
     keys.DOCTOR_REPORT,
+    keys.EXCLUSION,
     keys.FAILED_TRIES,
     keys.METRICS_FAILURE,
     keys.OUTAGE_SINCE,
     keys.OVERRIDES,
-    keys.PLAN_FAILOVER,
-    keys.PLAN_STATE,
     keys.SWEEP_UNDER_WAY,
 }
 #: Ids of tasks, which `keys` has as well
