@@ -83,7 +83,22 @@ export interface PlannedWave {
   dependsOn?: (number | string)[];
 }
 
+export interface FailedOverServer {
+  sourceServerId: string;
+  name?: string;
+  accountId?: string;
+  region?: string;
+  originAccountId?: string;
+  originRegion?: string;
+  originZone?: string;
+  instanceId?: string;
+  privateIp?: string;
+  hostname?: string;
+  pointInTime?: Moment;
+}
+
 export interface Plan extends PlanRow {
+  failover?: { runId?: string; since?: Moment; servers?: FailedOverServer[] };
   waves?: PlannedWave[];
   acts?: Act[];
   estimate?: Record<string, Estimate>;
@@ -268,7 +283,7 @@ async function ask(path: string, init: RequestInit): Promise<unknown> {
     if (init.signal?.aborted && init.signal.reason?.name !== "TimeoutError") throw error;
     throw new RouteError(0, "Airflow's API server does not answer.");
   }
-  const said = (await response.json().catch(() => null)) as Record<string, unknown> | null;
+  const said = parsed(await response.text().catch(() => ""));
   if (response.ok && said) return said;
   const text = (value: unknown) => (typeof value === "string" ? value : "");
   throw new RouteError(
@@ -277,6 +292,15 @@ async function ask(path: string, init: RequestInit): Promise<unknown> {
     text(said?.remedy),
     text(said?.field),
   );
+}
+
+/** JSON, in which null is as good as absent; null where it is none. */
+function parsed(text: string): Record<string, unknown> | null {
+  try {
+    return JSON.parse(text, (_name, value: unknown) => value ?? undefined) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
 }
 
 export function read<T>(path: string, signal: AbortSignal): Promise<T> {

@@ -51,7 +51,8 @@ export function FieldInput(props: Props) {
   const { field, error } = props;
   const id = useId();
   const described = [field.help && `${id}-help`, error && `${id}-error`].filter(Boolean).join(" ") || undefined;
-  const few = field.type === "choice" && choices(field).length <= FEW;
+  const several = field.type === "list" && choices(field).length > 0;
+  const one = field.type === "choice" && choices(field).length <= FEW;
   const label = (
     <>
       {field.label || field.name}
@@ -73,11 +74,11 @@ export function FieldInput(props: Props) {
       )}
     </>
   );
-  if (few) {
+  if (one || several) {
     return (
       <fieldset className="field" aria-describedby={described}>
         <legend>{label}</legend>
-        <Radios {...props} />
+        {one ? <Radios {...props} /> : <Checks {...props} />}
         {notes}
       </fieldset>
     );
@@ -111,6 +112,30 @@ function Radios({ field, value, onValue }: Props) {
         required={field.required}
         checked={value === choice.value}
         onChange={() => onValue(choice.value)}
+      />{" "}
+      {choice.label}
+    </label>
+  ));
+}
+
+/** Several of some choices; the value has one a line. */
+function Checks({ field, value, onValue }: Props) {
+  const chosen = String(value ?? "").split("\n").filter(Boolean);
+  return choices(field).map((choice) => (
+    <label key={choice.value} className="check">
+      <input
+        type="checkbox"
+        name={field.name}
+        value={choice.value}
+        checked={chosen.includes(choice.value)}
+        onChange={(event) =>
+          onValue(
+            choices(field)
+              .map((each) => each.value)
+              .filter((each) => (each === choice.value ? event.target.checked : chosen.includes(each)))
+              .join("\n"),
+          )
+        }
       />{" "}
       {choice.label}
     </label>

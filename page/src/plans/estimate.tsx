@@ -6,6 +6,11 @@ import { usePolled, useResting } from "../poll";
 import { duration, durationRange } from "../times";
 
 const OFTEN = 60;
+const BASES: Record<string, string> = {
+  plan: "from earlier executions of this plan",
+  estate: "from earlier executions of all plans",
+  profile: "from the documented profile: no execution of this kind is known yet",
+};
 
 export function Estimates({ route, plan }: { route: string; plan: Plan }) {
   const kinds = Object.keys(plan.estimate ?? {});
@@ -48,12 +53,12 @@ export function Estimates({ route, plan }: { route: string; plan: Plan }) {
             {duration(estimate.seconds)}{" "}
             <span className="muted small">
               ({durationRange(estimate.lowSeconds, estimate.highSeconds)}
-              {estimate.basis && `; ${estimate.basis}`}), without waiting for people
+              {estimate.basis && `; ${BASES[estimate.basis] ?? estimate.basis}`}), without waiting for people
             </span>
           </p>
           <Table
             label="Estimate of each wave"
-            head={["Wave", "Expected", "Range", ...phases, "What if it took"].map((head) => (
+            head={["Wave", "Expected", "Range", ...phases, "What if"].map((head) => (
               <th key={head} scope="col">
                 {head}
               </th>

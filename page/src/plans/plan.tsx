@@ -8,6 +8,7 @@ import { usePolled } from "../poll";
 import { go, Link, useTitle } from "../router";
 import { duration } from "../times";
 import { Estimates } from "./estimate";
+import { FailedOver } from "./failover";
 import { LastDrill, PlanState, Readiness, RunsNow } from "./list";
 
 const SECONDS = 5;
@@ -65,6 +66,7 @@ export function PlanPage({ plan: name }: { plan: string }) {
               />
             </Section>
           )}
+          <FailedOver plan={plan} />
           <PlannedWaves plan={plan} />
           <Estimates route={route} plan={plan} />
           <Executions route={route} plan={plan.planId} />

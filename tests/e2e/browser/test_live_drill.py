@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Frame, Page, expect
@@ -88,6 +89,14 @@ def assert_cannot(viewer: Person, run_id: str) -> None:
     assert VIEWER in refused[1]
 
 
+def assert_tab_shows_it(someone: Person, run_id: str) -> None:
+    """The run's own tab in Airflow has the same page, with what is wanted first in the window."""
+    page = someone.page
+    page.goto(f"{someone.stack.api_url}/dags/drs_{INTRANET}/runs/{quote(run_id)}/plugin/recovery-run")
+    page.locator("iframe").wait_for()
+    assert_first_things_visible(page, framed(page))
+
+
 def test_a_drill_is_started_approved_retried_judged_and_followed_to_its_end(
     person: Arrive, stack: Stack
 ) -> None:
@@ -100,7 +109,9 @@ def test_a_drill_is_started_approved_retried_judged_and_followed_to_its_end(
     run_id = begin_drill(operator.page, frame)
     assert_first_things_visible(operator.page, frame)
     frame.evaluate("window.loadedOnce = true")
-    assert_cannot(person(VIEWER), run_id)
+    viewer = person(VIEWER)
+    assert_cannot(viewer, run_id)
+    assert_tab_shows_it(viewer, run_id)
 
     approver = person("dr-approver-1", color_scheme="dark")
     other = approver.open(run_path(INTRANET, run_id))
