@@ -53,11 +53,13 @@ def test_the_wheel_holds_the_package_and_nothing_else(contents):
         if file.is_file() and file.suffix != ".pyc" and file.name != ".airflowignore"
     }
     assert {name for name in contents if ".dist-info/" not in name} == files
-    assert {Path(name).suffix for name in files} == {".py", ".j2", ".sh", ".yaml"}
+    page = {".css", ".html", ".js", ".sha256", ".txt"}
+    assert {Path(name).suffix for name in files} == {".py", ".j2", ".sh", ".yaml", *page}
 
 
 def test_the_wheel_holds_what_code_reads_as_files(contents):
     assert "drs_provider/report/templates/report.html.j2" in contents
+    assert "react-dom" in contents["drs_provider/web/static/licenses.txt"]
 
 
 def test_the_wheel_carries_ranges_and_its_licence(contents):

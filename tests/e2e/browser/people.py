@@ -28,7 +28,7 @@ FLAGS = (
     "--disable-sync",
 )
 #: At most this long for what Airflow does in its own time
-SLOW_MS = 120_000
+SLOW_MS = 180_000
 _SERIOUS = ("serious", "critical")
 _VIEW = {"width": 1280, "height": 720}
 #: Notes what is announced, from the first document on
