@@ -34,8 +34,8 @@ MOST_REPORT_BYTES_OF_A_SERVER = 3000
 #: A server's launch configuration is looked at by preflight, before its launch and before its instance is terminated.
 PER_SERVER = {"drs:GetLaunchConfiguration": 3}
 #: A job's log is read at each look until its launches begin, then when a state changes, and at its end by three tasks;
-#: that of a hundred servers has several pages.
-PER_JOB = {"drs:StartRecovery": 1, "drs:TerminateRecoveryInstances": 2, "drs:DescribeJobLogItems": 20}
+#: that of a hundred servers is one page.
+PER_JOB = {"drs:StartRecovery": 1, "drs:TerminateRecoveryInstances": 2, "drs:DescribeJobLogItems": 8}
 #: Tasks of a wave, gates, polls and pages: a few calls each, whatever the number of servers.
 MOST_OTHER_CALLS = 60 * WAVES
 
