@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.cli.cli_config import Arg, GroupCommand
 
-from drs_provider.cli.arguments import INTERVAL, OUTPUT, REMOTE, RUN, TIMEOUT, command
+from drs_provider.cli.arguments import INTERVAL, OUTPUT, PLANS_FOLDER, REMOTE, RUN, TIMEOUT, command
 
 _EXECUTION_ID = Arg(
     ("--execution-id",),
@@ -16,12 +16,19 @@ _ADDING = (_EXECUTION_ID, TIMEOUT, INTERVAL, OUTPUT, *REMOTE)
 NOTE = command(
     "note", "Add a note to an execution, also while it runs", "evidence:note", RUN, _TEXT, *_ADDING
 )
+STORE = Arg(
+    ("--store",),
+    metavar="URL",
+    help="Folder with the evidence, file:// or s3://CONN@BUCKET/… (default: drs.reports_path of Airflow)",
+)
+_TABLES = Arg(
+    ("-o", "--output"),
+    choices=("table", "json", "yaml", "csv"),
+    default="table",
+    help="For people or for programs (default table)",
+)
 VERIFYING = (
-    Arg(
-        ("--store",),
-        metavar="URL",
-        help="Folder with the evidence, file:// or s3://CONN@BUCKET/… (default: drs.reports_path of Airflow)",
-    ),
+    STORE,
     Arg(
         ("--key",),
         action="append",
@@ -44,6 +51,27 @@ def evidence_group() -> GroupCommand:
                 "evidence:verify",
                 *VERIFYING,
                 OUTPUT,
+            ),
+            command(
+                "history",
+                "List what was run and tested, oldest first, from the evidence store alone",
+                "coverage:history",
+                Arg(("--plan",), metavar="PLAN", help="Only this plan"),
+                STORE,
+                _TABLES,
+            ),
+            command(
+                "coverage",
+                "Tell what drills have shown, and what none has tried; exit code 1 if there are gaps",
+                "coverage:show_coverage",
+                Arg(
+                    ("--ask-aws",),
+                    action="store_true",
+                    help="Ask DRS which servers exist and no drill has tried",
+                ),
+                PLANS_FOLDER,
+                STORE,
+                _TABLES,
             ),
             command("key", "Print the public key that proves the evidence", "evidence:key", OUTPUT),
             command(
