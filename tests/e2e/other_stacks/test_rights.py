@@ -19,6 +19,8 @@ pytestmark = pytest.mark.e2e
 DAG_ID = "drs_erp_three_tier"
 #: Nothing is changed: the run, the pool and the other DAG do not exist, and what is sent for a new object is not valid.
 RUN = f"/dags/{DAG_ID}/dagRuns/no-such-run"
+#: The page's routes stand beside Airflow's API.
+PAGE = "/drs/api"
 TASK = f"{RUN}/taskInstances/{keys.FINALIZE}"
 
 #: A login of each of FAB's roles, in the order of the table
@@ -36,6 +38,11 @@ ROWS: dict[str, tuple[Request, ...]] = {
         ("GET", f"{TASK}/logs/1", None),
     ),
     "see whom a gate asks, and what was answered": (("GET", f"/dags/{DAG_ID}/dagRuns/~/hitlDetails", None),),
+    "see a plan and its executions on the recovery page": (
+        ("GET", f"{PAGE}/plans/erp_three_tier", None),
+        ("GET", f"{PAGE}/plans/erp_three_tier/executions", None),
+        ("GET", f"{PAGE}/executions/erp_three_tier/no-such-run", None),
+    ),
     "start a drill or a RECOVERY": (("POST", f"/dags/{DAG_ID}/dagRuns", {"logical_date": "no time"}),),
     "answer a gate, a step, a drill's hold": (
         ("PATCH", f"{TASK}/-1/hitlDetails", {"chosen_options": ["Approve"]}),
@@ -89,7 +96,10 @@ def test_the_table_says_what_each_role_may(other_stack: OtherStack) -> None:
 
 def is_allowed(api: Api, method: str, path: str, body: dict[str, Any] | None) -> bool:
     try:
-        api.request(method, path, json=body)
+        if path.startswith(PAGE):
+            api._request(method, path)
+        else:
+            api.request(method, path, json=body)
     except ApiError as error:
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise
