@@ -9,7 +9,8 @@ import httpx
 
 from drs_provider import keys
 from drs_provider.airflow_rest.client import Api, ApiError
-from drs_provider.airflow_rest.executions import WITHDRAWN_TAG, Execution, Plans, tags_of
+from drs_provider.airflow_rest.executions import Execution
+from drs_provider.airflow_rest.plans import WITHDRAWN_TAG, Plans, tags_of
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.airflow_rest.texts import text_or_map
 from drs_provider.core.identity import dag_id_of

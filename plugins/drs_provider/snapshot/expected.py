@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from drs_provider import keys
 from drs_provider.airflow_rest.client import Api
-from drs_provider.airflow_rest.executions import Execution, Plans
+from drs_provider.airflow_rest.executions import Execution
+from drs_provider.airflow_rest.plans import Plans
 from drs_provider.airflow_rest.texts import epoch
 from drs_provider.core.states import ExecutionType, WaveStatus
 from drs_provider.rules.eta import Eta, WaveNow, eta

@@ -23,7 +23,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from drs_provider import keys
-from drs_provider.airflow_rest.executions import WITHDRAWN_TAG, is_plan
+from drs_provider.airflow_rest.plans import WITHDRAWN_TAG, is_plan
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.core.identity import DAG_ID_PREFIX, plan_name_of
 from drs_provider.core.plan_tags import PlanTags

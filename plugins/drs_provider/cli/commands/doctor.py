@@ -10,7 +10,8 @@ from typing import Any
 from drs_provider import keys
 from drs_provider.acts.starting import check_dag
 from drs_provider.airflow_rest.client import Api, ApiError, path
-from drs_provider.airflow_rest.executions import WITHDRAWN_TAG, Execution, Plans, tags_of
+from drs_provider.airflow_rest.executions import Execution
+from drs_provider.airflow_rest.plans import WITHDRAWN_TAG, Plans, tags_of
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.cli.airflow_api.login import login_of
 from drs_provider.cli.display.output import Output

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drs_provider.airflow_rest.client import Api
-from drs_provider.airflow_rest.executions import Plans
+from drs_provider.airflow_rest.plans import Plans
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.airflow_rest.texts import one_line
 from drs_provider.cli.airflow_api.login import login_of
