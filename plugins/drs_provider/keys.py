@@ -67,6 +67,7 @@ DOCTOR_REPORT = "doctor_report"
 
 # Task state store
 PREEMPTED_DRILLS = "preempted_drills"
+RTO_AT_RISK = "rto_at_risk"  # with the attempt: that people were told
 START_INTENTS = "start_intents"
 FIRST_STARTED = "first_started"
 QUEUED_SINCE = "queued_since"

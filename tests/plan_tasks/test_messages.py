@@ -20,7 +20,7 @@ from drs_provider.plan.model import Plan
 from drs_provider.plan.operations import NotificationEvent
 from drs_provider.runtime.notifications import rto_missed, send, tell_plan
 from tests.contract.repository import REPOSITORY
-from tests.harness.plans import WIKI, plan
+from tests.harness.plans import DATABASES, WIKI, plan
 from tests.harness.stage import Stage
 from tests.harness.worlds import world
 from tests.plan_tasks.waiting_operator import WaitingOperator
@@ -196,6 +196,36 @@ def test_a_missed_rto_says_when_it_was_over_and_where_to_look(receiver: Receiver
     assert told["deadlineText"] == "2026-11-28 11:26:00Z"
     assert told["url"] == f"{BASE_URL}/drs/executions/small/manual__2026-11-28T07%3A26%3A00%2B00%3A00"
     assert told["dedupKey"].startswith("rto_missed-")
+
+
+@pytest.mark.drs_scenario("three_tier", history=False)
+@pytest.mark.parametrize(("minutes", "told_by"), [(240, None), (5, "start"), (45, "late gate")])
+def test_an_rto_at_risk_is_told_once_and_when_it_becomes_so(
+    play: Stage, receiver: Receiver, minutes: int, told_by: str | None
+) -> None:
+    waves = [
+        {"name": "databases", "servers": DATABASES},
+        {
+            "name": "everything",
+            "servers": WIKI,
+            "gate": {"approvers": ["dr-approver-1"], "timeout_minutes": 120},
+        },
+    ]
+    kept = {"events": ["rto_at_risk", "gate"], "notifier": f"{__name__}.Keeps", "args": {}}
+    made = plan(*waves, notifications=[kept], objectives={"rto_minutes": minutes})
+    run = play.plan_run(made).approve_everything()
+    if told_by == "late gate":
+        run.when("gate_2", "deferred", lambda: run.advance(3600.0))
+    assert run.go() == "success", run.record
+    expected = {None: ["gate"], "start": ["rto_at_risk", "gate"], "late gate": ["gate", "rto_at_risk"]}[
+        told_by
+    ]
+    told = [item for item in SENT if "judge the drill" not in item["summary"]]
+    assert [item["event"] for item in told] == expected
+    for risk in (item for item in told if item["event"] == "rto_at_risk"):
+        assert risk["deadline"] == run.dag_run.run_after.timestamp() + 60 * minutes
+        assert risk["missSeconds"] > 0
+        assert "will miss the RTO by" in risk["summary"]
 
 
 def test_the_page_has_every_event() -> None:

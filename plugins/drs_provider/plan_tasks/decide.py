@@ -15,6 +15,7 @@ from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.notifications import notify
 from drs_provider.runtime.preconditions import require_end_ahead
+from drs_provider.runtime.rto_risk import warn_of_rto
 
 
 class PlanDecideOperator(BaseOperator):
@@ -60,4 +61,5 @@ def tell_wave_end(execution: Execution, result: Mapping[str, Any], **facts: Any)
     if result["status"] != "COMPLETED":
         notify(execution, "wave_failed", result["errorMessage"], waveNumber=number)
         raise WaveFailedError(result["errorMessage"])
+    warn_of_rto(execution, ended=number)
     return {name: result[name] for name in ("status", "serversRecovered", "serversTotal")}

@@ -49,6 +49,7 @@ from drs_provider.runtime.history import history_reader
 from drs_provider.runtime.notifications import notify, tell_refused_to
 from drs_provider.runtime.plan_state import keep_preflight, kept_of
 from drs_provider.runtime.preconditions import require_end_ahead
+from drs_provider.runtime.rto_risk import warn_of_rto
 from drs_provider.runtime.timeline import emit, emitted
 
 if TYPE_CHECKING:
@@ -273,6 +274,7 @@ class PlanPrepareOperator(BaseOperator):
         waves = len(plan.selected_waves)
         summary = f"{plan.execution_type} {plan.plan_title} has started: {waves} waves"
         notify(execution, "start", f"{summary}, expected: {execution.expected.text()}")
+        warn_of_rto(execution)
         return {"executionId": plan.execution_id, "attempt": execution.attempt}
 
 

@@ -26,6 +26,7 @@ from drs_provider.runtime.channels.failures import tells_failure
 from drs_provider.runtime.decisions import gate_decision
 from drs_provider.runtime.execution import Execution
 from drs_provider.runtime.outages import pause, waits_out_outages
+from drs_provider.runtime.rto_risk import warn_of_rto
 from drs_provider.runtime.watch import jobs_to_follow
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class PlanStartWaveOperator(BaseOperator):
         QUOTA_WAIT.publish(execution, wait, wave=wave.number)
         self.log.info("Waiting: %s", started.waiting_text())
         execution.emit(Event.WAVE_QUEUED, waveNumber=wave.number, waitingServers=len(started.waiting))
+        warn_of_rto(execution)
         pause(self, settings.get_seconds("queue_poll_seconds"))
 
     def _tell(
@@ -159,6 +161,7 @@ class PlanStartWaveOperator(BaseOperator):
             deadline=jobs["deadline"],
         )
         execution.history.wave_polling(wave.number, started.jobs)
+        warn_of_rto(execution)
         return jobs
 
     @staticmethod

@@ -28,6 +28,7 @@ NOT_SEEN = {
     keys.METRICS_FAILURE,
     keys.OUTAGE_SINCE,
     keys.OVERRIDES,
+    keys.RTO_AT_RISK,
     keys.SWEEP_UNDER_WAY,
 }
 #: Ids of tasks, which `keys` has as well

@@ -195,7 +195,11 @@ def _telling_tasks(execution: Execution) -> list[str]:
     """Return the tasks that may have sent messages before this one."""
     waves = execution.plan.selected_waves
     gates = [keys.gate_task_id(wave.number) for wave in waves]
-    ends = [keys.wave_task_id(wave.number, wave.name, keys.ENRICH) for wave in waves]
+    ends = [
+        keys.wave_task_id(wave.number, wave.name, task)
+        for wave in waves
+        for task in (keys.START_RECOVERY, keys.ENRICH)
+    ]
     decided = [keys.wave_end_task_id(wave) for wave in waves if wave.decided_by_steps]
     steps = [task_id for task_id in execution.view.task_states() if keys.is_step(task_id)]
     return [keys.PREPARE, *gates, *ends, *decided, *steps, keys.HOLD_DRILL]
