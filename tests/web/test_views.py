@@ -132,6 +132,12 @@ def test_the_timeline_has_one_clock_and_says_so(airflow):
     assert told["rows"][-1]["end"] is None
 
 
+@pytest.mark.parametrize(("apart", "noted"), [(0.0, False), (90.0, False), (300.0, True), (-300.0, True)])
+def test_phases_outside_of_their_wave_are_of_another_clock(apart, noted):
+    rows = [{"phases": [{"name": "launch", "start": 100.0 + apart, "end": 200.0 + apart}]}]
+    assert timeline_view.is_apart(Span(100.0, 200.0), rows, now=1000.0) is noted
+
+
 @pytest.mark.parametrize(
     ("spans", "critical"),
     [

@@ -13,12 +13,11 @@ from drs_provider.airflow_rest.executions import has_told, role_of
 from drs_provider.airflow_rest.texts import epoch
 from drs_provider.core.task_states import TASK_OVER
 from drs_provider.report.timeline import PHASES
+from drs_provider.rules.record.clocks import TOLERANCE_SECONDS
 from drs_provider.rules.record.schema import without_empty
 from drs_provider.snapshot.server_rows import Row
 from drs_provider.web.looks import Look, look
 
-#: AWS's clock and Airflow's differ by less, unless one of them is simulated
-_SAME_CLOCK_SECONDS: Final = 600.0
 _CLOCK_NOTE: Final = (
     "AWS's clock runs apart from Airflow's here. All times are Airflow's; AWS's phases are drawn in proportion within "
     "their wave."
@@ -45,12 +44,12 @@ def read(api: Api, dag_id: str, run_id: str) -> dict[str, Any]:
     :raises RefusedError: if there is no such execution, or the caller may not see it
     """
     with look(api, dag_id, run_id) as seen:
-        servers = seen.servers
         now = time.time()
         waves = {wave.number: span for wave in seen.snapshot.waves if (span := _wave_span(seen, wave.number))}
+        servers = _of_attempt(seen, waves)
         critical = critical_waves(waves, _dependencies(seen), now)
         rows = list(_rows(seen, waves, critical, servers, now))
-    apart = any(_apart(span, servers.get(number, ()), now) for number, span in waves.items())
+    apart = any(is_apart(span, servers.get(number, ()), now) for number, span in waves.items())
     starts = [row["start"] for row in rows]
     ends = [row.get("end") or now for row in rows]
     return without_empty(
@@ -62,6 +61,24 @@ def read(api: Api, dag_id: str, run_id: str) -> dict[str, Any]:
             "rows": rows,
         }
     )
+
+
+def _of_attempt(seen: Look, waves: Mapping[int, Span]) -> dict[int, list[Row]]:
+    """Return the servers' rows; in a later attempt without phases of an earlier one, whose jobs it may take up."""
+    if seen.snapshot.attempt == 1:
+        return seen.servers
+    return {
+        number: [_without_earlier(row, waves[number].start) for row in rows]
+        for number, rows in seen.servers.items()
+        if number in waves
+    }
+
+
+def _without_earlier(row: Row, start: float) -> Row:
+    phases = [
+        part for part in row.get("phases") or () if part.get("start", start) >= start - TOLERANCE_SECONDS
+    ]
+    return {**row, "phases": phases}
 
 
 def critical_waves(
@@ -164,7 +181,7 @@ def _phases(
     aws = _aws_span(rows)
     if aws is None:
         return
-    scale = _scale(wave, aws, now) if _apart(wave, rows, now) else (lambda at: at)
+    scale = _scale(wave, aws, now) if is_apart(wave, rows, now) else (lambda at: at)
     for phase in PHASES:
         parts = [part for row in rows for part in row.get("phases") or () if part.get("name") == phase]
         starts = [part["start"] for part in parts if part.get("start")]
@@ -183,11 +200,11 @@ def _aws_span(rows: Sequence[Row]) -> Span | None:
     return Span(min(starts), max([*ends, *starts])) if starts else None
 
 
-def _apart(wave: Span, rows: Sequence[Row], now: float) -> bool:
+def is_apart(wave: Span, rows: Sequence[Row], now: float) -> bool:
     """Whether AWS tells of times at which the wave was not at work."""
     aws = _aws_span(rows)
     return aws is not None and (
-        aws.start < wave.start - _SAME_CLOCK_SECONDS or aws.until(now) > wave.until(now) + _SAME_CLOCK_SECONDS
+        aws.start < wave.start - TOLERANCE_SECONDS or aws.until(now) > wave.until(now) + TOLERANCE_SECONDS
     )
 
 
