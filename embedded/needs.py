@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from drs_provider.plan.files.folder import Catalog, load_catalog
+from drs_provider.plan.files.folder import Catalog, load_catalog, load_people
 from drs_provider.plan.model import Plan
+from drs_provider.plan.people import People
 from embedded.processes import StackError
 
 ADMIN = "admin"
@@ -36,8 +37,9 @@ class Needs:
     def of(cls, plans_folder: Path) -> Needs:
         """Read what the plans of a folder name; broken plans need nothing."""
         roles, connections = dict(STANDARD_ROLES), {CONNECTION: ACCOUNT}
+        people, _ = load_people(plans_folder)
         for loaded in load_catalog(plans_folder).plans.values():
-            for person in _people(loaded.plan):
+            for person in _people(loaded.plan, people):
                 roles.setdefault(person, PERSON)
             for target in loaded.plan.targets.values():
                 if target.own_account:
@@ -45,11 +47,8 @@ class Needs:
         return cls(roles, connections)
 
 
-def _people(plan: Plan) -> list[str]:
-    named = [*plan.recovery.initiators, *plan.recovery.approvers]
-    for wave in plan.waves:
-        if wave.gate is not None:
-            named += wave.gate.approvers
+def _people(plan: Plan, people: People) -> list[str]:
+    named = people.logins(plan.named_people)
     # The simple auth manager takes its users as one text: name:role,name:role.
     return [name for name in named if not set(name) & set(":,")]
 

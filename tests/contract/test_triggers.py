@@ -61,6 +61,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "deadline": 1800003600.25,
         "not_before": 1800000008.5,
         "closing": "Reject",
+        "turn_at": 1800001800.25,
     },
 }
 ARGUMENTS["DrsJobTrigger"] = ARGUMENTS["DrsRecoveryTrigger"]

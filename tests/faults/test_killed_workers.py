@@ -31,6 +31,8 @@ WORLD = world(FOREIGN)
 VEILED = world(FOREIGN, visibility_delay_seconds=20, tags_delay_seconds="never")
 GATE = {"approvers": ["dr-approver-1"], "timeout_minutes": 30}
 PLAN = plan({"name": "everything", "servers": WIKI, "gate": GATE})
+ESCALATES = {**GATE, "on_timeout": "escalate", "escalate_to": ["dr-approver-2"]}
+ESCALATING = plan({"name": "everything", "servers": WIKI, "gate": ESCALATES})
 RUNBOOK = {"run": "ssm_automation", "document": "Restart", "modes": ["drill"]}
 STEPS = plan(
     {
@@ -115,6 +117,31 @@ def test_trap_16_a_worker_that_dies_anywhere_loses_nothing(
     # Where somebody listens to tasks, a worker ends the wait, too.
     monkeypatch.setattr(wait, "has_listeners", lambda: True)
     assert kill_everywhere(tmp_path, task_id, survives, history=history) >= 3
+
+
+def test_trap_41_a_worker_that_dies_while_it_reminds_or_asks_the_next_loses_no_gate(tmp_path: Path) -> None:
+    """The answer comes from somebody who was asked only because nobody else answered."""
+
+    def lives(play: Stage, run: PlanRun) -> None:
+        run.unanswered("gate_1")
+        answered: list[int] = []
+
+        def answer_when_asked() -> None:
+            asked = (run.xcom("gate_1", "gate_answers") or {}).get("asked", ())
+            if len(asked) > 1 and not answered:
+                answered.append(run.respond("gate_1", "Approve", user="dr-approver-2"))
+            run.when("gate_1", "scheduled", lambda: run.when("gate_1", "deferred", answer_when_asked))
+
+        run.when("gate_1", "deferred", answer_when_asked)
+        survives(play, run)
+        assert answered == [200]
+        gate = run.wave("everything")["gate"]
+        assert [row["names"] for row in gate["asked"]] == [["dr-approver-1"], ["dr-approver-2"]]
+        assert gate["reminders"] == 1
+        assert [row["respondedBy"] for row in gate["responses"]] == ["dr-approver-2"]
+        assert run.people.erased == []
+
+    assert kill_everywhere(tmp_path, "gate_1", lives, made=ESCALATING) >= 10
 
 
 @pytest.mark.parametrize("task", ["after_ec2_status", "after_ssm_automation", "decide"])

@@ -130,6 +130,11 @@ class PlanRun:
         self._replies.setdefault(task_id, []).append(Reply(option, user, fields, early))
         return self
 
+    def unanswered(self, task_id: str) -> PlanRun:
+        """Let nobody answer a task by himself, in the future either."""
+        self._replies.setdefault(task_id, [])
+        return self
+
     def approve_everything(self, *, user: str = "dr-approver-1") -> PlanRun:
         """Approve every gate and pass the drill, wherever no answer is scripted."""
 

@@ -414,6 +414,8 @@ def _environment(patch: pytest.MonkeyPatch, made: Stage, *, history: bool) -> No
         "signing_key": "signing-key-of-tests-0123456789abcdef",
         "deployment_id": "tests",
         "reports_path": made.reports.as_uri(),
+        # Where the teams of sample plans are.
+        "plans_folder": str(SAMPLE_PLANS),
         "state_path": str(made.reports.parent / "state"),
         "poll_interval_seconds": "0.02",
         "queue_poll_seconds": "300",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,6 +64,8 @@ class Sweeps:
     def know(self, plan: Plan | str) -> Plan:
         """Put a plan's file into the folder of plans (by name: a sample plan)."""
         known = load_plan(SAMPLE_PLANS, plan) if isinstance(plan, str) else plan
+        if isinstance(plan, str):
+            shutil.copy(SAMPLE_PLANS / "people.yaml", self.plans)  # the teams that it names
         (self.plans / f"{known.name}.yaml").write_text(
             json.dumps(_as_written(known.to_dict())), encoding="utf-8"
         )

@@ -179,9 +179,9 @@ class Triggerer:
             arguments[name]
             for path, arguments in gates
             if path == GATE_TRIGGER
-            for name in ("not_before", "deadline")
+            for name in ("not_before", "deadline", "turn_at")
         ]
-        return [due for due in times if due > now]
+        return [due for due in times if due is not None and due > now]
 
 
 async def _first_event(trigger: Any) -> Any:

@@ -184,3 +184,17 @@ def test_people_and_messages(sweeps: Sweeps, plans: Path, monkeypatch: pytest.Mo
     rows = found(Visit(plans, monkeypatch).run(notify=True))
     assert "nothing has happened" in Silent.sent[0]
     assert "no such host" in rows["notification_failed"]["message"]
+
+
+def test_members_of_teams_are_looked_for_and_teams_without_members_are_told(
+    plans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = json.loads((plans / "wiki.yaml").read_text(encoding="utf-8"))
+    content["recovery"] = {"approvers": ["team:storage"], "emergency_approvers": ["dr-lead"]}
+    (plans / "wiki.yaml").write_text(json.dumps(content), encoding="utf-8")
+    people = {"teams": {"storage": ["dr-approver-1", "gone"], "empty": []}}
+    (plans / "people.yaml").write_text(json.dumps(people), encoding="utf-8")
+    rows = found(Visit(plans, monkeypatch).run())
+    assert rows["unknown_login"]["subject"] == "login gone"
+    assert "wiki (team:storage)" in rows["unknown_login"]["message"]
+    assert "teams.empty: there is nobody in it" in rows["plan_does_not_load"]["message"]

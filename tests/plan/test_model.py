@@ -33,8 +33,8 @@ def test_gate_defaults_reject_by_timeout_after_an_hour():
 
 def test_trap_31_timeout_never_approves_a_recovery():
     gate = Gate.model_validate({"on_timeout": "approve"})
-    assert gate.timeout_decision("DRILL") == "approve"
-    assert gate.timeout_decision("RECOVERY") == "reject"
+    assert gate.timeout_policy("DRILL") == "approve"
+    assert gate.timeout_policy("RECOVERY") == "escalate"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from drs_provider.plan.conf.parsing import parse_run_conf
 from drs_provider.plan.files.folder import load_catalog
 from drs_provider.plan.model import Plan
+from drs_provider.plan.people import People
 from drs_provider.rules.execution.freezing import ResolvedServer
 from drs_provider.runbook.page import page
 from drs_provider.runbook.resolved import Runbook, RunbookError, runbook_of
@@ -222,3 +224,57 @@ def test_without_the_command_line_of_aws_it_says_so(shop: Path, tmp_path: Path) 
         (tmp_path / name).symlink_to(tool(name))
     (tmp_path / "sh").symlink_to("/bin/sh")
     assert "the aws command line is not installed" in run(shop, path=str(tmp_path)).err
+
+
+def gate_alone(runbook: Runbook, folder: Path) -> Path:
+    """Write the part of a script that asks the gate of wave 1, as `ops-lead` who started it."""
+    text = script(runbook)
+    head, _, rest = text.partition("usage() {")
+    talk = re.search(r"^say\(\) .*?^pause\(\)[^\n]*$", rest, re.S | re.M)
+    gate = re.search(r"^listed\(\) .*?(?=^# action NAME)", rest, re.S | re.M)
+    assert talk
+    assert gate
+    file = folder / "gate.sh"
+    ends = 'WHO=ops-lead\nwave 1\ngate 1 && say "it starts"\n'
+    file.write_text(f"{head}\n{talk[0]}\nexec 3<&0\n{gate[0]}\n{ends}")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (("bob", "carol"), ["approved by bob", "approved by carol", "it starts"]),
+        (
+            ("bob", "bob-admin", "carol"),
+            ["approved by bob", "a second person must approve", "approved by carol"],
+        ),
+        (("alice", "reject"), ["ops-lead started this: somebody else must approve"]),
+        (("mallory", "reject"), ["mallory is not among those who may approve"]),
+        (
+            ("ceo", "both on a plane"),
+            ["approved in an EMERGENCY by ceo alone, because: both on a plane", "it starts"],
+        ),
+        (("ceo", "", "reject"), ["was rejected"]),
+    ],
+)
+def test_its_gate_counts_persons_of_the_teams_and_an_emergency_approver_alone(
+    answers: tuple[str, ...], said: list[str], tmp_path: Path
+) -> None:
+    plan = plan_with(
+        {"name": "db", "gate": {"two_people": "always"}},
+        recovery={
+            "approvers": ["team:storage", "alice"],
+            "escalate_to": ["carol"],
+            "emergency_approvers": ["ceo"],
+            "initiators": ["ops-lead"],
+        },
+    )
+    people = People(
+        {"storage": ("bob", "bob-admin")}, {"Alice": ("alice", "ops-lead"), "Bob": ("bob", "bob-admin")}
+    )
+    conf = parse_run_conf({"execution_type": "RECOVERY", "confirm_plan": plan.name}, plan)
+    runbook = runbook_of(plan, conf, servers(plan), {}, written_at=NOW, people=people)
+    ended = run(gate_alone(runbook, tmp_path), answers=answers)
+    for text in said:
+        assert text in ended.out + ended.err
+    assert ("it starts" in ended.out) == (answers[-1] != "reject")

@@ -19,7 +19,7 @@ from drs_provider.snapshot.model import Question
 from drs_provider.snapshot.reader import Reader
 
 # The options' names are what the gates offer; a test holds them against the sensors.
-APPROVE, REJECT, SKIP_WAVE = "Approve", "Reject", "Skip wave"
+APPROVE, REJECT, SKIP_WAVE, EMERGENCY = "Approve", "Reject", "Skip wave", "Approve in emergency"
 VERDICTS: Final = {"passed": "Passed", "failed": "Failed"}
 STEP_ANSWERS: Final = {"retry": "Retry", "accept": "Accept", "fail": "Fail", "confirm": "Confirm"}
 

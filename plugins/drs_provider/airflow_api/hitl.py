@@ -21,7 +21,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from drs_provider.airflow_api.needed import optional
 from drs_provider.core.texts import clean, visible
-from drs_provider.rules.gate import Answer
+from drs_provider.rules.asking import Answer
 
 _MODULE: Final = "airflow.sdk.execution_time.hitl"
 HITLUser = optional(f"{_MODULE}:HITLUser")

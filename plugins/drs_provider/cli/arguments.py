@@ -90,6 +90,11 @@ WAVE = Arg(("--wave",), metavar="WAVE", help="Name or number of the wave, if sev
 COMMENT = Arg(("--comment",), metavar="TEXT", help="Kept with the answer")
 TICKET = Arg(("--ticket",), metavar="TEXT", help="Number of the change or incident, kept with the answer")
 YES = Arg(("-y", "--yes"), action="store_true", help="Do not ask")
+EMERGENCY = Arg(
+    ("--emergency",),
+    action="store_true",
+    help="Approve alone, as one of the plan's emergency approvers; needs a --comment that says why",
+)
 ANSWER = (OPEN_RUN, WAVE, COMMENT, TICKET, OUTPUT, *REMOTE)
 
 

@@ -9,6 +9,7 @@ from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 from drs_provider.cli.arguments import (
     ANSWER,
     COMMENT,
+    EMERGENCY,
     FOLLOWING,
     HOW_MUCH_LONGER,
     INTERVAL,
@@ -267,7 +268,7 @@ def _looking() -> tuple[ActionCommand, ...]:
 
 def _answering() -> tuple[ActionCommand, ...]:
     return (
-        command("approve", "Approve an open gate: its wave starts", "answer:approve", *ANSWER),
+        command("approve", "Approve an open gate: its wave starts", "answer:approve", EMERGENCY, *ANSWER),
         command("reject", "Reject an open gate: the execution is CANCELLED", "answer:reject", *ANSWER),
         command("skip", "Leave out the wave behind an open gate", "answer:skip", *ANSWER),
         command(

@@ -57,7 +57,19 @@ class Event(StrEnum):
     EXECUTION_STARTED = "executionStarted", "the plan is frozen, the record written: `executionType`, `waves`"
     PREPARE_ENDED = "prepareEnded", "`prepare` is over: `seconds`; with `error` if it refused the execution"
     PLAN_EDITED = "planEdited", "the plan's file has changed since; the frozen plan holds: `frozenHash`"
-    GATE_OPENED = "gateOpened", "a gate waits for people: `waveNumber`, `timeoutSeconds`"
+    GATE_OPENED = (
+        "gateOpened",
+        "a gate waits for people: `waveNumber`, `timeoutSeconds`, `asked` (logins; empty: everybody)",
+    )
+    GATE_REMINDED = (
+        "gateReminded",
+        "nobody has answered yet, people are reminded: `waveNumber`, `asked`, `reminders`",
+    )
+    GATE_ESCALATED = "gateEscalated", "further people are asked as well: `waveNumber`, `names`, `logins`"
+    EMERGENCY_APPROVAL = (
+        "emergencyApproval",
+        "an emergency approver decided alone: `waveNumber`, `by`, `reason`, `decision`; of a step `step` and `place`",
+    )
     GATE_CLOSED = "gateClosed", "a gate was answered, or its time is over: `waveNumber`, `decision`"
     WAVE_QUEUED = "waveQueued", "a wave waits for busy servers or for quota: `waveNumber`, `waitingServers`"
     JOB_STARTED = "jobStarted", "StartRecovery was answered: `waveNumber`, `jobId`, `servers`"

@@ -102,10 +102,10 @@ def _tasks(plan: Plan, startable: Plan | None, plans_folder: Path | None) -> Non
     needed = {name for wave in plan.waves for name in plan.dependencies(wave.name)}
     leaves = [end for name, end in ends.items() if name not in needed]
     behind = _all_of(heads[name] for name in roots)
-    steps += _around(plan.before_first, "before_first", [gates[name] for name in roots], behind)
+    steps += _around(plan.before_first, "before_first", [gates[name] for name in roots], behind, plans_folder)
     hold = PlanHoldSensor(task_id=keys.HOLD_DRILL, trigger_rule="none_failed", **gate_arguments())
     hold.set_upstream(leaves)
-    steps += _around(plan.after_last, "after_last", leaves, [hold], trigger_rule="none_failed")
+    steps += _around(plan.after_last, "after_last", leaves, [hold], plans_folder, trigger_rule="none_failed")
 
     # Teardowns run even if the run is marked failed. Every gate, every step and every wave's end is a direct upstream:
     # with only the last ones, cleanup was seen to start while a parallel wave was still deferred.
@@ -130,7 +130,11 @@ class _WaveTasks(NamedTuple):
 def _wave(plan: Plan, wave: Wave, plans_folder: Path | None) -> _WaveTasks:
     number = plan.wave_number(wave.name)
     gate = PlanGateSensor(
-        task_id=keys.gate_task_id(number), wave_number=number, trigger_rule="none_failed", **gate_arguments()
+        task_id=keys.gate_task_id(number),
+        wave_number=number,
+        plans_folder=plans_folder,
+        trigger_rule="none_failed",
+        **gate_arguments(),
     )
     with TaskGroup(keys.wave_group_id(number, wave.name), tooltip=f"Wave {number}: {', '.join(wave.groups)}"):
         start = PlanStartWaveOperator(
@@ -138,8 +142,8 @@ def _wave(plan: Plan, wave: Wave, plans_folder: Path | None) -> _WaveTasks:
         )
         wait = PlanWaitSensor(task_id=keys.WAIT_FOR_RECOVERY, wave_number=number)
         enrich = PlanEnrichOperator(task_id=keys.ENRICH, wave_number=number)
-        before = _steps(wave.before, "before", number)
-        after = _steps(wave.after, "after", number)
+        before = _steps(wave.before, "before", number, plans_folder)
+        after = _steps(wave.after, "after", number, plans_folder)
         _in_order([gate], *before, [start], [wait], [enrich], *after)
         end: BaseOperator = enrich
         if after:
@@ -152,7 +156,9 @@ def _wave(plan: Plan, wave: Wave, plans_folder: Path | None) -> _WaveTasks:
     return _WaveTasks(gate, before[0] if before else [start], _all_of([*before, *after]), end)
 
 
-def _steps(steps: Sequence[StepModel], place: str, number: int = 0, **of_first: Any) -> list[Tasks]:
+def _steps(
+    steps: Sequence[StepModel], place: str, number: int, plans_folder: Path | None, **of_first: Any
+) -> list[Tasks]:
     """Return the tasks of steps by stage: those that start together, behind those of the stage before.
 
     :param of_first: arguments of the tasks of the first stage
@@ -166,6 +172,7 @@ def _steps(steps: Sequence[StepModel], place: str, number: int = 0, **of_first: 
             place=place,
             step_name=step.label,
             wave_number=number,
+            plans_folder=plans_folder,
             **gate_arguments(),
             **(of_first if len(stages) == 1 else {}),
         )
@@ -174,13 +181,18 @@ def _steps(steps: Sequence[StepModel], place: str, number: int = 0, **of_first: 
 
 
 def _around(
-    steps: Sequence[StepModel], place: str, upstream: Tasks, downstream: Tasks, **of_first: Any
+    steps: Sequence[StepModel],
+    place: str,
+    upstream: Tasks,
+    downstream: Tasks,
+    plans_folder: Path | None,
+    **of_first: Any,
 ) -> Tasks:
     """Put steps between tasks; return the tasks of the steps."""
     if not steps:
         return []
     with TaskGroup(place):
-        stages = _steps(steps, place, **of_first)
+        stages = _steps(steps, place, 0, plans_folder, **of_first)
     _in_order(upstream, *stages, downstream)
     return _all_of(stages)
 
@@ -196,22 +208,26 @@ def _all_of(stages: Iterable[Tasks]) -> Tasks:
     return [task for stage in stages for task in stage]
 
 
-def build_single_task_dag(dag_id: str, task_id: str, *, owner: str | None = None) -> DAG:
+def build_single_task_dag(
+    dag_id: str, task_id: str, *, owner: str | None = None, plans_folder: Path | None = None
+) -> DAG:
     """Return a DAG with only one task, built from its id: enough for the task's own process.
 
+    :param plans_folder: where the libraries are that say who is in a team
     :raises ValueError: if no plan's DAG has such a task
     """
     role = keys.role_of(task_id)
     wave: Mapping[str, Any] = {"wave_number": role.wave_number}
+    asking = {"plans_folder": plans_folder, **gate_arguments()}
     makers: dict[str, tuple[type[BaseOperator], Mapping[str, Any]]] = {
         keys.PREPARE: (PlanPrepareOperator, {"plan": None}),
-        "gate": (PlanGateSensor, {**wave, **gate_arguments()}),
+        "gate": (PlanGateSensor, {**wave, **asking}),
         keys.START_RECOVERY: (PlanStartWaveOperator, wave),
         keys.WAIT_FOR_RECOVERY: (PlanWaitSensor, wave),
         keys.ENRICH: (PlanEnrichOperator, wave),
         keys.STEP: (
             PlanStepOperator,
-            {**wave, "place": role.place, "step_name": role.step_name, **gate_arguments()},
+            {**wave, "place": role.place, "step_name": role.step_name, **asking},
         ),
         keys.DECIDE: (PlanDecideOperator, wave),
         keys.HOLD_DRILL: (PlanHoldSensor, gate_arguments()),

@@ -48,6 +48,8 @@ def _facts(plan: Plan) -> str:
         "Drill schedule": f"{plan.schedule.cron} ({plan.schedule.timezone})" if plan.schedule else None,
         "May start a RECOVERY": ", ".join(plan.recovery.initiators) or None,
         "Approve a RECOVERY": ", ".join(plan.recovery.approvers) or None,
+        "Are asked next": ", ".join(plan.recovery.escalate_to) or None,
+        "Approve alone in an emergency": ", ".join(plan.recovery.emergency_approvers) or None,
     }
     rows = [(name, plain_markdown(str(value))) for name, value in facts.items() if value is not None]
     return _table(("", ""), rows)

@@ -187,7 +187,7 @@ def _one_dag(folder: Path, dag_id: str, task_id: str | None, dag_file: Path | No
 def _task_alone(catalog: Catalog, name: str, task_id: str, dag_file: Path | None) -> DAG:
     """Return a DAG with one task; one that stays for running executions only if a policy refuses that."""
     owner = catalog.plans[name].plan.owner if name in catalog.plans else None
-    alone = build_single_task_dag(dag_id_of(name), task_id, owner=owner)
+    alone = build_single_task_dag(dag_id_of(name), task_id, owner=owner, plans_folder=catalog.folder)
     why = refusal_of(alone, dag_file=dag_file, serialized=False)
     if why is None:
         return alone
@@ -208,7 +208,7 @@ def _withdrawn(catalog: Catalog, name: str, kept: Mapping[str, Plan]) -> Iterato
     present = catalog.plans[name].plan if name in catalog.plans else None
     for plan in (kept.get(name), present):
         if plan is not None:
-            yield partial(build_dag, plan, withdrawn=True)
+            yield partial(build_dag, plan, plans_folder=catalog.folder, withdrawn=True)
 
 
 def _tried(

@@ -23,8 +23,9 @@ from drs_provider.links import page_address
 from drs_provider.options import OPTIONS
 from drs_provider.orchestration.sweep.records import open_history
 from drs_provider.orchestration.sweep.scope import SweepScope, sweep_scope
-from drs_provider.plan.files.folder import load_catalog
+from drs_provider.plan.files.folder import load_catalog, load_people
 from drs_provider.plan.model import Plan
+from drs_provider.plan.people import People
 from drs_provider.report.place import PlaceState, look_at_place
 from drs_provider.rules.doctor import WARN, Finding, finding, judge_logins
 from drs_provider.runtime.component import component_facts
@@ -57,9 +58,10 @@ class Looks:
 
     def __post_init__(self) -> None:
         self.scope: SweepScope = sweep_scope(self.plans_folder, settings.state_path())
+        people, _ = load_people(self.plans_folder)  # what is wrong with them is told with the plans
         for name, plan in self.scope.plans.items():
-            for login in logins_of(plan):
-                self.logins.setdefault(login, set()).add(name)
+            for login, where in logins_of(plan, people):
+                self.logins.setdefault(login, set()).add(f"{name} ({where})" if where else name)
 
     def findings(self) -> Iterator[Finding]:
         """Yield everything that is wrong; what cannot be looked at is a finding, too."""
@@ -175,10 +177,11 @@ class Looks:
                 )
 
 
-def logins_of(plan: Plan) -> set[str]:
-    """Return the logins that a plan's lists name."""
-    gates = [wave.gate.approvers for wave in plan.waves if wave.gate]
-    return {*plan.recovery.initiators, *plan.recovery.approvers, *(login for one in gates for login in one)}
+def logins_of(plan: Plan, people: People) -> Iterator[tuple[str, str]]:
+    """Yield the logins that a plan's lists name, each with its team; empty if a list names the login itself."""
+    for name in plan.named_people:
+        for login in people.logins((name,)):
+            yield login, "" if login == name else name
 
 
 def identity_refused(component: str, target: str, told: str) -> Finding:

@@ -76,6 +76,11 @@ def _tell(detail: ErrorDetails, parts: Parts, model: type[BaseModel], raw: str |
 
 def _unknown_field(parts: Parts, model: type[BaseModel]) -> Told:
     name = str(parts[-1])
+    if len(parts) == 1 and name in ("teams", "persons"):
+        return (
+            f"`{name}` stand in a library, not in a plan",
+            "move them into a file with nothing but targets, protection_groups, teams and persons",
+        )
     known = list(_fields_at(parts[:-1], model))
     where = f"the fields here are {quoted_list(known)}" if known else "remove it"
     return f"unknown field `{name}`", did_you_mean(name, known, where)

@@ -23,7 +23,8 @@ from drs_provider.plan.fields import (
     refusal,
 )
 from drs_provider.plan.operations import DrillRules, Exclusion, Hold, Notification, Schedule
-from drs_provider.plan.outline import GroupOutline, Outline, WaveOutline, idle_events
+from drs_provider.plan.outline import GroupOutline, Outline, RecoveryOutline, WaveOutline, idle_events
+from drs_provider.plan.people import Logins
 from drs_provider.plan.problems import quoted_list
 from drs_provider.plan.references import REFERENCES_ERROR, Finding, check_references
 from drs_provider.plan.sections import (
@@ -64,8 +65,8 @@ MAX_WAVES = 100
 SchemaVersion = Annotated[Literal[1], Field(description="Version of this file format.")]
 
 
-class Library(PlanModel):
-    """A plans file with only targets and protection groups, for all plans of the folder."""
+class SharedParts(PlanModel):
+    """What plans and libraries have alike."""
 
     schema_version: SchemaVersion = 1
     targets: dict[Key, Target] = Field(default={}, description="Accounts and Regions, by name.")
@@ -74,7 +75,19 @@ class Library(PlanModel):
     )
 
 
-class Plan(Library):
+class Library(SharedParts):
+    """A plans file with only targets, protection groups, teams and persons, for all plans of the folder."""
+
+    teams: dict[Key, Logins] = Field(
+        default={}, description="Logins of the members by team; lists of plans name one as team:<name>."
+    )
+    persons: dict[Line, Logins] = Field(
+        default={},
+        description="Logins by person, of those who have several, or share one: two-person rules compare persons.",
+    )
+
+
+class Plan(SharedParts):
     """A recovery plan, complete in itself: what it uses of libraries is merged into it.
 
     Validation refuses unknown fields, names that lead nowhere, servers named twice, dependency cycles
@@ -161,7 +174,7 @@ class Plan(Library):
                 name: GroupOutline(group.target, group.servers, listed=group.tags is None)
                 for name, group in self.protection_groups.items()
             },
-            recovery_approvers=self.recovery.approvers,
+            recovery=RecoveryOutline(**dict(self.recovery)),
             idle_events=idle_events(
                 self.objectives.model_dump(), (item.events for item in self.notifications)
             ),
@@ -225,6 +238,18 @@ class Plan(Library):
             return wave.depends_on
         return (self.waves[number - 2].name,) if number > 1 else ()
 
+    @property
+    def named_people(self) -> tuple[str, ...]:
+        """Logins and teams (``team:<name>``) that lists of the plan name, each once."""
+        steps = [*self.before_first, *self.after_last]
+        lists = [names for _, names in self.recovery if names]
+        for wave in self.waves:
+            steps += [*wave.before, *wave.after]
+            if wave.gate:
+                lists += [wave.gate.approvers, wave.gate.escalate_to]
+        lists += [step.approvers for step in steps]
+        return tuple(dict.fromkeys(name for names in lists for name in names))
+
     def groups_of(self, wave: Wave) -> dict[str, ProtectionGroup]:
         """Return the wave's protection groups by name, in the wave's order."""
         return {name: self.protection_groups[name] for name in wave.groups}
@@ -267,5 +292,7 @@ def _wave_outline(index: int, wave: Wave) -> WaveOutline:
         optional_servers=wave.optional.servers if wave.optional else (),
         min_launched=wave.min_launched if isinstance(wave.min_launched, int) else None,
         gate_approvers=gate.approvers,
+        gate_escalate_to=gate.escalate_to,
         two_people=gate.two_people != "never",
+        two_in_recovery=gate.people("RECOVERY") > 1,
     )

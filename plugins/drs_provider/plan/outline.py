@@ -5,8 +5,8 @@ Raw data is read only where a file is no plan yet, so that all its mistakes are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from drs_provider.plan.problems import Parts
@@ -41,7 +41,9 @@ class WaveOutline:
     optional_servers: tuple[str, ...]
     min_launched: int | None
     gate_approvers: tuple[str, ...]
+    gate_escalate_to: tuple[str, ...]
     two_people: bool
+    two_in_recovery: bool
 
     @property
     def parts(self) -> Parts:
@@ -52,6 +54,16 @@ class WaveOutline:
     def label(self) -> str:
         """The wave's name for messages."""
         return f"wave `{self.name}`" if self.name else f"wave {self.index + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryOutline:
+    """Who starts and approves a RECOVERY, as logins and teams."""
+
+    initiators: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
+    escalate_to: tuple[str, ...] = ()
+    emergency_approvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,7 @@ class Outline:
     own_groups: Mapping[str, GroupOutline]
     library_targets: frozenset[str] = frozenset()
     library_groups: Mapping[str, GroupOutline] = field(default_factory=dict)
-    recovery_approvers: tuple[str, ...] = ()
+    recovery: RecoveryOutline = RecoveryOutline()
     idle_events: tuple[IdleEvent, ...] = ()
 
     @property
@@ -84,6 +96,7 @@ class Outline:
         :param libraries: raw ``targets`` and ``protection_groups`` of all libraries
         """
         library = libraries or {}
+        recovery = _entries(data.get("recovery"))
         return cls(
             waves=tuple(
                 _wave(index, wave)
@@ -94,7 +107,9 @@ class Outline:
             own_groups=_groups(data.get("protection_groups")),
             library_targets=frozenset(_entries(library.get("targets"))),
             library_groups=_groups(library.get("protection_groups")),
-            recovery_approvers=_texts(_entries(data.get("recovery")).get("approvers")),
+            recovery=RecoveryOutline(
+                **{each.name: _texts(recovery.get(each.name)) for each in fields(RecoveryOutline)}
+            ),
             idle_events=idle_events(
                 _entries(data.get("objectives")),
                 (_texts(_entries(item).get("events")) for item in _items(data.get("notifications"))),
@@ -115,6 +130,22 @@ def idle_events(
         for event in events
         if event in _OBJECTIVES and objectives.get(_OBJECTIVES[event]) is None
     )
+
+
+def lists_of_people(data: Mapping[str, Any]) -> Iterator[tuple[Parts, tuple[str, ...]]]:
+    """Yield the lists of raw plan data that name logins and teams, with their places."""
+    owners: list[tuple[Parts, Any]] = [(("recovery",), data.get("recovery"))]
+    places: list[tuple[Parts, Any]] = [((), data)]
+    for index, wave in enumerate(_items(data.get("waves"))):
+        places.append((("waves", index), wave))
+        owners.append((("waves", index, "gate"), _entries(wave).get("gate")))
+    for parts, place in places:
+        for name in ("before_first", "after_last", "before", "after"):
+            steps = _items(_entries(place).get(name))
+            owners += [((*parts, name, index), step) for index, step in enumerate(steps)]
+    for parts, owner in owners:
+        for name in ("initiators", "approvers", "escalate_to", "emergency_approvers"):
+            yield (*parts, name), _texts(_entries(owner).get(name))
 
 
 def _items(value: Any) -> tuple[Any, ...]:
@@ -156,5 +187,7 @@ def _wave(index: int, wave: Mapping[Any, Any]) -> WaveOutline:
         optional_servers=_texts(_entries(entries.get("optional")).get("servers")),
         min_launched=least if isinstance(least, int) and not isinstance(least, bool) else None,
         gate_approvers=_texts(gate.get("approvers")),
+        gate_escalate_to=_texts(gate.get("escalate_to")),
         two_people=gate.get("two_people", "never") != "never",
+        two_in_recovery=gate.get("two_people") in ("recovery", "always"),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from drs_provider.plan.outline import Outline, WaveOutline
+from drs_provider.plan.people import team_of
 from drs_provider.plan.problems import Parts, did_you_mean, format_path, quoted_list
 
 REFERENCES_ERROR: Final = "plan_references"
@@ -42,6 +43,8 @@ def check_references(outline: Outline) -> list[Finding]:
         *_wave_servers(outline),
         *_dependencies(outline),
         *_gates(outline),
+        *_escalation(outline),
+        *_emergency(outline),
         *_notifications(outline),
     ]
 
@@ -200,12 +203,58 @@ def _cycle(outline: Outline) -> Iterator[Finding]:
 
 def _gates(outline: Outline) -> Iterator[Finding]:
     for wave in outline.waves:
-        people = {*wave.gate_approvers, *outline.recovery_approvers}
-        if wave.two_people and wave.gate_approvers and len(people) < 2:
+        people = {*wave.gate_approvers, *outline.recovery.approvers}
+        # Who is in a team changes without the plan: preflight counts its members.
+        alone = len(people) < 2 and all(team_of(name) is None for name in people)
+        if wave.two_people and wave.gate_approvers and alone:
             yield Finding(
                 (*wave.parts, "gate", "two_people"),
                 "two people must approve, but only one may",
                 "add another user to the gate's approvers or to recovery.approvers",
+            )
+
+
+def _escalation(outline: Outline) -> Iterator[Finding]:
+    """Who is asked later, although everybody may answer from the beginning, or they themselves may."""
+    recovery = outline.recovery
+    anywhere = bool(recovery.approvers) or any(wave.gate_approvers for wave in outline.waves)
+    lists: list[tuple[Parts, tuple[str, ...], bool, tuple[str, ...]]] = [
+        (("recovery",), recovery.escalate_to, anywhere, recovery.approvers)
+    ]
+    for wave in outline.waves:
+        named = bool(wave.gate_approvers or recovery.approvers)
+        lists.append(((*wave.parts, "gate"), wave.gate_escalate_to, named, wave.gate_approvers))
+    for parts, later, named, asked in lists:
+        if later and not named:
+            yield Finding(
+                (*parts, "escalate_to"),
+                "escalate_to does nothing: without approvers everybody may answer from the beginning",
+                "name approvers, or remove it",
+            )
+        for position, name in enumerate(later):
+            if name in asked:
+                yield Finding(
+                    (*parts, "escalate_to", position),
+                    f"`{name}` is asked from the beginning",
+                    "remove it here, or from approvers",
+                )
+
+
+def _emergency(outline: Outline) -> Iterator[Finding]:
+    recovery = outline.recovery
+    limited = any(wave.gate_approvers or wave.two_in_recovery for wave in outline.waves)
+    if recovery.emergency_approvers and not (recovery.approvers or limited):
+        yield Finding(
+            ("recovery", "emergency_approvers"),
+            "emergency_approvers do nothing: everybody may approve alone",
+            "name recovery.approvers, or remove it",
+        )
+    for position, login in enumerate(recovery.emergency_approvers):
+        if login in recovery.initiators:
+            yield Finding(
+                ("recovery", "emergency_approvers", position),
+                f"`{login}` is also one of recovery.initiators: one person could start and approve a RECOVERY alone",
+                "remove the login from one of the lists",
             )
 
 

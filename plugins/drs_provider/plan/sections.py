@@ -14,7 +14,6 @@ from drs_provider.plan.fields import (
     ExternalId,
     Flag,
     Key,
-    Line,
     Minutes,
     PlanModel,
     Region,
@@ -27,6 +26,7 @@ from drs_provider.plan.fields import (
     VpcId,
     refusal,
 )
+from drs_provider.plan.people import Login, LoginOrTeam
 
 
 class Target(PlanModel):
@@ -125,16 +125,29 @@ class Objectives(PlanModel):
 
 
 class RecoveryRules(PlanModel):
-    """Who may start and approve a RECOVERY, by the login that Airflow shows."""
+    """Who may start and approve a RECOVERY, by the login that Airflow shows or by team."""
 
-    initiators: Annotated[tuple[Line, ...], Unique] = Field(
+    initiators: Annotated[tuple[LoginOrTeam, ...], Unique] = Field(
         default=(),
-        description="Logins of those who may start a RECOVERY; empty: whoever may trigger the DAG.",
+        description="Logins, and teams (team:<name>), of those who may start a RECOVERY; empty: whoever may trigger "
+        "the DAG.",
         json_schema_extra=UNIQUE_ITEMS,
     )
-    approvers: Annotated[tuple[Line, ...], Unique] = Field(
+    approvers: Annotated[tuple[LoginOrTeam, ...], Unique] = Field(
         default=(),
-        description="Logins of those who may approve a RECOVERY's gates.",
+        description="Logins, and teams, of those who may approve a RECOVERY's gates.",
+        json_schema_extra=UNIQUE_ITEMS,
+    )
+    escalate_to: Annotated[tuple[LoginOrTeam, ...], Unique] = Field(
+        default=(),
+        description="Logins and teams that a RECOVERY's gate asks as well, one after the other, each when the gate's "
+        "timeout_minutes have passed again without an answer.",
+        json_schema_extra=UNIQUE_ITEMS,
+    )
+    emergency_approvers: Annotated[tuple[Login, ...], Unique] = Field(
+        default=(),
+        description="Logins, no teams, of those who may approve a RECOVERY's gate alone, in place of all others, with "
+        "a comment that says why.",
         json_schema_extra=UNIQUE_ITEMS,
     )
 

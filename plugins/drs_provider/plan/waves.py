@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 from drs_provider.plan.fields import (
     UNIQUE_ITEMS,
     Key,
-    Line,
     Message,
     MinLaunched,
     Minutes,
@@ -21,6 +20,7 @@ from drs_provider.plan.fields import (
     Unique,
     refusal,
 )
+from drs_provider.plan.people import LoginOrTeam
 from drs_provider.plan.steps.kinds import AfterSteps, BeforeSteps
 
 ExecutionTypeName = Literal["DRILL", "RECOVERY"]
@@ -32,27 +32,55 @@ class Gate(PlanModel):
     """A pause before a wave until a person answers."""
 
     message: Message | None = Field(default=None, description="What the approver should look at first.")
-    approvers: Annotated[tuple[Line, ...], Unique] = Field(
+    approvers: Annotated[tuple[LoginOrTeam, ...], Unique] = Field(
         default=(),
-        description="Logins of those who may answer; empty: whoever may act on the run.",
+        description="Logins, and teams (team:<name>), of those who may answer; empty: whoever may act on the run.",
         json_schema_extra=UNIQUE_ITEMS,
     )
     two_people: Literal["never", "drill", "recovery", "always"] = Field(
         default="never", description="When two different people must approve."
     )
-    timeout_minutes: Minutes = Field(default=60, description="How long the gate waits for an answer.")
-    on_timeout: Literal["reject", "approve"] = Field(
-        default="reject",
-        description="What a timeout means in a drill. In a RECOVERY a timeout always rejects.",
+    timeout_minutes: Minutes = Field(
+        default=60, description="How long the gate waits for an answer before on_timeout."
     )
+    on_timeout: Literal["reject", "approve", "escalate"] = Field(
+        default="reject",
+        description="What a timeout means in a drill; escalate: the next of escalate_to are asked as well, and the "
+        "gate stays open. In a RECOVERY it always escalates.",
+    )
+    remind_after_minutes: Minutes | None = Field(
+        default=None,
+        description="A gate that escalates reminds people so often; left out: at half of timeout_minutes.",
+    )
+    escalate_to: Annotated[tuple[LoginOrTeam, ...], Unique] = Field(
+        default=(),
+        description="Logins and teams that are asked as well, one after the other, each timeout_minutes after the "
+        "one before; left out, in a RECOVERY: those of recovery.escalate_to.",
+        json_schema_extra=UNIQUE_ITEMS,
+    )
+
+    @model_validator(mode="after")
+    def _reminds_in_time(self) -> Self:
+        if self.remind_after_minutes is not None and self.remind_after_minutes > self.timeout_minutes:
+            raise refusal(
+                f"remind_after_minutes ({self.remind_after_minutes}) is longer than timeout_minutes "
+                f"({self.timeout_minutes})",
+                "remind people before the next ones are asked",
+            )
+        return self
 
     def people(self, execution_type: ExecutionTypeName) -> Literal[1, 2]:
         """Return how many different people must approve in an execution of this type."""
         return 2 if self.two_people in ("always", execution_type.lower()) else 1
 
-    def timeout_decision(self, execution_type: ExecutionTypeName) -> Literal["reject", "approve"]:
-        """Return what a timeout means; never an approval in a RECOVERY."""
-        return self.on_timeout if execution_type == "DRILL" else "reject"
+    def timeout_policy(self, execution_type: ExecutionTypeName) -> Literal["reject", "approve", "escalate"]:
+        """Return what a timeout means; in a RECOVERY it decides nothing."""
+        return self.on_timeout if execution_type == "DRILL" else "escalate"
+
+    @property
+    def reminds_after_minutes(self) -> int:
+        """After how many minutes people are reminded."""
+        return self.remind_after_minutes or max(1, self.timeout_minutes // 2)
 
 
 class OptionalServers(PlanModel):

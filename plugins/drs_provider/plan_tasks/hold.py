@@ -11,7 +11,8 @@ from drs_provider.airflow_api import hitl
 from drs_provider.core.events import Event
 from drs_provider.plan_tasks.gate import other_gates_wait, step_texts
 from drs_provider.plan_tasks.human_gate import HumanGateSensor
-from drs_provider.rules.gate import Answers, GateDecision, Request, gate_row
+from drs_provider.rules.asking import Request
+from drs_provider.rules.gate import Answers, GateDecision, gate_row
 from drs_provider.runtime.channels.declared import GATE_DECISION, WAVE_RESULT
 from drs_provider.runtime.decisions import basis_of
 from drs_provider.runtime.execution import Execution

@@ -24,11 +24,17 @@ from drs_provider.exceptions import (
     PlanUnavailableError,
     PreflightUnansweredError,
 )
-from drs_provider.orchestration.prepare.admission import check_initiator, exclusion_reason, read_conf
+from drs_provider.orchestration.prepare.admission import (
+    check_initiator,
+    check_teams,
+    exclusion_reason,
+    read_conf,
+)
 from drs_provider.orchestration.prepare.freezer import Freezer
 from drs_provider.plan.conf.overrides import NO_REASON, conf_overrides
 from drs_provider.plan.conf.parsing import RunConf
 from drs_provider.plan.model import Plan
+from drs_provider.plan.people import People
 from drs_provider.rules.concurrency.claims import claim_of
 from drs_provider.rules.execution.freezing import RunIdentity, freeze_header, freeze_waves
 from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
@@ -47,6 +53,7 @@ from drs_provider.runtime.execution import (
 from drs_provider.runtime.expected_duration import expected_of_dry_run, with_expectation
 from drs_provider.runtime.history import history_reader
 from drs_provider.runtime.notifications import notify, tell_refused_to
+from drs_provider.runtime.people import frozen_people, read_people
 from drs_provider.runtime.plan_state import keep_preflight, kept_of
 from drs_provider.runtime.preconditions import require_end_ahead
 from drs_provider.runtime.rto_risk import warn_of_rto
@@ -130,7 +137,9 @@ class PlanPrepareOperator(BaseOperator):
             self._exclude(view, reason)
         conf = read_conf(plan, run)
         view.push(keys.RUN_RECORD, _known(plan, conf))
-        check_initiator(plan, conf, run)
+        people, problem = read_people(self._plans_folder)
+        check_teams(plan, people, problem)
+        initiated_as = check_initiator(plan, conf, run, people)
         identity = RunIdentity(
             execution_id=execution_id_of(run),
             dag_id=run.dag_id,
@@ -139,7 +148,7 @@ class PlanPrepareOperator(BaseOperator):
             started_at=freezer.started_at(),
             initiated_by=run.initiated_by,
         )
-        preflight = self._preflight(plan, conf, identity, view, scheduled=run.scheduled)
+        preflight = self._preflight(plan, conf, identity, view, people, scheduled=run.scheduled)
         if conf.dry_run:
             view.push(keys.EXPECTED, expected_of_dry_run(plan, conf, preflight).model_dump(mode="json"))
             return {"outcome": DRY_RUN, "preflight": preflight.report.to_dict()}
@@ -164,6 +173,8 @@ class PlanPrepareOperator(BaseOperator):
             simulated_by=simulated_by(
                 plan.aws_targets(), session_name=role_session_name(identity.execution_id)
             ),
+            people=frozen_people(people, plan.named_people),
+            initiated_as=initiated_as,
         )
         waves = freeze_waves(plan, conf, preflight.servers, preflight.snapshots, preflight.drill_networks)
         header = with_expectation(header, waves)
@@ -212,7 +223,14 @@ class PlanPrepareOperator(BaseOperator):
         return known_dag_ids(own, self._plans_folder)
 
     def _preflight(
-        self, plan: Plan, conf: RunConf, identity: RunIdentity, view: RunView, *, scheduled: bool
+        self,
+        plan: Plan,
+        conf: RunConf,
+        identity: RunIdentity,
+        view: RunView,
+        people: People,
+        *,
+        scheduled: bool,
     ) -> PreflightResult:
         # boto3 stays out of DAG parsing
         from drs_provider.orchestration.steps.inner import operator_problem
@@ -234,6 +252,7 @@ class PlanPrepareOperator(BaseOperator):
             airflow=AirflowReads(dag_is_paused=is_paused, operator_problem=operator_problem),
             still_runs=view.another_goes_on,
             failover=known.instances,
+            people=people,
         )
         if conf.dry_run or result.report.blocking:
             from drs_provider.orchestration.concurrency.findings import with_other_executions
@@ -242,7 +261,7 @@ class PlanPrepareOperator(BaseOperator):
             result = with_other_executions(result, plan, conf, identity, view, dag_ids)
         from drs_provider.orchestration.prepare.runbook import with_runbook
 
-        result = with_runbook(result, plan, conf, identity.execution_id)
+        result = with_runbook(result, plan, conf, identity.execution_id, people)
         report = result.report
         view.push(keys.PREFLIGHT, report.to_dict())
         if conf.dry_run:

@@ -14,9 +14,10 @@ from drs_provider.core.events import Event
 from drs_provider.core.texts import message
 from drs_provider.exceptions import StepFailedError
 from drs_provider.plan.steps.placeholders import filled
-from drs_provider.plan_tasks.gate import other_gates_wait
+from drs_provider.plan_tasks.gate import other_gates_wait, tell_emergency
 from drs_provider.plan_tasks.human_gate import HumanGateSensor
-from drs_provider.rules.gate import Answers, Request, gate_row
+from drs_provider.rules.asking import Request
+from drs_provider.rules.gate import Answers, gate_row
 from drs_provider.rules.steps.state import UNKNOWN_OUTCOME, StepStatus
 from drs_provider.runtime.channels.declared import GATE_ANSWERS
 from drs_provider.runtime.channels.failures import tells_failure
@@ -227,8 +228,11 @@ class PlanStepOperator(HumanGateSensor):
             if manual
             else max(gate.timeout_seconds for gate in gates),
             fields={"comment": hitl.text_field("Comment"), "ticket": hitl.text_field("Ticket number")},
-            approvers=tuple(dict.fromkeys(name for gate in gates for name in gate.approvers)),
+            approvers=run.step.approvers
+            or tuple(dict.fromkeys(name for gate in gates for name in gate.approvers)),
             reasoned=frozenset({confirming}),
+            emergency=tuple(dict.fromkeys(name for gate in gates for name in gate.emergency_approvers)),
+            initiator=plan.initiated_by,
         )
 
     def opened(self, execution: Execution, request: Request, answers: Answers) -> None:
@@ -257,6 +261,10 @@ class PlanStepOperator(HumanGateSensor):
         run = self._closed(execution, answers, option)
         last = answers.accepted[-1]
         comment = last.get("comment", "")
+        if last.get("emergency"):
+            tell_emergency(
+                execution, last, waveNumber=self.wave_number, step=self.step_name, place=self.place
+            )
         if option == RETRY:
             run.again()
         elif option == ACCEPT:

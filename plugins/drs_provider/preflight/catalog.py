@@ -96,6 +96,14 @@ KINDS: dict[str, Kind] = {
         recovery=(BLOCK, INFO),
     ),
     "server_reached_twice": Kind(_PLAN, "two groups of the run hold the same server", "narrow one of them"),
+    "gate_cannot_be_opened": Kind(
+        _PLAN,
+        "too few people may approve a gate, and a RECOVERY's waits without end (milder: an emergency approver can)",
+        "add approvers, or members to their teams, or let somebody else start it",
+        drill=(WARN,),
+        recovery=(BLOCK, WARN),
+        override=WARN_CONF,
+    ),
     "min_launched_unreachable": Kind(
         _PLAN,
         "a wave asks for more launched servers than it has",

@@ -9,6 +9,7 @@ from functools import partial
 from drs_provider.core.account import AwsTarget
 from drs_provider.plan.conf.parsing import RunConf
 from drs_provider.plan.model import Plan, Wave
+from drs_provider.plan.people import People
 from drs_provider.preflight.aws import AwsApis, DrsReads, Ec2Reads, IamReads, StepReads, TargetReads
 from drs_provider.preflight.checks.all_checks import PLAN_CHECKS, READINGS, TARGET_CHECKS
 from drs_provider.preflight.checks.records import table_is_told_apart, table_reachable
@@ -55,6 +56,7 @@ def run_preflight(
     airflow: AirflowReads | None = None,
     still_runs: StillRuns | None = None,
     failover: Mapping[str, str] | None = None,
+    people: People | None = None,
 ) -> PreflightResult:
     """Check the selected waves of a plan against AWS, reading only, and return all findings at once.
 
@@ -72,13 +74,23 @@ def run_preflight(
     :param airflow: what Airflow says of steps
     :param still_runs: whether another run, by DAG and run id, has not ended
     :param failover: server → EC2 instance in which it runs in recovery, as it was kept
+    :param people: teams and persons, for an execution with gates
     """
     waves = conf.selected_waves(plan)
     targets = _targets(plan, waves, AwsApis(drs, ec2, iam, steps))
     findings: list[Finding] = []
     groups: dict[str, tuple[SourceServer, ...]] = {}
     run = RunScope(
-        plan, conf, now, waves, groups, airflow=airflow, still_runs=still_runs, failover=failover or {}
+        plan,
+        conf,
+        now,
+        waves,
+        groups,
+        airflow=airflow,
+        still_runs=still_runs,
+        people=people,
+        initiated_by=initiated_by,
+        failover=failover or {},
     )
     for name, reads in targets.items():
         names = [group for group in _group_names(waves) if plan.protection_groups[group].target == name]

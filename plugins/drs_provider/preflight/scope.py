@@ -11,6 +11,7 @@ from drs_provider.core.account import AwsTarget
 from drs_provider.core.states import ExecutionType
 from drs_provider.plan.conf.parsing import RunConf
 from drs_provider.plan.model import Plan, Wave
+from drs_provider.plan.people import People
 from drs_provider.preflight.aws import TargetReads
 from drs_provider.preflight.catalog import found
 from drs_provider.preflight.findings import Finding, ServerRef
@@ -55,6 +56,8 @@ class RunScope:
     :param look: what runs in recovery; the check of that fills it
     :param airflow: what Airflow says of steps; None if nobody can be asked
     :param still_runs: whether another run of Airflow has not ended; None if nobody can be asked
+    :param people: teams and persons; None if nobody is to open a gate
+    :param initiated_by: login of who starts it
     """
 
     plan: Plan
@@ -69,6 +72,8 @@ class RunScope:
     look: Look = field(default_factory=Look)
     airflow: AirflowReads | None = None
     still_runs: StillRuns | None = None
+    people: People | None = None
+    initiated_by: str = ""
 
     @cached_property
     def steps(self) -> tuple[PlannedStep, ...]:
@@ -88,10 +93,20 @@ class RunScope:
         remedy: str = "",
         *,
         servers: tuple[ServerRef, ...] = (),
+        milder: bool = False,
         overridden: bool = False,
     ) -> Finding:
         """Return a finding of the run, as severe as the catalog says."""
-        return found(self.kind, code, subject, message, remedy, servers=servers, overridden=overridden)
+        return found(
+            self.kind,
+            code,
+            subject,
+            message,
+            remedy,
+            servers=servers,
+            milder=milder,
+            overridden=overridden,
+        )
 
     @property
     def resolved(self) -> bool:

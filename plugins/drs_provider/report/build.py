@@ -42,6 +42,7 @@ def build_report(
         "failedServers": figures.failed_servers(own),
         "gates": figures.gates(own),
         "criticalPath": critical_path(own),
+        "emergencies": figures.emergencies(own),
         "waves": [figures.wave_figures(own, wave) for wave in own["waves"]],
         "preflightFindings": [dict(finding) for finding in findings] or None,
         "record": own,

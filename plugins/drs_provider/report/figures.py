@@ -243,6 +243,16 @@ def _asks(of: Mapping[str, Any], wave: Mapping[str, Any] | None) -> list[dict[st
     ]
 
 
+def emergencies(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the answers of emergency approvers who decided alone, with where that was."""
+    return [
+        {"where": gate["where"], **response}
+        for gate in gates(record)
+        for response in gate.get("responses", ())
+        if response.get("emergency") and "refused" not in response
+    ]
+
+
 def gates(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return every gate that was armed or answered, and every question about a step, of every attempt; a hold last."""
     found = []

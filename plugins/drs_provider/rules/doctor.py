@@ -245,7 +245,7 @@ def judge_logins(wanted: Mapping[str, Iterable[str]], known: Iterable[str]) -> I
                 "unknown_login",
                 f"login {login}",
                 f"Airflow knows nobody of this login; it stands in lists of {', '.join(sorted(plans))}",
-                "Correct the list (airflow drs whoami prints one's own name), or create the user.",
+                "Correct the list or team (airflow drs whoami prints one's own name), or create the user.",
             )
 
 

@@ -1,67 +1,21 @@
-"""What people are asked at a gate, and which of their answers count."""
+"""The answers to what people are asked at a gate: who was asked, what was said, what is decided."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypedDict, cast
 
-from drs_provider.rules.record.schema import GateResponse, GateRow
+from drs_provider.plan.people import People, team_of
+from drs_provider.rules.asking import Answer, Request, Turn, in_emergency, refusal
+from drs_provider.rules.record.schema import AskedRow, GateResponse, GateRow
 
 #: Marks of what a decision rests on, by what it is; None: it is not there
 DecisionInputs = dict[str, str | None]
 
 #: A trigger may take this long to close a request whose time has passed; an answer that Airflow took until then counts.
 CLOSING_SECONDS: Final = 60.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a person answered.
-
-    :param option: the chosen option
-    :param user_id: id of the authenticated user, as Airflow's auth manager knows it: a login, a number, opaque
-    :param login: what that person logs in with, and what Airflow shows and records for who triggers a run
-    :param responded_at: epoch seconds of the answer
-    :param inputs: the form's fields
-    """
-
-    option: str
-    user_id: str
-    login: str
-    responded_at: float
-    inputs: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What people are asked.
-
-    :param confirming: the option that lets things go on
-    :param closing: the option that stops; the trigger writes it when the time is over
-    :param timeout_seconds: how long people have, from the first question on
-    :param until: epoch seconds at which the time is over whatever the timeout says, or None
-    :param extended_until: epoch seconds until which somebody gave more time, or None
-    :param approvers: logins of those whose answers count; empty: everybody's whom Airflow lets answer
-    :param people: how many different people must give the answer ``confirming``
-    :param excluded: login that may not give it, or None
-    :param reasoned: options that need a ``comment``
-    """
-
-    subject: str
-    body: str
-    options: tuple[str, ...]
-    confirming: str
-    closing: str
-    timeout_seconds: float
-    fields: Mapping[str, Any]
-    until: float | None = None
-    extended_until: float | None = None
-    approvers: tuple[str, ...] = ()
-    people: int = 1
-    excluded: str | None = None
-    reasoned: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -73,6 +27,8 @@ class Answers:
     :param basis: what people decide on, as it was when they were first asked
     :param asked: whether people may have seen the request: opening it again would erase their answer
     :param lost: how many tries were lost since the request was opened
+    :param asked_people: who was asked from when on, those who were asked later last
+    :param persons: logins by person, as they were when people were asked last
     """
 
     attempt: int
@@ -83,6 +39,61 @@ class Answers:
     basis: DecisionInputs = field(default_factory=dict)
     accepted: list[GateResponse] = field(default_factory=list)
     refused: list[GateResponse] = field(default_factory=list)
+    asked_people: list[AskedRow] = field(default_factory=list)
+    persons: dict[str, Sequence[str]] = field(default_factory=dict)
+    reminders: int = 0
+    reminded_at: float | None = None
+
+    def ask(self, names: Iterable[str], people: People, *, at: float, as_of_start: str | None) -> None:
+        """Note who is asked, and who is in the teams now.
+
+        :param as_of_start: why ``people`` are those of the execution's start, or None
+        """
+        listed = list(names)
+        row: AskedRow = {"at": at, "names": listed}
+        if teams := {team: list(people.logins((name,))) for name in listed if (team := team_of(name))}:
+            row["teams"] = teams
+        if as_of_start and (teams or people.persons):
+            row["asOfStart"] = as_of_start
+        self.asked_people.append(row)
+        self.persons = {person: list(logins) for person, logins in people.persons.items()}
+
+    def asked_logins(self, request: Request) -> tuple[str, ...]:
+        """Return the logins of those who were asked; empty if everybody may answer."""
+        if not self.asked_people:
+            return request.approvers
+        return tuple(
+            dict.fromkeys(login for row in self.asked_people for login in _of(row).logins(row["names"]))
+        )
+
+    @property
+    def logins_asked_last(self) -> tuple[str, ...]:
+        """Logins of those who were asked last."""
+        return _of(self.asked_people[-1]).logins(self.asked_people[-1]["names"]) if self.asked_people else ()
+
+    def assignable(self, request: Request) -> tuple[str, ...]:
+        """Return the logins that Airflow may be told to let answer alone; empty where others are asked later.
+
+        Airflow keeps whom it was told first.
+        """
+        asked = {name for row in self.asked_people for name in row["names"]}
+        if request.escalation and not asked.issuperset(request.escalation.names):
+            return ()
+        logins = self.asked_logins(request)
+        return tuple(dict.fromkeys((*logins, *request.emergency))) if logins else ()
+
+    def next_turn(self, request: Request) -> Turn | None:
+        """Return what happens next if nobody answers, None if only the time of the request can end."""
+        if request.escalation is None:
+            return None
+        since = self.asked_people[-1]["at"] if self.asked_people else self.opened_at
+        remind_at = max(since, self.reminded_at or 0) + request.escalation.remind_seconds
+        asked = {name for row in self.asked_people for name in row["names"]}
+        later = next((name for name in request.escalation.names if name not in asked), None)
+        ask_at = since + request.escalation.turn_seconds
+        if later is not None and ask_at <= remind_at:
+            return Turn(ask_at, later)
+        return Turn(remind_at, None)
 
     @property
     def everybody(self) -> list[GateResponse]:
@@ -96,16 +107,26 @@ class Answers:
 
     def take(self, request: Request, answer: Answer) -> str | None:
         """Keep an answer; return why it does not count, or None if it does."""
-        fields = {
+        people = People(persons={person: tuple(logins) for person, logins in self.persons.items()})
+        fields: dict[str, Any] = {
             "decision": answer.option,
             "respondedBy": answer.login,
             "respondedById": answer.user_id,
             "respondedAt": answer.responded_at,
             **{name: text for name, text in answer.inputs.items() if text},
         }
+        asked = self.asked_logins(request)
+        alone = in_emergency(request, asked, answer)
+        persons = people.persons_of(answer.login)
+        if not alone and (name := self._asked_as(answer.login)) and (team := team_of(name)):
+            fields["team"] = team
+        if persons != {answer.login}:
+            fields["person"] = ", ".join(sorted(persons))
+        if alone:
+            fields["emergency"] = True
         record = cast("GateResponse", fields)
         late = "the time for an answer had passed" if self.late(request, answer) else None
-        if problem := late or refusal(request, self.accepted, answer):
+        if problem := late or refusal(request, self.accepted, answer, asked=asked, people=people):
             self.refused.append({**record, "refused": problem})
         else:
             self.accepted.append(record)
@@ -120,13 +141,28 @@ class Answers:
         return request.confirming if len(options) >= request.people else None
 
     def deadline(self, request: Request) -> float:
-        """Return when the time for answers is over, in epoch seconds."""
+        """Return when the time for answers is over, in epoch seconds; infinite if nothing but an answer ends it."""
+        if request.escalation is not None:
+            return request.until or math.inf
         usual = self.opened_at + request.timeout_seconds
         return min(max(usual, request.extended_until or 0.0), request.until or math.inf)
+
+    def acts_by(self, request: Request) -> float:
+        """Return until when somebody should answer: after that others are asked, or it is over."""
+        turn = self.next_turn(request)
+        return min(turn.at, self.deadline(request)) if turn else self.deadline(request)
 
     def late(self, request: Request, answer: Answer) -> bool:
         """Whether an answer came too late: Airflow takes one for as long as nobody closes the request."""
         return answer.responded_at > self.deadline(request) + CLOSING_SECONDS
+
+    def _asked_as(self, login: str) -> str | None:
+        names = (_of(row).named_as(login, row["names"]) for row in self.asked_people)
+        return next((name for name in names if name is not None), None)
+
+
+def _of(row: AskedRow) -> People:
+    return People({team: tuple(logins) for team, logins in row.get("teams", {}).items()})
 
 
 class GateDecision(TypedDict, total=False):
@@ -147,27 +183,28 @@ def gate_row(answers: Answers, *, armed_by: str, outcome: str) -> GateRow:
         "outcome": outcome,
         "openedAt": answers.opened_at,
         "closedAt": answers.closed_at,
+        **asked_fields(answers),
         "responses": answers.everybody,
     }
     return cast("GateRow", fields)
 
 
-def refusal(request: Request, earlier: Sequence[Mapping[str, Any]], answer: Answer) -> str | None:
-    """Return why this answer does not count, or None if it does.
+def waiting_row(answers: Answers, *, armed_by: str) -> GateRow:
+    """Return the record form of a gate that waits."""
+    fields = {
+        "armedBy": armed_by,
+        "openedAt": answers.opened_at,
+        **asked_fields(answers),
+        "responses": answers.everybody,
+    }
+    return cast("GateRow", fields)
 
-    :param earlier: the answers that count already
-    """
-    # The same person may have one login and one id only; who started the run Airflow tells by login.
-    if request.approvers and answer.login not in request.approvers:
-        return f"{answer.login} is none of the plan's approvers: {', '.join(request.approvers)}"
-    if answer.option in request.reasoned and not answer.inputs.get("comment"):
-        return f"{answer.option} needs a comment that says why"
-    if answer.option != request.confirming:
-        return None
-    if answer.login == request.excluded:
-        return "who started the execution cannot approve it"
-    if any(
-        answer.login == item["respondedBy"] or answer.user_id == item.get("respondedById") for item in earlier
-    ):
-        return "two different people must approve"
-    return None
+
+def asked_fields(answers: Answers) -> dict[str, Any]:
+    """Return what rows say of who was asked, and reminded."""
+    fields: dict[str, Any] = {}
+    if rows := [row for row in answers.asked_people if row["names"]]:
+        fields["asked"] = rows
+    if answers.reminders:
+        fields |= {"reminders": answers.reminders, "remindedAt": answers.reminded_at}
+    return fields

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from drs_provider.core.identity import runbook_execution_id
 from drs_provider.plan.conf.parsing import RunConf
 from drs_provider.plan.model import Plan
+from drs_provider.plan.people import NOBODY, People
 from drs_provider.plan.steps.base import Place, StepModel
 from drs_provider.rules.execution.freezing import ResolvedServer, RunIdentity, freeze_header, freeze_waves
 from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
@@ -27,6 +28,8 @@ class Runbook:
     :param stages: numbers of waves that have servers; the waves of a stage can be recovered at the same time
     :param waves: the selected waves
     :param steps: (number of a wave or :data:`AROUND`, place) → its steps that this type of execution runs
+    :param initiators: logins, as all names of people: teams are resolved when it is written
+    :param same_person: logins that may be one person
     :param findings: what preflight found, the worst first, as texts
     :param written_at: epoch seconds
     """
@@ -36,6 +39,7 @@ class Runbook:
     stages: tuple[tuple[int, ...], ...]
     steps: Mapping[tuple[int, Place], tuple[StepModel, ...]]
     initiators: tuple[str, ...]
+    same_person: tuple[tuple[str, str], ...]
     network: str
     findings: tuple[str, ...]
     written_at: float
@@ -58,11 +62,13 @@ def runbook_of(
     *,
     written_at: float,
     findings: Sequence[str] = (),
+    people: People = NOBODY,
 ) -> Runbook:
     """Return the runbook of a resolved plan.
 
     :param servers: the servers of each protection group of the selected waves, as preflight resolved them
     :param snapshots: server → point in time, as preflight chose them; others are launched from the latest
+    :param people: teams and persons as they are now
     :raises RunbookError: if a group could not be resolved, or there is no server at all
     """
     selected = conf.selected_waves(plan)
@@ -80,7 +86,9 @@ def runbook_of(
         initiated_by="",
     )
     header = freeze_header(plan, conf, identity, given_conf={})
-    waves = tuple(wave for wave in freeze_waves(plan, conf, servers, snapshots) if wave.selected)
+    waves = tuple(
+        _with_logins(wave, people) for wave in freeze_waves(plan, conf, servers, snapshots) if wave.selected
+    )
     stages = _stages(header, {wave.number for wave in waves if wave.servers})
     if not stages:
         raise RunbookError(f"the waves of plan {plan.name} have no servers, so there is no runbook")
@@ -89,11 +97,30 @@ def runbook_of(
         waves=waves,
         stages=stages,
         steps=_steps(plan, conf),
-        initiators=plan.recovery.initiators if not header.is_drill else (),
+        initiators=_logins(people, plan.recovery.initiators) if not header.is_drill else (),
+        same_person=tuple(_same_person(people, people.logins(plan.named_people))),
         network=_network(plan) if header.is_drill else "",
         findings=tuple(findings),
         written_at=written_at,
     )
+
+
+def _with_logins(wave: FrozenWave, people: People) -> FrozenWave:
+    """Return a wave whose gate names all who may approve, those who would be asked later as well."""
+    logins = _logins(people, (*wave.gate.approvers, *wave.gate.escalate_to))
+    return wave.model_copy(update={"gate": wave.gate.model_copy(update={"approvers": logins})})
+
+
+def _logins(people: People, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the logins of a list; where nobody is in its teams, the list itself, so that it is not taken for empty."""
+    return people.logins(names) or names
+
+
+def _same_person(people: People, logins: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for one in logins:
+        for other in {login for person in people.persons.values() if one in person for login in person}:
+            if other != one:
+                yield one, other
 
 
 def _stages(plan: FrozenPlan, numbers: set[int]) -> tuple[tuple[int, ...], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -75,6 +75,7 @@ def _head(runbook: Runbook) -> Iterator[str]:
         "JOBS_FROM": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "BATCH": str(DrsQuotas().batch_size),
         "INITIATORS": _lines(runbook.initiators),
+        "SAME": _lines(sorted(f"{one} = {other}" for one, other in runbook.same_person)),
         "NETWORK": _line(runbook.network),
         # Stages in order; waves with a comma between them can be recovered at the same time.
         "STAGES": " ".join(",".join(map(str, stage)) for stage in runbook.stages),
@@ -116,6 +117,7 @@ def _wave(plan: FrozenPlan, wave: FrozenWave) -> Iterator[str]:
         "PEOPLE": str(gate.people),
         "OTHERS": _flag(gate.exclude_initiator),
         "APPROVERS": _lines(gate.approvers),
+        "EMERGENCY": _lines(gate.emergency_approvers),
         "MESSAGE": visible(gate.message),
         "TAGS": json.dumps(tags, ensure_ascii=False).removesuffix("}"),
     }
@@ -181,5 +183,5 @@ def _line(text: str) -> str:
     return "".join(each for each in " ".join(visible(text).split()) if each.isprintable())
 
 
-def _lines(texts: tuple[str, ...]) -> str:
+def _lines(texts: Iterable[str]) -> str:
     return "\n".join(map(_line, texts))

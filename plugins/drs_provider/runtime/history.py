@@ -103,10 +103,9 @@ class RunHistory:
         self._history.attempt(f"the start of {self._what}", lambda history: history.start(record))
         self._status(ExecutionStatus.IN_PROGRESS)
 
-    def gate_opened(self, wave_number: int, armed_by: str | None, opened_at: float) -> None:
-        """Show the execution as PAUSED before a wave."""
-        gate: dict[str, Any] = {"armedBy": armed_by, "openedAt": opened_at, "responses": []}
-        self._wave(wave_number, None, {"gate": gate, "pauseBeforeWave": True})
+    def gate_opened(self, wave_number: int, gate: Mapping[str, Any]) -> None:
+        """Show the execution as PAUSED before a wave, and who is asked."""
+        self._wave(wave_number, None, {"gate": dict(gate), "pauseBeforeWave": True})
         self._status(running_status(gate_waiting=True))
 
     def gate_closed(self, wave_number: int, gate: Mapping[str, Any], *, other_gates_wait: bool) -> None:

@@ -95,9 +95,11 @@ class Question:
     :param step_name: the step that asks, or an empty text
     :param place: where that step stands
     :param approvers: logins of those who may answer; empty: whoever may edit the run
-    :param notes: what became of the answers so far
+    :param asked: who was asked from when on, as the record has it
+    :param emergency_approvers: logins of those who may approve a gate alone
+    :param notes: who was asked later, and what became of the answers so far
     :param deadline: epoch seconds; None if unknown
-    :param on_timeout: what becomes of it then
+    :param on_timeout: what becomes of it then; a gate that stays open reminds people, or asks others as well
     """
 
     task_id: str
@@ -110,6 +112,8 @@ class Question:
     opened_at: float
     deadline: float | None = None
     on_timeout: str = ""
+    asked: tuple[Mapping[str, Any], ...] = ()
+    emergency_approvers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     step_name: str = ""
     place: str = ""
@@ -130,8 +134,13 @@ class Question:
         )
 
     @property
+    def may_answer(self) -> tuple[str, ...]:
+        """Logins of those who may answer, emergency approvers included."""
+        return (*self.approvers, *self.emergency_approvers)
+
+    @property
     def who(self) -> str:
-        """Who may answer."""
+        """Who was asked."""
         return ", ".join(self.approvers) or "anybody who may edit the run"
 
     def to_dict(self) -> dict[str, Any]:
@@ -146,6 +155,8 @@ class Question:
                 "body": self.body,
                 "options": list(self.options),
                 "approvers": list(self.approvers),
+                "asked": [dict(row) for row in self.asked] or None,
+                "emergencyApprovers": list(self.emergency_approvers) or None,
                 "openedAt": self.opened_at,
                 "deadline": self.deadline,
                 "onTimeout": self.on_timeout or None,
@@ -197,6 +208,7 @@ class ExecutionSnapshot:
     :param eta: when everything will be recovered; None once it is, or if it will not be
     :param around: steps around all waves that have begun
     :param message: why it failed or was cancelled, or was no execution
+    :param emergencies: which gates and steps an emergency approver decided alone, and why
     :param left: instances of a drill that are left: ``accountId``, ``region``, ``instances``, ``why``
     """
 
@@ -228,6 +240,7 @@ class ExecutionSnapshot:
     report_error: str = ""
     left: Sequence[Mapping[str, Any]] = ()
     around: Sequence[StepSnapshot] = ()
+    emergencies: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -274,6 +287,7 @@ class ExecutionSnapshot:
                 "questions": [question.to_dict() for question in self.questions],
                 "steps": list(self.steps),
                 "stepsAround": [step.to_dict() for step in self.around] or None,
+                "emergencies": list(self.emergencies) or None,
                 "instancesLeft": [dict(row) for row in self.left] or None,
                 "link": self.link,
             }

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from drs_provider import keys
-from drs_provider.airflow_rest.executions import Execution, has_told, role_of
+from drs_provider.airflow_rest.executions import Execution, has_told
 from drs_provider.airflow_rest.texts import epoch
 from drs_provider.core.evidence import peek
 from drs_provider.core.states import ExecutionStatus, WaveStatus, running_status
@@ -17,6 +17,7 @@ from drs_provider.core.task_states import TASK_ACTIVE
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.snapshot.expected import expectation_of, running_eta
 from drs_provider.snapshot.model import DRY_RUN, EXCLUDED, ExecutionSnapshot, Question, Rto, WaveSnapshot
+from drs_provider.snapshot.question_reader import emergencies, emergency_text, question_of
 from drs_provider.snapshot.step_reader import recorded_steps
 from drs_provider.snapshot.wave_reader import Task, WaveReader, recorded_wave, task_state
 
@@ -88,6 +89,7 @@ class Reader:
             else running_eta(expected, self._frozen, waves, tasks, questions=questions, rto=rto, now=now),
             message=self._message(tasks),
             around=self._waves.steps_around(tasks),
+            emergencies=tuple(emergencies(execution, tasks, self._frozen)),
         )
 
     def _header(self, tasks: Mapping[str, Task]) -> dict[str, Any]:
@@ -161,55 +163,9 @@ class Reader:
             keys.may_wait_for_people(task_id, task["state"]) for task_id, task in tasks.items()
         ):
             return []
-        found = [self._question(each, header) for each in self.execution.questions()]
+        asked = self.execution.questions()
+        found = [question_of(self.execution, each, header, self._frozen) for each in asked]
         return sorted(found, key=lambda question: (not question.is_gate, question.wave_number))
-
-    def _question(self, detail: Mapping[str, Any], header: Mapping[str, Any]) -> Question:
-        task_id = detail["task_instance"]["task_id"]
-        role = role_of(task_id) or keys.TaskRole(task_id)
-        opened = epoch(detail["created_at"]) or time.time()
-        deadline, policy = None, ""
-        approvers = tuple(str(user["id"]) for user in detail.get("assigned_users") or ())
-        if role.task == keys.STEP:
-            deadline, policy, approvers = self._of_step(role, opened, approvers)
-        elif frozen := self._frozen.get(role.wave_number):
-            deadline, policy = opened + frozen.gate.timeout_seconds, frozen.gate.on_timeout
-            # Airflow's own assignment is empty where its user ids are no logins.
-            approvers = frozen.gate.approvers or approvers
-        elif task_id == keys.HOLD_DRILL and header:
-            deadline, policy = self._hold_deadline(header, opened), "not verified"
-        return Question(
-            task_id=task_id,
-            wave_number=role.wave_number,
-            wave_name=self.execution.waves.get(role.wave_number, ""),
-            subject=str(detail["subject"]),
-            body=str(detail.get("body") or ""),
-            options=tuple(detail["options"]),
-            approvers=approvers,
-            notes=_notes(self.execution.xcom(task_id, keys.GATE_ANSWERS) or {}, alone=role.task == keys.STEP),
-            opened_at=opened,
-            deadline=deadline,
-            on_timeout=policy,
-            step_name=role.step_name,
-            place=role.place,
-        )
-
-    def _hold_deadline(self, header: Mapping[str, Any], opened: float) -> float:
-        """Return until when a drill holds: as long as its plan says, or people, and never beyond its maximum age."""
-        told = self.execution.xcom(keys.PREPARE, keys.HOLD_UNTIL)
-        extended = float(told) if isinstance(told, int | float) else 0.0
-        usual = opened + header["hold"]["timeout_seconds"]
-        return float(min(max(usual, extended), header["started_at"] + header["max_age_seconds"]))
-
-    def _of_step(
-        self, role: keys.TaskRole, opened: float, assigned: tuple[str, ...]
-    ) -> tuple[float | None, str, tuple[str, ...]]:
-        """Return until when a step asks, what a timeout means, and who may answer."""
-        gates = [wave.gate for number, wave in self._frozen.items() if role.wave_number in (0, number)]
-        if not gates:
-            return None, "fail", assigned
-        names = tuple(dict.fromkeys(name for gate in gates for name in gate.approvers))
-        return opened + max(gate.timeout_seconds for gate in gates), "fail", names or assigned
 
     def _of_record(self, record: Mapping[str, Any]) -> ExecutionSnapshot:
         from drs_provider.report import figures
@@ -249,21 +205,8 @@ class Reader:
             report_error=str(attempts.get(record["attempt"], {}).get("reportError", "")),
             left=(record.get("cleanup") or {}).get("left") or (),
             around=recorded_steps(record.get("steps", ())),
+            emergencies=tuple(emergency_text(row["where"], row) for row in figures.emergencies(record)),
         )
-
-
-def _notes(answers: Mapping[str, Any], *, alone: bool) -> tuple[str, ...]:
-    """Return what became of the answers that a request has had; its text stays that of the first question.
-
-    :param alone: whether one answer decides: then it was to a question before
-    """
-    return tuple(
-        f"refused {row['decision']} by {row['respondedBy']}: {row['refused']}"
-        if "refused" in row
-        else f"{row['decision']} by {row['respondedBy']}"
-        + ("" if alone else "; a second person must approve")
-        for row in answers.get("responses", ())
-    )
 
 
 def _is_stopping(states: Mapping[str, str | None], waves: Sequence[WaveSnapshot]) -> bool:

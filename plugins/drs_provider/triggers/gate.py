@@ -30,14 +30,25 @@ class DrsGateTrigger(BaseTrigger):
     :param deadline: epoch seconds at which the request is closed
     :param not_before: epoch seconds before which the task must not be resumed
     :param closing: the option that the request is closed with
+    :param turn_at: epoch seconds at which the task is resumed without an answer, to remind people or to ask others,
+        or None
     """
 
-    def __init__(self, *, ti_id: str, deadline: float, not_before: float, closing: str) -> None:
+    def __init__(
+        self,
+        *,
+        ti_id: str,
+        deadline: float,
+        not_before: float,
+        closing: str,
+        turn_at: float | None = None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.ti_id = ti_id
         self.deadline = deadline
         self.not_before = not_before
         self.closing = closing
+        self.turn_at = turn_at
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what Airflow stores to make this trigger again."""
@@ -48,13 +59,18 @@ class DrsGateTrigger(BaseTrigger):
                 "deadline": self.deadline,
                 "not_before": self.not_before,
                 "closing": self.closing,
+                "turn_at": self.turn_at,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait for an answer or the deadline."""
+        """Wait for an answer, the deadline, or the time to remind people."""
+        turn_at = self.deadline if self.turn_at is None else max(self.turn_at, self.not_before)
         while (response := await self._response()) is None or time.time() < self.not_before:
-            until = self.deadline if response is None else self.not_before
+            if response is None and self.turn_at is not None and time.time() >= turn_at:
+                response = {"turn": True}
+                break
+            until = min(self.deadline, turn_at) if response is None else self.not_before
             await asyncio.sleep(min(LOOK_SECONDS, max(until - time.time(), LEAST_SECONDS)))
         yield TriggerEvent({**response, "ti_id": self.ti_id})
 

@@ -92,7 +92,7 @@ def _who(questions: Sequence[Question], rights: Rights, act: str) -> str:
     """Return why the caller may not answer any of these, or an empty text."""
     if why := rights.why_not(act):
         return why
-    if any(not each.approvers or rights.login in each.approvers for each in questions):
+    if any(not each.approvers or rights.login in each.may_answer for each in questions):
         return ""
     return f"who may: {'; '.join(dict.fromkeys(each.who for each in questions))}"
 

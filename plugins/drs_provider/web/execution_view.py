@@ -20,6 +20,7 @@ _ON_TIMEOUT: Final = {
     "approve": "the gate is approved: the wave starts",
     "not verified": "the drill goes on to its cleanup, and counts as not verified",
     "fail": "the step fails",
+    "reminder": "people are reminded; the gate stays open",
 }
 _FINDING: Final = ("code", "severity", "subject", "message", "remedy")
 _SHOWN_LOGS: Final = ("running", "deferred", "failed", "up_for_retry")

@@ -25,10 +25,11 @@ def waiting(airflow):
 
 
 def test_the_options_are_those_that_the_tasks_offer():
-    assert (gate.APPROVE, gate.REJECT, gate.SKIP_WAVE) == (
+    assert (gate.APPROVE, gate.REJECT, gate.SKIP_WAVE, gate.EMERGENCY) == (
         answering.APPROVE,
         answering.REJECT,
         answering.SKIP_WAVE,
+        answering.EMERGENCY,
     )
     assert answering.VERDICTS == {"passed": hold.PASSED, "failed": hold.FAILED}
 
@@ -174,6 +175,23 @@ def test_an_answer_to_an_earlier_question_is_not_taken_for_this_one(airflow, drs
 
     airflow.answered = nothing_happens
     assert drs("approve", "CHG1").code == ExitCode.TIMEOUT
+
+
+def test_an_emergency_approval_is_an_option_of_its_own_and_says_why(airflow, drs, waiting):
+    refused = drs("approve", "CHG1", "--emergency", "--comment", "x")
+    assert refused.code == ExitCode.REFUSED_INPUT
+    assert "takes no approval in an emergency" in refused.err
+    waiting.questions[keys.gate_task_id(2)]["options"].append("Approve in emergency")
+    refused = drs("approve", "CHG1", "--emergency")
+    assert refused.code == ExitCode.REFUSED_INPUT
+    assert "give it with --comment" in refused.err
+    assert airflow.sent("PATCH", ANSWERS) == []
+    assert drs("approve", "CHG1", "--emergency", "--comment", "both on a plane").code == ExitCode.OK
+    (body,) = airflow.sent("PATCH", ANSWERS)
+    assert body == {
+        "chosen_options": ["Approve in emergency"],
+        "params_input": {"comment": "both on a plane"},
+    }
 
 
 @pytest.mark.parametrize(("word", "option"), [("passed", "Passed"), ("failed", "Failed")])

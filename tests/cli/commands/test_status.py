@@ -14,7 +14,7 @@ from drs_provider.airflow_rest.refused import ExitCode
 from drs_provider.cli.commands import following
 from drs_provider.report.build import build_report, report_json
 from drs_provider.snapshot.wave_reader import wave_status
-from tests.cli.airflow_server import WAVES, Refuse, complete, end, new_run
+from tests.cli.airflow_server import WAVES, Refuse, complete, end, new_run, tell
 
 
 @pytest.fixture
@@ -365,3 +365,40 @@ def test_trap_37_xcoms_that_somebody_wrote_do_not_hide_an_execution(airflow, drs
     shown = drs("status", "CHG1")
     assert shown.code == ExitCode.OK, shown.err
     assert "CHG1" in shown.out
+
+
+def test_a_recoverys_gate_shows_who_is_asked_what_comes_next_and_who_decided_alone(airflow, drs):
+    run = airflow.add(new_run())
+    run.xcoms[keys.PREPARE, keys.FROZEN_PLAN]["payload"]["execution_type"] = "RECOVERY"
+    for number in (1, 2):
+        wave = run.xcoms[keys.PREPARE, keys.frozen_wave_key(number)]["payload"]
+        wave["gate"] |= {"armed_by": "plan", "approvers": ["team:storage"], "emergency_approvers": ["ceo"]}
+    first, second = keys.gate_task_id(1), keys.gate_task_id(2)
+    run.tasks[first] = "success"
+    alone = {"decision": "Approve in emergency", "respondedBy": "ceo", "respondedAt": run.began + 20}
+    tell(run, first, {**alone, "comment": "both on a plane", "emergency": True})
+    run.ask(second)
+    run.xcoms[second, keys.GATE_ANSWERS] = {
+        "responses": [],
+        "asked": [{"at": run.began + 10, "names": ["team:storage"], "teams": {"storage": ["alice", "bob"]}}],
+        "reminders": 2,
+        "remindedAt": run.began + 1800,
+        "next": {"at": run.began + 3600, "name": "team:managers"},
+    }
+    data = json.loads(drs("status", "CHG1", "-o", "json").out)
+    (question,) = data["questions"]
+    assert question["approvers"] == ["alice", "bob"]
+    assert question["emergencyApprovers"] == ["ceo"]
+    assert question["deadline"] == run.began + 3600
+    assert question["onTimeout"] == "team:managers is asked as well"
+    assert question["asked"][0]["teams"] == {"storage": ["alice", "bob"]}
+    assert data["emergencies"] == [
+        "gate before wave 1 database: Approve in emergency by ceo alone, because: both on a plane"
+    ]
+    text = " ".join(drs("status", "CHG1").out.split())
+    assert "waits for alice, bob until" in text
+    assert "(then: team:managers is asked as well)" in text
+    assert "team:storage (alice, bob)" in text
+    assert "reminded 2 times" in text
+    assert "--emergency" in text
+    assert "EMERGENCY, gate before wave 1 database" in text

@@ -8,7 +8,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from drs_provider.plan.files.json_schema import plan_json_schema, schema_text
-from drs_provider.plan.model import Plan
+from drs_provider.plan.model import Library, Plan
 from tests.plan.plan_files import BRANCH, MAIN, SAMPLE_FOLDER, plan_data, small_plan
 
 PUBLISHED = Path(__file__).parents[3] / "schemas" / "recovery-plan.schema.json"
@@ -33,6 +33,7 @@ def test_published_file_is_the_generated_schema():
         small_plan(drill={"hold": False}),
         {"targets": {"main": MAIN}},
         {"schema_version": 1, "protection_groups": {"a": {"target": "main", "tags": {"A": "b"}}}},
+        {"teams": {"storage": ["alice"]}, "persons": {"Alice A.": ["alice", "assumed-role/Ops"]}},
     ],
 )
 def test_good_files_fit(validator, data):
@@ -68,13 +69,16 @@ def test_samples_fit_and_name_the_schema(validator, path):
         {"protection_groups": {"all": {"target": "main"}}},
         {"schedule": {"cron": "0 3 * * 6", "exclude": [{"from": "2026-12-19"}]}},
         {"schema_version": 2},
+        {"teams": {"storage": ["alice"]}},
     ],
 )
 def test_bad_files_do_not_fit(validator, change):
     assert list(validator.iter_errors(small_plan(**change)))
 
 
-@pytest.mark.parametrize("data", [{}, {"name": "x"}, {"schema_version": 1}, {"waves": []}])
+@pytest.mark.parametrize(
+    "data", [{}, {"name": "x"}, {"schema_version": 1}, {"waves": []}, {"teams": {"a": []}}]
+)
 def test_files_that_are_neither_plan_nor_library(validator, data):
     assert list(validator.iter_errors(data))
 
@@ -91,5 +95,6 @@ def test_every_field_has_a_description_for_editors():
 
 
 def test_schema_knows_every_field_of_the_model():
-    expected = {field.alias or name for name, field in Plan.model_fields.items()}
+    fields = {**Plan.model_fields, **Library.model_fields}
+    expected = {field.alias or name for name, field in fields.items()}
     assert set(plan_json_schema()["properties"]) == expected

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from drs_provider.core.states import ExecutionType
 from drs_provider.plan.conf.parsing import parse_run_conf
 from drs_provider.plan.model import Plan
+from drs_provider.rules.concurrency.claims import claim_of
 from drs_provider.rules.execution.freezing import ResolvedServer, RunIdentity, freeze_header, freeze_waves
-from drs_provider.rules.execution.frozen import FrozenPlan, FrozenWave
+from drs_provider.rules.execution.frozen import FrozenGate, FrozenPlan, FrozenWave
 from tests.harness.plans import WIKI, plan, recovery_of
 
 NOW = 1_800_000_000.0
@@ -127,3 +130,43 @@ def test_an_unattended_drill_is_not_held() -> None:
     made = chain("a")
     conf = parse_run_conf({"skip_gates": True}, made, now=NOW)
     assert not freeze_header(made, conf, IDENTITY, given_conf={}).hold.enabled
+
+
+def test_a_recoverys_gate_escalates_whatever_the_plan_says_of_a_timeout() -> None:
+    people = {**RECOVERY, "escalate_to": ["team:managers", "cto"], "emergency_approvers": ["ceo"]}
+    made = plan(
+        {"name": "first", "servers": WIKI[:1], "gate": {**GATE, "escalate_to": ["cio"]}},
+        {
+            "name": "second",
+            "servers": WIKI[1:],
+            "gate": {"approvers": ["team:managers"], "remind_after_minutes": 7},
+        },
+        recovery=people,
+    )
+    first, second = (wave.gate for wave in frozen(made, recovery_of(made)).values())
+    assert (first.on_timeout, first.escalate_to) == ("escalate", ("cio",))
+    assert (first.remind_after_seconds, second.remind_after_seconds) == (900, 420)
+    assert second.escalate_to == ("cto",), "who is asked from the beginning is not asked later"
+    assert second.emergency_approvers == ("ceo",)
+    drill, _ = (wave.gate for wave in frozen(made).values())
+    assert (drill.on_timeout, drill.escalate_to, drill.emergency_approvers) == ("approve", (), ())
+
+
+def test_a_gate_that_an_older_version_froze_does_not_end_a_recovery_by_its_time() -> None:
+    older = FrozenGate.model_validate({"armed_by": "plan", "timeout_seconds": 60, "on_timeout": "reject"})
+    assert older.policy(ExecutionType.RECOVERY) == "escalate"
+    assert older.policy(ExecutionType.DRILL) == "reject"
+
+
+def test_a_claim_of_a_recovery_ends_with_its_run_only() -> None:
+    """Its gates wait for people for as long as it takes."""
+    made = chain("a", recovery=RECOVERY)
+    kinds = {}
+    for kind, conf in (("DRILL", {}), ("RECOVERY", recovery_of(made))):
+        waves = tuple(frozen(made, conf).values())
+        run_conf = parse_run_conf(conf, made, now=NOW)
+        kinds[kind] = claim_of(freeze_header(made, run_conf, IDENTITY, given_conf=conf), waves)
+    own = replace(kinds["DRILL"], execution_id="another")
+    later = max(claim.until for claim in kinds.values()) + 1
+    assert own.common_servers(kinds["DRILL"], now=later) == {}
+    assert own.common_servers(kinds["RECOVERY"], now=later) != {}

@@ -9,6 +9,7 @@ from typing import Any
 from drs_provider import keys
 from drs_provider.acts.answering import (
     APPROVE,
+    EMERGENCY,
     REJECT,
     SKIP_WAVE,
     STEP_ANSWERS,
@@ -28,8 +29,13 @@ from drs_provider.snapshot.reader import Reader
 
 
 def approve(arguments: argparse.Namespace) -> ExitCode:
-    """Approve a gate."""
-    return _answer_gate(arguments, APPROVE)
+    """Approve a gate, in an emergency alone."""
+    if not arguments.emergency:
+        return _answer_gate(arguments, APPROVE)
+    if not arguments.comment:
+        message = "an approval in an emergency needs a reason, which every record of the execution shows"
+        raise RefusedError(message, "give it with --comment", ExitCode.REFUSED_INPUT)
+    return _answer_gate(arguments, EMERGENCY)
 
 
 def reject(arguments: argparse.Namespace) -> ExitCode:
@@ -98,6 +104,9 @@ def _answer_gate(arguments: argparse.Namespace, option: str) -> ExitCode:
         reader = Reader(execution)
         gates = [each for each in reader.read().questions if each.is_gate]
         gate = _chosen(execution, gates, arguments.wave)
+        if option not in gate.options:
+            message = f"{gate.label} takes no approval in an emergency: its plan names no emergency_approvers"
+            raise RefusedError(message, f"it waits for {gate.who}", ExitCode.REFUSED_INPUT)
         told = answer(reader, gate, option, inputs)
     return _tell(Output(arguments.output), execution, gate, told)
 

@@ -11,7 +11,7 @@ from typing import Any
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.airflow_rest.texts import one_line
 from drs_provider.cli.display.output import Output
-from drs_provider.plan.files.folder import Catalog, LoadedPlan, load_catalog
+from drs_provider.plan.files.folder import Catalog, LoadedPlan, load_catalog, load_people
 from drs_provider.plan.model import Plan, Wave
 from drs_provider.plan.problems import PlanProblem, did_you_mean, quoted_list
 
@@ -172,6 +172,11 @@ def show(arguments: argparse.Namespace) -> ExitCode:
 
 def _facts(loaded: LoadedPlan) -> dict[str, Any]:
     plan, objectives = loaded.plan, loaded.plan.objectives
+    people, _ = load_people(loaded.file.parent)
+
+    def told(names: Sequence[str]) -> str:
+        return ", ".join(map(people.told, names))
+
     schedule = plan.schedule
     return {
         "owner": plan.owner,
@@ -186,8 +191,10 @@ def _facts(loaded: LoadedPlan) -> dict[str, Any]:
         "excluded": "; ".join(f"{e.first} to {e.last}: {e.reason}" for e in schedule.exclude)
         if schedule
         else None,
-        "may start a RECOVERY": ", ".join(plan.recovery.initiators) or "whoever may trigger its DAG",
-        "approve a RECOVERY": ", ".join(plan.recovery.approvers),
+        "may start a RECOVERY": told(plan.recovery.initiators) or "whoever may trigger its DAG",
+        "approve a RECOVERY": told(plan.recovery.approvers),
+        "are asked next": told(plan.recovery.escalate_to),
+        "approve a RECOVERY alone in an emergency": told(plan.recovery.emergency_approvers),
         "drill instances afterwards": plan.drill.cleanup,
         "file": ", ".join(str(file) for file in (loaded.file, *loaded.libraries)),
         "content hash": plan.content_hash,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from drs_provider.airflow_rest.refused import ExitCode, RefusedError
 from drs_provider.airflow_rest.texts import one_line
-from drs_provider.cli.commands.plans import loaded_plan
+from drs_provider.cli.commands.plans import loaded_plan, plans_folder
 from drs_provider.cli.conf_options import given_conf, runbook_schema
 from drs_provider.cli.display.output import Output
 from drs_provider.core.account import AwsTarget
 from drs_provider.plan.conf.parsing import RunConf, parse_run_conf
+from drs_provider.plan.files.folder import load_people
 from drs_provider.plan.model import Plan
 from drs_provider.plan.problems import RunConfError
 
@@ -41,6 +42,7 @@ def runbook(arguments: argparse.Namespace) -> ExitCode:
             result.snapshots,
             written_at=report.checked_at,
             findings=told,
+            people=load_people(plans_folder(arguments.plans))[0],
         )
         written = write_runbook(made, Path(arguments.to).absolute().as_uri())
     except (RunbookError, DrsError) as error:

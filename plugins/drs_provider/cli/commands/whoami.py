@@ -18,7 +18,7 @@ def whoami(arguments: argparse.Namespace) -> ExitCode:
         me = api.me()
     if output.for_people:
         output.say(one_line(me["username"]))
-        output.note("plans name you by this in initiators and approvers")
+        output.note("plans name you by this in initiators and approvers, libraries in teams and persons")
     else:
         output.data({"name": me["username"], "id": me["id"], "url": api.url})
     return ExitCode.OK

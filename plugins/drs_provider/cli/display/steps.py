@@ -29,12 +29,12 @@ def step_lines(place: str, steps: Sequence[StepSnapshot]) -> list[str]:
 
 
 def all_step_lines(snapshot: ExecutionSnapshot) -> list[str]:
-    """Return a line for each step of an execution that has begun."""
+    """Return a line for each step that has begun, and for each decision of an emergency approver."""
     of_waves = [
         line for wave in snapshot.waves for line in step_lines(f"wave {wave.number} {wave.name}", wave.steps)
     ]
     around = [line for step in snapshot.around for line in step_lines(step.place, [step])]
-    return [*of_waves, *around]
+    return [*of_waves, *around, *(one_line(f"EMERGENCY, {text}") for text in snapshot.emergencies)]
 
 
 def accepted_text(snapshot: ExecutionSnapshot) -> str:

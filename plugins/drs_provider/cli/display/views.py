@@ -99,6 +99,9 @@ def question_lines(snapshot: ExecutionSnapshot, question: Question) -> list[str]
         wave = ("--wave", question.wave_name or str(question.wave_number))
         verbs = ("approve", "reject", "skip")
         commands = [command(verb, snapshot.name, *wave) for verb in verbs]
+        if question.emergency_approvers:
+            alone = command("approve", snapshot.name, *wave, "--emergency", "--comment", "…")
+            commands.append(f"{alone}  (only {', '.join(question.emergency_approvers)}, alone)")
     elif question.step_name:
         commands = step_commands(snapshot, question)
     else:

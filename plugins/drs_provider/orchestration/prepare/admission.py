@@ -10,6 +10,7 @@ from drs_provider.core.states import ExecutionType
 from drs_provider.exceptions import ExecutionRefusedError
 from drs_provider.plan.conf.parsing import RunConf, parse_run_conf
 from drs_provider.plan.model import Plan
+from drs_provider.plan.people import NOBODY, People, team_of
 from drs_provider.plan.problems import RunConfError
 
 
@@ -35,17 +36,20 @@ def read_conf(plan: Plan, run: RunFacts) -> RunConf:
     return conf
 
 
-def check_initiator(plan: Plan, conf: RunConf, run: RunFacts) -> None:
+def check_initiator(plan: Plan, conf: RunConf, run: RunFacts, people: People = NOBODY) -> str | None:
     """Refuse a RECOVERY by nobody, and by somebody whom the plan does not name.
+
+    Returns the team as which the initiator may start it; None if no team is needed for that.
 
     A run that another DAG's task starts has the user who started that DAG's run; Airflow's server sees to it
     (``airflow/api_fastapi/execution_api/routes/dag_runs.py``). Such a run needs a plan that names its initiators:
     whoever may start any DAG that starts plans is not always somebody who may start this one.
 
+    :param people: teams and persons as they are now
     :raises ExecutionRefusedError: naming the user and who may
     """
     if conf.execution_type != ExecutionType.RECOVERY:
-        return
+        return None
     allowed = plan.recovery.initiators
     if run.triggered_by is None:
         raise ExecutionRefusedError(
@@ -57,10 +61,25 @@ def check_initiator(plan: Plan, conf: RunConf, run: RunFacts) -> None:
             f"another DAG starts a RECOVERY of {plan.name} for {run.initiated_by}, and the plan does not say who may: "
             "list them in recovery.initiators"
         )
-    if allowed and run.initiated_by not in allowed:
+    named_as = people.named_as(run.initiated_by, allowed)
+    if allowed and named_as is None:
         raise ExecutionRefusedError(
             f"{run.initiated_by} may not start a RECOVERY of {plan.name}; the plan's recovery.initiators are "
-            f"{', '.join(allowed)}"
+            f"{', '.join(map(people.told, allowed))}"
+        )
+    return team_of(named_as or "")
+
+
+def check_teams(plan: Plan, people: People, problem: str | None) -> None:
+    """Refuse an execution of a plan that names a team which nobody knows.
+
+    :param problem: why teams may be missing, or None
+    :raises ExecutionRefusedError: naming the teams
+    """
+    if unknown := people.unknown_teams(plan.named_people):
+        raise ExecutionRefusedError(
+            f"plan {plan.name} names {', '.join(f'team:{name}' for name in unknown)}, and no library has it with "
+            f"members: {problem or 'add it to the teams of a library beside the plans'}"
         )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from drs_provider import settings
 from drs_provider.core.events import Event
@@ -13,6 +15,7 @@ from drs_provider.core.states import ExecutionType
 from drs_provider.core.texts import cause
 from drs_provider.plan.conf.parsing import RunConf
 from drs_provider.plan.model import Plan
+from drs_provider.plan.people import People
 from drs_provider.preflight.catalog import found
 from drs_provider.preflight.findings import build_report
 from drs_provider.preflight.run import PreflightResult
@@ -24,7 +27,9 @@ LONGEST_SECONDS = 10.0
 """How long a recovery waits for the place of its runbook."""
 
 
-def with_runbook(result: PreflightResult, plan: Plan, conf: RunConf, execution_id: str) -> PreflightResult:
+def with_runbook(
+    result: PreflightResult, plan: Plan, conf: RunConf, execution_id: str, people: People
+) -> PreflightResult:
     """Write the runbook of a plan's RECOVERY where ``[drs] reports_path`` says; return what preflight found with it.
 
     A run that selects some waves only writes none: it would replace that of the whole plan. What goes wrong here
@@ -36,7 +41,7 @@ def with_runbook(result: PreflightResult, plan: Plan, conf: RunConf, execution_i
     if any(group not in result.servers for wave in plan.waves for group in wave.groups):
         log.warning("No runbook is written: the plan's servers are not known; the one before stays")
         return result
-    outcome = _bounded(result, plan, conf, folder)
+    outcome = _bounded(partial(_write, result, plan, conf, folder, people))
     if isinstance(outcome, str):
         emit(execution_id, Event.RUNBOOK_WRITTEN, page=outcome)
         return result
@@ -60,13 +65,13 @@ def with_runbook(result: PreflightResult, plan: Plan, conf: RunConf, execution_i
     return replace(result, report=merged)
 
 
-def _bounded(result: PreflightResult, plan: Plan, conf: RunConf, folder: str) -> str | Exception:
+def _bounded(write_it: Callable[[], str]) -> str | Exception:
     """Return the address of the page, or what went wrong; a storage that hangs holds no recovery up."""
     outcome: list[str | Exception] = [TimeoutError(f"not written within {LONGEST_SECONDS:g} s")]
 
     def write() -> None:
         try:
-            outcome.append(_write(result, plan, conf, folder))
+            outcome.append(write_it())
         except Exception as error:  # whatever a storage raises changes no outcome
             outcome.append(error)
 
@@ -76,7 +81,7 @@ def _bounded(result: PreflightResult, plan: Plan, conf: RunConf, folder: str) ->
     return outcome[-1]
 
 
-def _write(result: PreflightResult, plan: Plan, conf: RunConf, folder: str) -> str:
+def _write(result: PreflightResult, plan: Plan, conf: RunConf, folder: str, people: People) -> str:
     from drs_provider.runbook.files import write_runbook
     from drs_provider.runbook.resolved import runbook_of
 
@@ -89,5 +94,6 @@ def _write(result: PreflightResult, plan: Plan, conf: RunConf, folder: str) -> s
         result.snapshots if recovers else {},
         written_at=result.report.checked_at,
         findings=[finding.text() for finding in result.report.findings],
+        people=people,
     )
     return write_runbook(made, folder).page

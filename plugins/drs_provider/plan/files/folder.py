@@ -13,10 +13,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from drs_provider.plan.error_messages import empty_fields, refused_references, told_empty, told_errors
-from drs_provider.plan.files.libraries import SECTIONS, Libraries, is_library
+from drs_provider.plan.files.libraries import PEOPLE, SECTIONS, Libraries, is_library
 from drs_provider.plan.files.yaml_source import YamlSource, read_yaml
 from drs_provider.plan.model import Plan
 from drs_provider.plan.outline import Outline
+from drs_provider.plan.people import People
 from drs_provider.plan.problems import PlanError, PlanProblem, did_you_mean, quoted_list
 from drs_provider.plan.references import Finding, check_references
 
@@ -113,6 +114,12 @@ def load_plan(folder: Path, name: str) -> Plan:
     raise PlanError(problems)
 
 
+def load_people(folder: Path) -> tuple[People, tuple[PlanProblem, ...]]:
+    """Return teams and persons of all libraries of a folder, and why some of them may be missing."""
+    reader = _FolderReader(folder, "")
+    return reader.people, tuple(reader.problems_of_people)
+
+
 def plan_name(source: YamlSource) -> str | None:
     """Return the name that a plan file gives its plan, valid or not; None if it gives none."""
     name = (source.data or {}).get("name")
@@ -150,6 +157,24 @@ class _FolderReader:
         unreadable = [problem for source in self._unreadable for problem in source.problems]
         return [*self.folder_problems, *unreadable, *_limited(self._libraries.problems)]
 
+    @property
+    def people(self) -> People:
+        """Teams and persons, without those that cannot be used."""
+        return self._libraries.people
+
+    @property
+    def problems_of_people(self) -> list[PlanProblem]:
+        """What keeps teams and persons from being read; of a file that cannot be read nobody knows what is in it."""
+        unreadable = [source for source in self._unreadable if not _WAVES.search(_content(source.path))]
+        told = [problem for source in unreadable for problem in source.problems]
+        # A library with a field too many counts as a plan.
+        told += [
+            source.problem((name,), "the file is no library", "leave only what libraries have in it")
+            for source in self.plan_sources
+            for name in sorted((source.data or {}).keys() & set(PEOPLE))
+        ]
+        return [*self.folder_problems, *told, *self._libraries.problems_of_people]
+
     def build(self, source: YamlSource) -> tuple[LoadedPlan | None, list[PlanProblem]]:
         """Return the plan of a file, or everything that is wrong with it."""
         data = source.data or {}
@@ -165,6 +190,7 @@ class _FolderReader:
             *self._same_name(source),
             *self._libraries.clashes(source, own),
             *self._libraries.broken_uses(source, used),
+            *self._libraries.unknown_teams(source),
         ]
         plan, errors, findings = _validated(
             source, merged, {section: set(used[section]) for section in SECTIONS}
@@ -248,9 +274,11 @@ def _is_another_plan(file: Path, name: str) -> bool:
     """Tell whether a file is surely neither the plan of a name nor a library, without parsing it.
 
     An escape could hide the name.
+
+    :param name: empty if only libraries are asked for
     """
     content = _content(file)
-    hidden = re.search(rb"\b%s\b|\\" % name.encode(), content)
+    hidden = re.search(rb"\b%s\b|\\" % name.encode() if name else rb"\\", content)
     return hidden is None and bool(_NAME.search(content) and _WAVES.search(content))
 
 

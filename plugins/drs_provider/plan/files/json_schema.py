@@ -10,8 +10,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from drs_provider.plan.fields import PlanModel
-from drs_provider.plan.files.libraries import LIBRARY_FIELDS
-from drs_provider.plan.model import Plan
+from drs_provider.plan.files.libraries import LIBRARY_FIELDS, PEOPLE
+from drs_provider.plan.model import Library, Plan
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -37,6 +37,9 @@ def plan_json_schema() -> dict[str, Any]:
     the plan is loaded.
     """
     schema = Plan.model_json_schema(schema_generator=_PlanFileSchema)
+    library = Library.model_json_schema(schema_generator=_PlanFileSchema)
+    people = {name: library["properties"][name] for name in PEOPLE}
+    schema["properties"] |= people
     required = schema.pop("required")
     hold = schema["$defs"]["DrillRules"]["properties"]["hold"]
     schema["$defs"]["DrillRules"]["properties"]["hold"] = {
@@ -46,17 +49,18 @@ def plan_json_schema() -> dict[str, Any]:
     _drop_titles(schema)
     _close_maps(schema)
     _describe_fields(schema, Plan)
+    _describe_fields(schema, Library)
     for model in PlanModel.__subclasses__():
         _describe_fields(schema["$defs"].get(model.__name__, {}), model)
     return {
         "$schema": DIALECT,
         "title": "Recovery plan",
         **schema,
-        "description": "A recovery plan, or a library with only targets and protection groups.",
+        "description": "A recovery plan, or a library with only targets, protection groups, teams and persons.",
         # A library needs no name and no waves; everything else is a plan.
         "if": {"propertyNames": {"enum": sorted(LIBRARY_FIELDS)}, "minProperties": 1},
-        "then": {"anyOf": [{"required": [name]} for name in ("targets", "protection_groups")]},
-        "else": {"required": required},
+        "then": {"anyOf": [{"required": [name]} for name in sorted(LIBRARY_FIELDS - {"schema_version"})]},
+        "else": {"required": required, "properties": dict.fromkeys(PEOPLE, False)},
     }
 
 

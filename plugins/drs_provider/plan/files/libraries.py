@@ -1,4 +1,4 @@
-"""Libraries: plan files with only targets and protection groups, which all plans of a folder may use."""
+"""Libraries: plan files with only targets, protection groups, teams and persons, for all plans of a folder."""
 
 from __future__ import annotations
 
@@ -11,25 +11,35 @@ from pydantic import ValidationError
 from drs_provider.plan.error_messages import empty_fields, told_empty, told_errors
 from drs_provider.plan.files.yaml_source import YamlSource
 from drs_provider.plan.model import Library
-from drs_provider.plan.outline import Outline
+from drs_provider.plan.outline import Outline, lists_of_people
+from drs_provider.plan.people import TEAM_NAME, People, team_of
 from drs_provider.plan.problems import Parts, PlanProblem, did_you_mean
 
 SECTIONS: Final = ("targets", "protection_groups")
-LIBRARY_FIELDS: Final = frozenset({"schema_version", *SECTIONS})
-_NOUN: Final = {"targets": "target", "protection_groups": "protection group"}
+"""What plans have as well: it is merged into those that use it."""
+PEOPLE: Final = ("teams", "persons")
+"""What only libraries have: it is read when people are asked."""
+_ALL: Final = (*SECTIONS, *PEOPLE)
+LIBRARY_FIELDS: Final = frozenset({"schema_version", *_ALL})
+_NOUN: Final = {
+    "targets": "target",
+    "protection_groups": "protection group",
+    "teams": "team",
+    "persons": "person",
+}
 
 Used = Mapping[str, Mapping[str, "Entry"]]
 """Section → name → the library entry that a plan uses."""
 
 
 def is_library(data: Mapping[str, Any]) -> bool:
-    """Return whether a file is a library: it has targets or protection groups, and nothing of a plan."""
-    return data.keys() <= LIBRARY_FIELDS and not data.keys().isdisjoint(SECTIONS)
+    """Return whether a file is a library: it has something that libraries define, and nothing of a plan."""
+    return data.keys() <= LIBRARY_FIELDS and not data.keys().isdisjoint(_ALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A target or protection group of a library, as it stands in the file.
+    """What a library defines under a name, as it stands in the file.
 
     :param fault: why it cannot be used, or None
     """
@@ -53,11 +63,11 @@ class Libraries:
         self._faults: dict[tuple[str, str, str], str] = {}
         for source in sources:
             self._check_file(source)
-        for section in SECTIONS:
+        for section in _ALL:
             self._check_clashes(section)
         self._check_targets()
-        self._entries: dict[str, dict[str, Entry]] = {section: {} for section in SECTIONS}
-        for section in SECTIONS:
+        self._entries: dict[str, dict[str, Entry]] = {section: {} for section in _ALL}
+        for section in _ALL:
             for source, name, data in self._all(section):
                 fault = self._faults.get((source.file, section, name))
                 self._entries[section].setdefault(name, Entry(section, name, data, source, fault))
@@ -66,9 +76,44 @@ class Libraries:
     def raw(self) -> dict[str, dict[str, Any]]:
         """Targets and protection groups of all libraries, as they stand in the files."""
         return {
-            section: {name: entry.data for name, entry in entries.items()}
-            for section, entries in self._entries.items()
+            section: {name: entry.data for name, entry in self._entries[section].items()}
+            for section in SECTIONS
         }
+
+    @property
+    def people(self) -> People:
+        """Teams and persons, without those that cannot be used."""
+        teams, persons = (
+            {name: tuple(item.data) for name, item in self._entries[section].items() if item.fault is None}
+            for section in PEOPLE
+        )
+        return People(teams, persons)
+
+    @property
+    def problems_of_people(self) -> list[PlanProblem]:
+        """What is wrong with teams and persons."""
+        return [problem for problem in self.problems if not problem.path.startswith(SECTIONS)]
+
+    def unknown_teams(self, source: YamlSource) -> Iterator[PlanProblem]:
+        """Yield the teams that a plan names and that cannot be used."""
+        teams = self._entries["teams"]
+        for parts, names in lists_of_people(source.data or {}):
+            for position, name in enumerate(names):
+                team = team_of(name)
+                if team is None or not TEAM_NAME.fullmatch(name):
+                    continue  # a login, or something that the field itself refuses
+                if team in teams and teams[team].fault is None:
+                    continue
+                if team in teams:
+                    file = teams[team].source.path.name
+                    told = (
+                        f"team `{team}` of the library {file} is broken: {teams[team].fault}",
+                        f"mend {file}",
+                    )
+                else:
+                    remedy = did_you_mean(team, teams, "define it in the teams of a library")
+                    told = (f"unknown team `{team}`", remedy)
+                yield source.problem((*parts, position), *told)
 
     def used_by(self, data: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]]) -> Used:
         """Return what a plan uses of the libraries: groups that waves name, and the targets of groups."""
@@ -176,7 +221,7 @@ class Libraries:
 
 def _names(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield section and name of everything that a library defines."""
-    for section in SECTIONS:
+    for section in _ALL:
         entries = data.get(section)
         for name in entries if isinstance(entries, dict) else ():
             yield section, name

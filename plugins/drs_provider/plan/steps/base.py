@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from drs_provider.plan.fields import UNIQUE_ITEMS, Flag, Minutes, PlanModel, Slug, Unique, refusal
+from drs_provider.plan.people import LoginOrTeam
 from drs_provider.plan.problems import did_you_mean, quoted_list
 from drs_provider.plan.steps.placeholders import ALL, OF_SERVER, OF_TARGET, OF_WAVE, placeholders
 
@@ -67,6 +68,13 @@ class StepModel(PlanModel):
         "Left out: ask in a RECOVERY, fail in a DRILL.",
     )
 
+    approvers: Annotated[tuple[LoginOrTeam, ...], Unique] = Field(
+        default=(),
+        description="Logins, and teams (team:<name>), of those whom the step may ask; left out: the approvers of its "
+        "wave's gate.",
+        json_schema_extra=UNIQUE_ITEMS,
+    )
+
     @property
     @abstractmethod
     def kind(self) -> str:
@@ -112,6 +120,11 @@ class StepModel(PlanModel):
             return "continue"
         return self.on_failure or ("fail" if execution_type == "DRILL" else "ask")
 
+    @property
+    def asks(self) -> bool:
+        """Whether it may ask people."""
+        return any(self.on_failure_in(mode.upper()) == "ask" for mode in self.modes)
+
     @model_validator(mode="after")
     def _placeholders(self) -> Self:
         for name in placeholders(self.settings()):
@@ -127,6 +140,10 @@ class StepModel(PlanModel):
             raise refusal(
                 f"on_failure: {self.on_failure} does nothing in a step with required: false",
                 "remove one of them",
+            )
+        if self.approvers and not self.asks:
+            raise refusal(
+                "approvers do nothing in a step that asks nobody", "remove them, or write on_failure: ask"
             )
         return self
 

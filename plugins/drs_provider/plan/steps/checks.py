@@ -246,6 +246,11 @@ class ManualStep(CheckModel):
         """It calls no AWS."""
         return False
 
+    @property
+    def asks(self) -> bool:
+        """It asks in any case."""
+        return True
+
     @model_validator(mode="after")
     def _once(self) -> Self:
         if self.each == "server":

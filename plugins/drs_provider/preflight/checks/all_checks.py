@@ -11,6 +11,7 @@ from drs_provider.preflight.checks.installation import async_library
 from drs_provider.preflight.checks.launch_into import drill_overwrites, recovery_overwrites
 from drs_provider.preflight.checks.launch_settings import launch_templates, subnets_exist
 from drs_provider.preflight.checks.live_instances import live_instances, replacements_in_run
+from drs_provider.preflight.checks.people import gates_can_be_opened
 from drs_provider.preflight.checks.replication import (
     point_in_time_exists,
     replication_lag,
@@ -48,6 +49,7 @@ PLAN_CHECKS = (
     PlanCheck("min_launched", min_launched_reachable, overridable=True),
     PlanCheck("optional servers", optional_selectors, overridable=True),
     PlanCheck("replace_live_instances", replacements_in_run),
+    PlanCheck("who may open the gates", gates_can_be_opened, overridable=True),
     PlanCheck("snapshots", snapshots_in_run),
     PlanCheck("the drill network in the plan", isolation_is_planned, overridable=True),
     PlanCheck("DAGs and operators of steps", steps_of_airflow, overridable=True),

@@ -25,7 +25,7 @@ class Claim:
     :param priority: of the plan; smaller goes first
     :param servers: ``account/region/server`` -> the server's name
     :param waves: ``account/region`` -> number -> name of the selected waves there
-    :param until: epoch seconds after which its owner counts as dead
+    :param until: epoch seconds after which its owner, a drill, counts as dead
     """
 
     execution_id: str
@@ -52,8 +52,12 @@ class Claim:
         return f"{self.execution_type} of {self.plan_name} (run {self.run_id}{started})"
 
     def common_servers(self, other: Claim, *, now: float) -> dict[str, str]:
-        """Return the servers that both hold, as in :attr:`servers`; none if the other one's owner is dead."""
-        if other.until <= now or other.execution_id == self.execution_id:
+        """Return the servers that both hold, as in :attr:`servers`; none if the other one's owner is dead.
+
+        A RECOVERY is never taken for dead: its gates wait for people without end.
+        """
+        dead = other.is_drill and other.until <= now
+        if dead or other.execution_id == self.execution_id:
             return {}
         return {server: name for server, name in self.servers.items() if server in other.servers}
 
@@ -219,7 +223,11 @@ def longest_seconds(plan: FrozenPlan, waves: Sequence[FrozenWave]) -> float:
         wave.queue_timeout_seconds
         + wave.timeout_seconds
         + wave.post_launch_timeout_seconds
-        + wave.gate.timeout_seconds
+        + (
+            plan.max_age_seconds
+            if wave.gate.policy(plan.execution_type) == "escalate"
+            else wave.gate.timeout_seconds
+        )
         for wave in waves
     )
     steps = [

@@ -14,6 +14,7 @@ from drs_provider.plan.steps.base import DEFAULT_PARALLEL, CheckModel, Place, St
 from drs_provider.rules.execution.frozen import (
     FrozenGate,
     FrozenHold,
+    FrozenPeople,
     FrozenPlan,
     FrozenServer,
     FrozenStep,
@@ -112,7 +113,7 @@ def _freeze_wave(
         post_launch_timeout_seconds=wave.post_launch.timeout_minutes * SECONDS_PER_MINUTE,
         timeout_seconds=wave.timeout_minutes * SECONDS_PER_MINUTE,
         queue_timeout_seconds=wave.queue_timeout_minutes * SECONDS_PER_MINUTE,
-        gate=_freeze_gate(plan, conf, wave, replaces=_replaces(conf, members)),
+        gate=freeze_gate(plan, conf, wave, replaces=replaces_live(conf, members)),
         before=freeze_steps(wave.before, "before", kind, plan.target_of(wave), networks),
         after=freeze_steps(wave.after, "after", kind, plan.target_of(wave), networks),
     )
@@ -147,17 +148,22 @@ def freeze_steps(
             selected=step.runs_in(execution_type),
             networks=tuple(networks) if execution_type == ExecutionType.DRILL else None,
             target=target if step.needs_target else None,
+            approvers=step.approvers,
         )
         for step in steps
     )
 
 
-def _replaces(conf: RunConf, members: Sequence[ResolvedServer]) -> bool:
+def replaces_live(conf: RunConf, members: Sequence[ResolvedServer]) -> bool:
     """Whether the run may destroy a live instance in this wave: never without a person's approval of it."""
     return any(server.source_server_id in conf.replace_live_instances for server in members)
 
 
-def _freeze_gate(plan: Plan, conf: RunConf, wave: Wave, *, replaces: bool) -> FrozenGate:
+def freeze_gate(plan: Plan, conf: RunConf, wave: Wave, *, replaces: bool) -> FrozenGate:
+    """Return the gate before a wave, as it is for this execution.
+
+    :param replaces: whether the run may destroy a live instance in the wave
+    """
     gate = wave.gate or Gate()
     recovery = conf.execution_type == ExecutionType.RECOVERY
     first = recovery and _is_first(plan, conf, wave)
@@ -165,6 +171,10 @@ def _freeze_gate(plan: Plan, conf: RunConf, wave: Wave, *, replaces: bool) -> Fr
     approvers = gate.approvers or (plan.recovery.approvers if recovery or replaces else ())
     if people > 1 and gate.approvers:
         approvers = tuple(dict.fromkeys([*gate.approvers, *plan.recovery.approvers]))
+    policy = gate.timeout_policy(conf.execution_type)
+    if replaces and policy == "approve":
+        policy = "reject"
+    later = gate.escalate_to or (plan.recovery.escalate_to if recovery else ())
     return FrozenGate(
         armed_by=_armed_by(conf, wave, first=first, replaces=replaces),
         message=gate.message or "",
@@ -172,7 +182,13 @@ def _freeze_gate(plan: Plan, conf: RunConf, wave: Wave, *, replaces: bool) -> Fr
         exclude_initiator=first or replaces,
         people=people,
         timeout_seconds=gate.timeout_minutes * SECONDS_PER_MINUTE,
-        on_timeout="reject" if replaces else gate.timeout_decision(conf.execution_type),
+        on_timeout=policy,
+        remind_after_seconds=gate.reminds_after_minutes * SECONDS_PER_MINUTE,
+        # Without approvers everybody may answer from the beginning.
+        escalate_to=tuple(name for name in later if name not in approvers)
+        if approvers and policy == "escalate"
+        else (),
+        emergency_approvers=plan.recovery.emergency_approvers if recovery else (),
     )
 
 
@@ -212,6 +228,8 @@ def freeze_header(
     overrides: Sequence[Mapping[str, Any]] = (),
     networks: Mapping[str, Sequence[str]] | None = None,
     simulated_by: Sequence[str] = (),
+    people: FrozenPeople | None = None,
+    initiated_as: str | None = None,
 ) -> FrozenPlan:
     """Return the header of the frozen plan.
 
@@ -220,6 +238,8 @@ def freeze_header(
     :param overrides: what the run configuration loosened, and findings that were overridden: what, who, why
     :param networks: as for :func:`freeze_waves`
     :param simulated_by: hosts that answer in AWS's place
+    :param people: the teams that the plan names, and persons
+    :param initiated_as: the team as which the initiator may start it
     """
     targets = plan.aws_targets()
     # A plan with several has no step around its waves that acts in one.
@@ -238,6 +258,8 @@ def freeze_header(
         run_after=identity.run_after,
         conf=clean_conf(given_conf),
         initiated_by=identity.initiated_by,
+        initiated_as=initiated_as,
+        people=people,
         requested_by=conf.initiated_by,
         reason=conf.reason,
         ticket=conf.ticket,

@@ -51,7 +51,12 @@ class FrozenGate(Frozen):
 
     :param armed_by: who wants it to stop the run (``default`` is the first gate of a RECOVERY); None if
         it lets the run pass unless somebody pauses it
+    :param approvers: logins and teams; who is in a team is read when people are asked
     :param people: how many different people must approve
+    :param timeout_seconds: how long people have until ``on_timeout``, which decides nothing in a RECOVERY
+    :param remind_after_seconds: how often a gate that stays open reminds; None in plans that an older version froze
+    :param escalate_to: logins and teams that are asked as well, one after the other, ``timeout_seconds`` apart
+    :param emergency_approvers: logins of those who may approve alone, with a reason
     """
 
     armed_by: Literal["plan", "conf", "default"] | None = None
@@ -60,7 +65,14 @@ class FrozenGate(Frozen):
     exclude_initiator: bool = False
     people: Literal[1, 2] = 1
     timeout_seconds: int = Field(gt=0)
-    on_timeout: Literal["reject", "approve"] = "reject"
+    on_timeout: Literal["reject", "approve", "escalate"] = "reject"
+    remind_after_seconds: int | None = None
+    escalate_to: tuple[str, ...] = ()
+    emergency_approvers: tuple[str, ...] = ()
+
+    def policy(self, execution_type: ExecutionType) -> Literal["reject", "approve", "escalate"]:
+        """Return what a timeout means; no RECOVERY ends by one, also of those that an older version froze."""
+        return self.on_timeout if execution_type.is_drill else "escalate"
 
 
 class FrozenStep(Frozen):
@@ -75,6 +87,7 @@ class FrozenStep(Frozen):
     :param selected: whether this type of execution runs it
     :param networks: CIDR blocks that a drill's checks may look into, beside recovered servers; None in a RECOVERY
     :param target: where it acts; None if it calls no AWS, or belongs to no target
+    :param approvers: logins and teams that it may ask; empty: those of its wave's gate
     """
 
     place: Place
@@ -93,6 +106,17 @@ class FrozenStep(Frozen):
     selected: bool = True
     networks: tuple[str, ...] | None = None
     target: Annotated[AwsTarget | None, BeforeValidator(_read_target)] = None
+    approvers: tuple[str, ...] = ()
+
+
+class FrozenPeople(Frozen):
+    """Teams that the plan names, and persons, as they were when the execution began.
+
+    They stand in for the libraries where those cannot be read when people are asked.
+    """
+
+    teams: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    persons: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class FrozenWave(Frozen):
@@ -172,6 +196,8 @@ class FrozenPlan(Frozen):
     :param notifications: the plan's notifiers: ``events``, ``notifier`` (class path) and ``args``
     :param preflight: summary of the preflight report
     :param overrides: what the run configuration loosened, and findings that were overridden: what, who, why
+    :param people: teams and persons, None in plans that an older version froze
+    :param initiated_as: the team as which the initiator may start a RECOVERY, None if the plan names the login itself
     :param expected: how long it is expected to take; None in plans that an older version froze
     :param simulated_by: hosts that answered in AWS's place: such a run is a rehearsal and proves nothing
     """
@@ -204,6 +230,8 @@ class FrozenPlan(Frozen):
     waves: tuple[FrozenWaveRef, ...]
     preflight: dict[str, Any] = Field(default_factory=dict)
     overrides: tuple[dict[str, Any], ...] = ()
+    people: FrozenPeople | None = None
+    initiated_as: str | None = None
     expected: Expectation | None = None
     before_first: tuple[FrozenStep, ...] = ()
     after_last: tuple[FrozenStep, ...] = ()

@@ -61,6 +61,7 @@ def initial_record(
         "expectedDurationSource": expected_duration_source,
         "incidentTime": plan.incident_time,
         "initiatedBy": plan.initiated_by,
+        "initiatedAs": plan.initiated_as,
         "requestedBy": plan.requested_by,
         "reason": plan.reason,
         "ticket": plan.ticket,

@@ -82,11 +82,21 @@ class JobRow(TypedDict, total=False):
     endTime: float
 
 
+class AskedRow(TypedDict, total=False):
+    """Who was asked from a moment on, and who was in the teams at that moment."""
+
+    at: Required[float]
+    names: Required[list[str]]  # logins and teams, as the plan names them
+    teams: dict[str, list[str]]  # members by team
+    asOfStart: str  # why libraries could not be read: members are those of the execution's start
+
+
 class GateResponse(TypedDict, total=False):
     """A person's answer to a gate.
 
-    ``respondedBy`` is the login, ``respondedById`` what Airflow's auth manager knows the person by; ``refused`` says
-    why the answer does not count.
+    ``respondedBy`` is the login, ``respondedById`` what Airflow's auth manager knows the person by; ``team`` is the one
+    in whose name the answer counts, ``person`` who is behind the login where a library says so; ``emergency`` marks an
+    emergency approver, who decided alone; ``refused`` says why the answer does not count.
     """
 
     decision: Required[str]
@@ -95,6 +105,9 @@ class GateResponse(TypedDict, total=False):
     respondedAt: Required[float]
     comment: str
     ticket: str
+    team: str
+    person: str
+    emergency: bool
     refused: str
 
 
@@ -106,6 +119,9 @@ class GateRow(TypedDict, total=False):
     openedAt: float
     closedAt: float
     outcome: str
+    asked: list[AskedRow]
+    reminders: int
+    remindedAt: float
     responses: list[GateResponse]
 
 
@@ -261,6 +277,7 @@ class ExecutionRecord(TypedDict, total=False):
     waitingSeconds: float
     incidentTime: float
     initiatedBy: str
+    initiatedAs: str  # the team as which the initiator may start a RECOVERY
     requestedBy: str
     reason: str
     ticket: str

@@ -283,6 +283,9 @@ $INITIATORS"
 
 listed() { printf '%s\n' "$1" | grep -Fqx -- "$2"; }
 
+# same NAME NAME: whether both may be the same person
+same() { [ "$1" = "$2" ] || listed "$SAME" "$1 = $2" || listed "$SAME" "$2 = $1"; }
+
 # gate WAVE: returns 1 if the wave is left out
 gate() {
     [ "$GATE" = yes ] || return 0
@@ -290,6 +293,7 @@ gate() {
     say "GATE before wave $1 ($NAME)"
     [ -z "$MESSAGE" ] || printf '%s\n' "$MESSAGE"
     [ -z "$APPROVERS" ] || printf 'Who may approve:\n%s\n' "$APPROVERS"
+    [ -z "$EMERGENCY" ] || printf 'Who may approve alone in an emergency:\n%s\n' "$EMERGENCY"
     approved=0 first=''
     while [ "$approved" -lt "$PEOPLE" ]; do
         ask "Name of who approves (person $((approved + 1)) of $PEOPLE), or reject, or skip:"
@@ -301,11 +305,21 @@ gate() {
             return 1
             ;;
         esac
-        if [ -n "$APPROVERS" ] && ! listed "$APPROVERS" "$ANSWER"; then
+        if [ -n "$APPROVERS" ] && ! listed "$APPROVERS" "$ANSWER" && listed "$EMERGENCY" "$ANSWER"; then
+            by=$ANSWER
+            if same "$by" "$WHO"; then
+                say "$WHO started this: somebody else must approve"
+                continue
+            fi
+            ask "$by approves alone, in an emergency. Why?"
+            [ -n "$ANSWER" ] || continue
+            approved=$PEOPLE
+            say "wave $1 ($NAME): approved in an EMERGENCY by $by alone, because: $ANSWER"
+        elif [ -n "$APPROVERS" ] && ! listed "$APPROVERS" "$ANSWER"; then
             say "$ANSWER is not among those who may approve"
-        elif [ "$OTHERS" = yes ] && [ "$ANSWER" = "$WHO" ]; then
+        elif [ "$OTHERS" = yes ] && same "$ANSWER" "$WHO"; then
             say "$WHO started this: somebody else must approve"
-        elif [ "$ANSWER" = "$first" ]; then
+        elif [ -n "$first" ] && same "$ANSWER" "$first"; then
             say "a second person must approve"
         else
             approved=$((approved + 1)) first=$ANSWER
