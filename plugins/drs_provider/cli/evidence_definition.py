@@ -73,6 +73,20 @@ def evidence_group() -> GroupCommand:
                 STORE,
                 _TABLES,
             ),
+            command(
+                "timeline",
+                "Print what people, product and AWS did in an execution, in one order",
+                "coverage:timeline",
+                Arg(
+                    ("execution",),
+                    metavar="PLAN[/EXECUTION_ID]",
+                    help="An execution in the evidence store (default: the plan's newest)",
+                ),
+                Arg(
+                    ("--format",), choices=("markdown", "json"), default="markdown", help="Default: markdown"
+                ),
+                STORE,
+            ),
             command("key", "Print the public key that proves the evidence", "evidence:key", OUTPUT),
             command(
                 "finding",

@@ -32,6 +32,15 @@ def numbers(store: EvidenceStore, folder: str) -> list[int]:
     return sorted(int(found[1]) for found in map(_NAME.fullmatch, names) if found)
 
 
+def statements_of(store: EvidenceStore, folder: str) -> list[dict[str, Any]]:
+    """Return an execution's statements by number.
+
+    :raises EvidenceStoreError: if the store cannot be read
+    """
+    contents = store.read_all(f"{folder}/statement-{number}.json" for number in numbers(store, folder))
+    return sorted((json.loads(content) for content in contents.values()), key=lambda said: said["number"])
+
+
 def has_report(store: EvidenceStore, folder: str) -> bool:
     """Tell whether an execution has a report in the store."""
     return any(_REPORT.fullmatch(path.removeprefix(f"{folder}/")) for path in store.paths(folder))

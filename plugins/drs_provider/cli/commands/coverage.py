@@ -15,6 +15,7 @@ from drs_provider.cli.commands.plans import plans_folder
 from drs_provider.cli.display.output import Output
 from drs_provider.core.times import format_time
 from drs_provider.evidence.history import PastRun, coverage, past_runs, unplanned
+from drs_provider.evidence.statements import statements_of
 from drs_provider.evidence.store import EvidenceStore, EvidenceStoreError
 from drs_provider.exceptions import DrsError
 from drs_provider.plan.files.folder import load_catalog
@@ -84,6 +85,28 @@ def show_coverage(arguments: argparse.Namespace) -> ExitCode:
             Output().say(f"{plan}: DRS does not know {', '.join(ids)}")
     gaps = known or lost or any(row["overdue"] for row in rows)
     return ExitCode.ERROR if gaps else ExitCode.OK
+
+
+def timeline(arguments: argparse.Namespace) -> ExitCode:
+    """Print what people, product and AWS did in an execution, in one order, as a page or as JSON."""
+    from drs_provider.cli.display.after_action import after_action_page
+    from drs_provider.evidence.after_action import after_action
+
+    store, runs = _opened(arguments)
+    plan, _, execution_id = arguments.execution.partition("/")
+    mine = [run for run in runs if run.plan_id == plan and execution_id in ("", run.execution_id)]
+    if not mine:
+        remedy = "list them: airflow drs evidence history"
+        raise RefusedError(
+            f"there is no report of {arguments.execution} below {store.url}", remedy, ExitCode.NOT_FOUND
+        )
+    record = json.loads(store.read(mine[-1].report))["record"]
+    moments = after_action(record, statements_of(store, f"{plan}/{mine[-1].execution_id}"))
+    if arguments.format == "json":
+        Output("json").data([moment.to_dict() for moment in moments])
+    else:
+        sys.stdout.write(after_action_page(record, moments))
+    return ExitCode.OK
 
 
 def _opened(arguments: argparse.Namespace) -> tuple[EvidenceStore, list[PastRun]]:
