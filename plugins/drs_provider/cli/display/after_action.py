@@ -14,9 +14,9 @@ def after_action_page(record: Mapping[str, Any], moments: Sequence[Moment]) -> s
     """Return the timeline as Markdown."""
     name = plain_markdown(str(record.get("planName") or record["planId"]))
     about = (
-        f"Execution `{record['executionId']}`, status {record['status']}. CloudTrail has the calls to AWS under the role "
-        f"session `{session_of(record)}`. What people did in Airflow itself (clears, marks, pauses) is in its audit log, "
-        "which was not read for this page."
+        f"Execution `{record['executionId']}`, status {record['status']}. CloudTrail has the calls to AWS under the "
+        f"role session `{session_of(record)}`. What people did in Airflow itself (clears, marks, pauses) is in its "
+        "audit log, which was not read for this page."
     )
     lines = [
         f"# {record['executionType']} of {name}: what happened",
