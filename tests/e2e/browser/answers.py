@@ -50,7 +50,7 @@ def execution() -> dict[str, Any]:
         "acts": [_ACT],
         "command": COMMAND,
         "jobs": [{"jobId": HOSTILE, "link": "javascript:window.hacked=true"}],
-        "preflight": [{"code": "X", "severity": "WARNING", "message": HOSTILE}],
+        "preflight": [{"code": "X", "severity": "WARN", "message": HOSTILE}],
         "readAt": now,
     }
 
