@@ -135,13 +135,18 @@ class DynamoDbHistory(HistoryReader):
         result = self._write(ref, lambda stored: changes.end(stored, record), whole=True)
         return result.record or record
 
-    def set_report(self, ref: ExecutionRef, *, uri: str, sha256: str) -> WriteResult:
-        """Note where the attempt's report is; written once, and also after the attempt's end."""
+    def set_report(
+        self, ref: ExecutionRef, *, uri: str, sha256: str, link: Mapping[str, Any] | str | None = None
+    ) -> WriteResult:
+        """Note where the attempt's report is; written once, and also after the attempt's end.
+
+        :param link: its link in the chain of evidence, or why it has none
+        """
 
         def change(stored: ExecutionRecord | None) -> ExecutionRecord:
             if stored is None or stored["attempt"] < ref.attempt:
                 raise RefusedError("absent" if stored is None else stored["status"])
-            return changes.set_report(stored, ref.attempt, uri=uri, sha256=sha256)
+            return changes.set_report(stored, ref.attempt, uri=uri, sha256=sha256, link=link)
 
         return self._write(ref, change)
 

@@ -133,9 +133,10 @@ class PlanFinalizeOperator(BaseOperator):
             return with_report_error(record, record["attempt"], why)
         self.link_address = report.html_uri
         self.log.info("Report: %s", report.html_uri)
-        history.report_written(report.json_uri, report.sha256)
+        link = self._link(record, report.path)
+        history.report_written(report.json_uri, report.sha256, link)
         record = with_report(record, record["attempt"], uri=report.json_uri, sha256=report.sha256)
-        return with_link(record, record["attempt"], self._link(record, report.path))
+        return with_link(record, record["attempt"], link)
 
     def _link(self, record: ExecutionRecord, path: str) -> dict[str, Any] | str:
         """Add the report to the chain of evidence; return its link, or why it has none."""

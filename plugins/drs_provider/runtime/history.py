@@ -198,14 +198,14 @@ class RunHistory:
             return record
         return stored
 
-    def report_written(self, uri: str, sha256: str) -> None:
+    def report_written(self, uri: str, sha256: str, link: Mapping[str, Any] | str | None = None) -> None:
         """Note where the attempt's report is, after the end of the attempt if that was lost a moment ago.
 
         A second try if the first is lost: no later write would catch it up.
         """
         self._note(
             f"report {uri}, SHA-256 {sha256}",
-            lambda history: history.set_report(self._ref, uri=uri, sha256=sha256),
+            lambda history: history.set_report(self._ref, uri=uri, sha256=sha256, link=link),
         )
 
     def report_failed(self, error: str) -> None:

@@ -25,6 +25,7 @@ NOT_SEEN = {
     keys.DOCTOR_REPORT,
     keys.EXCLUSION,
     keys.FAILED_TRIES,
+    keys.HOLD_UNTIL,
     keys.METRICS_FAILURE,
     keys.OUTAGE_SINCE,
     keys.OVERRIDES,

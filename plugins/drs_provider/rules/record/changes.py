@@ -26,6 +26,7 @@ from drs_provider.rules.record.merging import (
     merge_wave,
     new_attempt,
     with_counters,
+    with_link,
     with_report,
     with_report_error,
 )
@@ -214,8 +215,17 @@ def _merge_final_wave(stored: WaveRow, given: WaveRow | None) -> WaveRow:
     return merge_wave(stored, fields, attempt=max(attempt, stored["attempt"]))
 
 
-def set_report(record: ExecutionRecord, attempt: int, *, uri: str, sha256: str) -> ExecutionRecord:
+def set_report(
+    record: ExecutionRecord,
+    attempt: int,
+    *,
+    uri: str,
+    sha256: str,
+    link: Mapping[str, Any] | str | None = None,
+) -> ExecutionRecord:
     """Note where an attempt's report is; once, and also after the attempt's end.
+
+    :param link: its link in the chain of evidence, or why it has none
 
     :raises RefusedError: if another report is noted
     :raises ValueError: if there is no such attempt
@@ -223,7 +233,7 @@ def set_report(record: ExecutionRecord, attempt: int, *, uri: str, sha256: str) 
     noted = with_report(record, attempt, uri=uri, sha256=sha256)
     if noted["attempts"][attempt_index(noted, attempt)]["reportSha256"] != sha256:
         raise RefusedError(record["status"])
-    return noted
+    return noted if link is None else with_link(noted, attempt, link)
 
 
 def set_report_error(record: ExecutionRecord, attempt: int, error: str) -> ExecutionRecord:

@@ -276,15 +276,20 @@ def with_report_error(record: ExecutionRecord, attempt: int, error: str) -> Exec
 def with_link(record: ExecutionRecord, attempt: int, link: Mapping[str, Any] | str) -> ExecutionRecord:
     """Return the record with the link of an attempt's report in the chain of evidence, or with why there is none.
 
+    An attempt that has a link keeps it.
+
     :param link: ``number`` and ``sha256``, or the reason
     :raises ValueError: if the record has no such attempt
     """
     index = attempt_index(record, attempt)
     rows = list(record["attempts"])
+    if "chainLink" in rows[index]:
+        return record
     if isinstance(link, str):
         rows[index] = {**rows[index], "chainError": link}
     else:
         rows[index] = {**rows[index], "chainLink": dict(link)}
+        rows[index].pop("chainError", None)
     return {**record, "attempts": rows}
 
 
