@@ -228,5 +228,21 @@ def test_an_rto_at_risk_is_told_once_and_when_it_becomes_so(
         assert "will miss the RTO by" in risk["summary"]
 
 
+@pytest.mark.drs_scenario("three_tier", history=False)
+@pytest.mark.parametrize(("given", "seconds"), [({}, 900), ({"remind_after_minutes": 20}, 1200)])
+def test_the_gate_of_a_drill_reminds_once_before_its_time_is_over(
+    play: Stage, receiver: Receiver, given: dict[str, int], seconds: int
+) -> None:
+    gate = {"approvers": ["dr-approver-1"], "timeout_minutes": 30, "on_timeout": "approve", **given}
+    run = play.plan_run(notified(gate=gate), step_seconds=60.0).answer("hold_drill", "Passed")
+    assert run.go() == "success", run.record
+    opened, reminded = (told for told in SENT if told["event"] in ("gate", "gate_reminder"))
+    began = run.wave("everything")["gate"]["openedAt"]
+    assert reminded["event"] == "gate_reminder"
+    assert opened["deadline"] == reminded["deadline"] == began + 1800
+    assert seconds <= reminded["elapsedSeconds"] - opened["elapsedSeconds"] < seconds + 120
+    assert run.wave("everything")["gate"]["outcome"] == "approve by timeout"
+
+
 def test_the_page_has_every_event() -> None:
     assert re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE) == list(get_args(NotificationEvent))

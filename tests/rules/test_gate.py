@@ -220,6 +220,16 @@ def test_people_are_reminded_then_the_next_are_asked_and_it_stays_open_for_good(
     assert kept.accepted[0]["team"] == "leads"
 
 
+def test_a_request_that_ends_with_its_time_reminds_once_and_never_at_its_end():
+    kept, asked = answers_of("alice"), request(timeout_seconds=1800, remind_seconds=600)
+    assert kept.next_turn(asked) == (kept.opened_at + 600, None)
+    assert kept.acts_by(asked) == kept.deadline(asked)
+    kept.reminders = 1
+    assert kept.next_turn(asked) is None
+    kept.reminders = 0
+    assert kept.next_turn(request(timeout_seconds=600, remind_seconds=600)) is None
+
+
 def test_who_is_not_asked_yet_does_not_count_yet_and_airflow_is_not_told_who_may_answer():
     kept = answers_of("team:storage")
     asked = request(approvers=("team:storage",), escalation=ESCALATION, emergency=("zoe",))

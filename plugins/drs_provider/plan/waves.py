@@ -50,7 +50,8 @@ class Gate(PlanModel):
     )
     remind_after_minutes: Minutes | None = Field(
         default=None,
-        description="A gate that escalates reminds people so often; left out: at half of timeout_minutes.",
+        description="After how long people are reminded: again and again by a gate that escalates, else once; left "
+        "out: at half of timeout_minutes.",
     )
     escalate_to: Annotated[tuple[LoginOrTeam, ...], Unique] = Field(
         default=(),

@@ -86,6 +86,7 @@ class PlanGateSensor(HumanGateSensor):
             )
             if escalates
             else None,
+            remind_seconds=None if escalates else gate.remind_after_seconds,
             # A drill's instances are not kept for longer than its age, whoever does not answer.
             until=plan.started_at + plan.max_age_seconds if escalates and plan.is_drill else None,
             emergency=gate.emergency_approvers,

@@ -214,7 +214,7 @@ class HumanGateSensor(BaseSensorOperator):
         """Show who is asked, and what became of the answers: Airflow keeps the text of a request."""
         asked = asked_fields(answers)
         if answers.everybody or asked:
-            turn = answers.next_turn(request) if request else None
+            turn = answers.next_turn(request) if request and request.escalation else None
             following = {"next": turn._asdict()} if turn else {}
             execution.view.push(keys.GATE_ANSWERS, {"responses": answers.everybody, **asked, **following})
 

@@ -66,6 +66,7 @@ class Request:
     :param excluded: login of the person who may not give it, or None
     :param reasoned: options that need a ``comment``
     :param escalation: what happens in place of the timeout; None: the time of the request is over then
+    :param remind_seconds: after how long people are reminded, once, where the time ends it; None: never
     :param emergency: logins that may decide alone, with a ``comment``
     :param emergency_option: the option with which they do; None: with any, where they are no approvers
     :param initiator: login of who started the execution, and may not approve it in an emergency
@@ -85,6 +86,7 @@ class Request:
     excluded: str | None = None
     reasoned: frozenset[str] = frozenset()
     escalation: Escalation | None = None
+    remind_seconds: float | None = None
     emergency: tuple[str, ...] = ()
     emergency_option: str | None = None
     initiator: str | None = None

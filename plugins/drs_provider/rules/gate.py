@@ -85,7 +85,7 @@ class Answers:
     def next_turn(self, request: Request) -> Turn | None:
         """Return what happens next if nobody answers, None if only the time of the request can end."""
         if request.escalation is None:
-            return None
+            return self._only_reminder(request)
         since = self.asked_people[-1]["at"] if self.asked_people else self.opened_at
         remind_at = max(since, self.reminded_at or 0) + request.escalation.remind_seconds
         asked = {name for row in self.asked_people for name in row["names"]}
@@ -94,6 +94,12 @@ class Answers:
         if later is not None and ask_at <= remind_at:
             return Turn(ask_at, later)
         return Turn(remind_at, None)
+
+    def _only_reminder(self, request: Request) -> Turn | None:
+        if request.remind_seconds is None or self.reminders:
+            return None
+        at = self.opened_at + request.remind_seconds
+        return Turn(at, None) if at < self.deadline(request) else None
 
     @property
     def everybody(self) -> list[GateResponse]:
@@ -149,7 +155,7 @@ class Answers:
 
     def acts_by(self, request: Request) -> float:
         """Return until when somebody should answer: after that others are asked, or it is over."""
-        turn = self.next_turn(request)
+        turn = self.next_turn(request) if request.escalation else None
         return min(turn.at, self.deadline(request)) if turn else self.deadline(request)
 
     def late(self, request: Request, answer: Answer) -> bool:

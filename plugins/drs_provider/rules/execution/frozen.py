@@ -54,7 +54,8 @@ class FrozenGate(Frozen):
     :param approvers: logins and teams; who is in a team is read when people are asked
     :param people: how many different people must approve
     :param timeout_seconds: how long people have until ``on_timeout``, which decides nothing in a RECOVERY
-    :param remind_after_seconds: how often a gate that stays open reminds; None in plans that an older version froze
+    :param remind_after_seconds: after how long people are reminded, again and again where the gate stays open; None in
+        plans that an older version froze
     :param escalate_to: logins and teams that are asked as well, one after the other, ``timeout_seconds`` apart
     :param emergency_approvers: logins of those who may approve alone, with a reason
     """
