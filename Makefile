@@ -3,7 +3,7 @@
 # make test / make lint                         tests; ruff, mypy and the check of import directions
 # make chaos [N=10] [SEED=7]                    executions with faults drawn from a seed, and what must hold
 # make test-distributed                         docker-compose.yaml as processes: drills while parts are killed
-# make test-airflow AIRFLOW=3.4.0               the tests of what this package uses of Airflow's inside, on a version
+# make test-airflow [AIRFLOW=3.4.0]             the tests of what this package uses of Airflow's inside, on the newest
 # make snapshot [WRITE=--write]                 whether what is stored was only added to; writes this version's snapshot
 # make scale                                    a drill of 4,000 servers over three accounts, and what it takes
 # make bench [ONLY=plans,waits] [PLANS=500]     speed against the conventional design, one table (docs/performance.md)
@@ -67,13 +67,20 @@ test: $(READY)
 test-distributed: $(READY)
 	@exec $(PY) -m distributed
 
-# The lock, with another Airflow in it; what only a version has that is not out yet cannot be known here.
+# The lock, with another Airflow in it; what only a version has that is not out yet cannot be known here. Without a version
+# the newest of the index, if that is not the lock's.
 test-airflow: $(READY)
-	@test -n "$(AIRFLOW)" || { echo "Which version? make test-airflow AIRFLOW=3.4.0"; exit 1; }
-	$(PYTHON) -m venv build/airflow-$(AIRFLOW)
-	cp -R $(VENV)/lib build/airflow-$(AIRFLOW)/
-	build/airflow-$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check "apache-airflow==$(AIRFLOW)"
-	build/airflow-$(AIRFLOW)/bin/python -m pytest -q tests/contract/test_airflow_apis.py \
+	@set -eu; version="$(AIRFLOW)"; locked=$$(sed -n 's/^apache-airflow==//p' requirements.txt); \
+	if [ -z "$$version" ]; then \
+		version=$$($(PY) -m pip index versions --disable-pip-version-check apache-airflow 2>/dev/null | sed -n '1s/.*(\(.*\))$$/\1/p'); \
+		[ -n "$$version" ] || { echo "the index does not tell the versions of apache-airflow"; exit 1; }; \
+		[ "$$version" != "$$locked" ] || { echo "the index has no Airflow newer than the lock's $$locked"; exit 0; }; \
+	fi; \
+	echo "tests with Airflow $$version"; \
+	$(PYTHON) -m venv "build/airflow-$$version"; \
+	cp -R $(VENV)/lib "build/airflow-$$version/"; \
+	"build/airflow-$$version/bin/python" -m pip install --quiet --disable-pip-version-check "apache-airflow==$$version"; \
+	"build/airflow-$$version/bin/python" -m pytest -q tests/contract/test_airflow_apis.py \
 		tests/contract/test_needed_apis.py tests/contract/test_other_runs.py tests/contract/test_triggers.py tests/web
 
 snapshot: $(READY)
