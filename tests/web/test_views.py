@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import delete, event, inspect
 
+from drs_provider import keys
 from drs_provider.web import servers_view, timeline_view
 from drs_provider.web.timeline_view import Span
 from tests.web.conftest import HOSTILE
@@ -236,6 +237,25 @@ def test_what_airflow_refuses_the_caller_is_refused_although_others_have_looked(
     for path in ("", "/servers", "/timeline"):
         assert airflow.ask("vera", f"{EXECUTIONS}/gated{path}").status_code == 200
         assert airflow.ask(SHORT_SIGHTED, f"{EXECUTIONS}/gated{path}").status_code == 403
+
+
+def test_what_whoever_may_edit_the_run_wrote_breaks_no_list_of_servers(airflow, gated):
+    result = keys.wave_task_id(1, "database", keys.ENRICH), keys.WAVE_RESULT
+    for number, rows in enumerate(("x", [1, {"sourceServerId": "s-1"}, {}], {"a": 1}, None)):
+        airflow.store_run(gated.told({result: {"serverStatuses": rows}}), f"garbage-{number}")
+        for path in ("", "/servers", "/timeline"):
+            assert airflow.ask("vera", f"{EXECUTIONS}/garbage-{number}{path}").status_code == 200
+
+
+def test_a_failure_of_the_page_s_own_is_told_without_its_inside(airflow, monkeypatch):
+    def fail(*_arguments):
+        raise KeyError("inside")
+
+    monkeypatch.setattr("drs_provider.web.execution_view.read", fail)
+    told = airflow.ask("vera", f"{EXECUTIONS}/gated")
+    assert told.status_code == 500
+    assert "API server's log" in told.json()["remedy"]
+    assert "inside" not in told.text
 
 
 def test_a_run_of_another_dag_is_no_execution(airflow):

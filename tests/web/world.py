@@ -48,6 +48,12 @@ class Moment:
         over = all(state in TASK_OVER for state in self.states.values())
         self.state = ("failed" if "failed" in self.states.values() else "success") if over else "running"
 
+    def told(self, xcoms: Mapping[tuple[str, str], Any]) -> Moment:
+        """Return it with other XComs, by task and key."""
+        made = copy.copy(self)
+        made.xcoms = {**self.xcoms, **xcoms}
+        return made
+
     def renamed(self, old: str, new: str) -> Moment:
         """Return it with something called otherwise in all that tasks have told."""
         made = copy.copy(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from drs_provider import keys
@@ -10,6 +10,7 @@ from drs_provider.airflow_rest.executions import Execution, has_told
 from drs_provider.core.task_states import TASK_OVER
 from drs_provider.rules.execution.frozen import FrozenWave
 from drs_provider.snapshot.reader import Reader
+from drs_provider.snapshot.wave_reader import server_rows
 
 Row = Mapping[str, Any]
 
@@ -48,7 +49,7 @@ class ServerReader:
             key = (enrich, ended["start_date"])
             if key not in self._over:
                 told = execution.facts(enrich, keys.WAVE_RESULT).get("serverStatuses")
-                self._over[key] = _rows(told) if told is not None else _pieces(execution, enrich)
+                self._over[key] = server_rows(told) if told is not None else _pieces(execution, enrich)
             if self._over[key]:
                 return self._over[key]
         state = tasks.get(wait, {}).get("state")
@@ -58,16 +59,10 @@ class ServerReader:
 def _pieces(execution: Execution, task_id: str) -> list[Row]:
     rows: list[Row] = []
     number = 0
-    while piece := _rows(execution.xcom(task_id, keys.server_rows_key(number))):
+    while piece := server_rows(execution.xcom(task_id, keys.server_rows_key(number))):
         rows += piece
         number += 1
     return rows
-
-
-def _rows(value: Any) -> list[Row]:
-    if not isinstance(value, Sequence):
-        return []
-    return [row for row in value if isinstance(row, Mapping) and "sourceServerId" in row]
 
 
 def _not_begun(execution: Execution, wave: FrozenWave | None) -> list[Row]:

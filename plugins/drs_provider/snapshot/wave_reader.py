@@ -108,7 +108,9 @@ class WaveReader:
             key = (task_id, enrich["start_date"])
             if key not in self._results:
                 result = self.execution.facts(task_id, keys.WAVE_RESULT)
-                counts = Counter(str(row["launchStatus"]) for row in result.get("serverStatuses", ()))
+                counts = Counter(
+                    str(row["launchStatus"]) for row in server_rows(result.get("serverStatuses"))
+                )
                 self._results[key] = dict(sorted(counts.items()))
             known = self._results[key]
         frozen = self._frozen.get(number)
@@ -168,6 +170,15 @@ def wave_status(gate: str | None, tasks: Sequence[str | None], before: Sequence[
         return WaveStatus.POLLING
     begun = any(state is not None for state in (*before, tasks[0]))
     return WaveStatus.LAUNCHING if begun else WaveStatus.PENDING
+
+
+def server_rows(value: Any) -> list[Mapping[str, Any]]:
+    """Return server rows; what whoever may edit the run has put beside them is left out."""
+    if not isinstance(value, Sequence):
+        return []
+    return [
+        row for row in value if isinstance(row, Mapping) and {"sourceServerId", "launchStatus"} <= row.keys()
+    ]
 
 
 def task_state(task: Task | None) -> str | None:

@@ -14,6 +14,7 @@ from anyio.lowlevel import RunVar
 from fastapi import Depends, Request
 
 from drs_provider.airflow_rest.client import Api
+from drs_provider.airflow_rest.refused import RefusedError
 from drs_provider.web.place import AIRFLOW, URL_PREFIX
 
 log = logging.getLogger(__name__)
@@ -109,13 +110,27 @@ class Caller:
 
 
 async def in_thread(function: Callable[[], T]) -> T:
-    """Call a function in one of the page's own threads."""
+    """Call a function in one of the page's own threads.
+
+    :raises RefusedError: also where what was read is not as it should be; the log has it whole
+    """
+
+    def told() -> T:
+        try:
+            return function()
+        except RefusedError:
+            raise
+        except Exception as error:
+            log.exception("The recovery page failed")
+            remedy = "see the API server's log; `airflow drs status` may know more"
+            raise RefusedError("the page cannot show this: it failed over what it read", remedy) from error
+
     try:
         limiter = _threads.get()
     except LookupError:
         limiter = anyio.CapacityLimiter(_MOST_AT_ONCE)
         _threads.set(limiter)
-    return await anyio.to_thread.run_sync(function, limiter=limiter)
+    return await anyio.to_thread.run_sync(told, limiter=limiter)
 
 
 CallerDep = Annotated[Caller, Depends(Caller)]
