@@ -116,6 +116,7 @@ def test_a_drill_is_started_approved_retried_judged_and_followed_to_its_end(
     approver = person("dr-approver-1", color_scheme="dark")
     other = approver.open(run_path(INTRANET, run_id))
     expect(other.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(other.locator(".four [data-act=answer_gate]")).to_be_visible()
     assert_accessible(other, "execution that waits, dark")
     picture(other, "gate-dark")
     act(other, "answer_gate", answer="Approve", comment=COMMENT)
