@@ -1,4 +1,4 @@
-"""The example DAGs, each played to its end; the one of mapped tasks, and the drill, on real Airflow in tests/e2e."""
+"""The example DAGs, each played to its end; the drill, mapped tasks and those of plans on real Airflow in tests/e2e."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def test_every_block_has_one() -> None:
         assert f"Drs{name}Operator(" in told or f"Drs{name}Operator.partial(" in told
     assert "DrsJobSensor(" in told
     assert "DrsRunPlanOperator(" in told
+    assert "DrsHook(" in told
 
 
 def test_jobs_that_are_given_in_the_form_of_a_run(play: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +49,11 @@ def test_jobs_that_are_given_in_the_form_of_a_run(play: Stage, monkeypatch: pyte
     rows = play.dag_run(example("drs_enrich"), conf)
     assert rows.go() == "success", rows.rows["rows"].error
     instances = sorted(row["instanceId"] for row in rows.xcom("rows"))
+    look = play.dag_run(example("drs_hook"))
+    assert look.go() == "success", look.rows["instances"].error
+    assert sorted((row["instance"], row["server"]) for row in look.xcom("instances")) == sorted(
+        (row["instanceId"], row["sourceServerId"]) for row in rows.xcom("rows")
+    )
     end = play.dag_run(example("drs_terminate"), conf)
     assert end.go() == "success", end.rows["terminate"].error
     assert end.xcom("terminate")["terminated"] == instances

@@ -22,12 +22,15 @@ from tests.harness.policies import install
 #: A launch takes some seconds; the provider's waiting times are at their least already.
 SPEED = 960.0
 #: DAG files are parsed when they change, and then seen at once; what else changes their DAGs is told by
-#: :func:`tests.e2e.waiting.parse`. A sample plan's schedule must not come due while tests drill its servers.
+#: :func:`tests.e2e.waiting.parse`. A sample plan's schedule must not come due while tests drill its servers; without
+#: schedules there are no runs by assets either.
 STEADY = {
     "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
 }
+#: The only schedule there is comes due on a 29th of February (tests.e2e.plans).
+SCHEDULES = {"AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True"}
 #: A failed task's worker notices only after its interval of heartbeats that the process has ended; a dead API server is
 #: borne as long as with Airflow's own 5 s, three times.
 ENDS_SOON = {
@@ -74,7 +77,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, policies: Path) -> Iterator[
     shutil.copytree(DAGS, root / "dags", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(EXAMPLES, root / "dags" / "blocks")
     plans.add(root / "dags" / "plans")
-    settings = STEADY | ENDS_SOON | UNPAUSED | {"PYTHONPATH": str(policies)}
+    settings = STEADY | SCHEDULES | ENDS_SOON | UNPAUSED | {"PYTHONPATH": str(policies)}
     world = plans.scenario(root)
     with Stack(root / "e2e", speed=SPEED, scenario=world, dags=root / "dags", settings=settings) as running:
         yield running

@@ -45,16 +45,33 @@ _SERVERS: list[dict[str, Any]] = [
 ]
 
 
+#: A weekly drill of a sample plan must not come due while tests drill its servers.
+_WEEKLY, _SELDOM = "0 3 * * 6", "0 3 29 2 *"
+#: A server is up, and its database is not yet.
+_REFUSES_ONCE = {"match": "5432", "times": 1, "exit_code": 1, "error": "Connection refused"}
+
+
 def add(plans: Path) -> None:
-    """Write the plan into a folder of plans."""
+    """Write the plan into a folder of the sample plans, and let no drill of these come due."""
     (plans / f"{INTRANET}.yaml").write_text(_PLAN)
+    weekly = plans / "erp_three_tier.yaml"
+    weekly.write_text(weekly.read_text(encoding="utf-8").replace(_WEEKLY, _SELDOM), encoding="utf-8")
 
 
 def scenario(folder: Path) -> Path:
-    """Write the simulator's own scenario of the samples, with the plan's servers, and return its file."""
+    """Write the simulator's own scenario of the samples, with the plan's servers, and return its file.
+
+    A database answers late there, and no step takes long: while no job of DRS is under way, simulated time goes no faster
+    than ours.
+    """
     world = yaml.safe_load((SCENARIOS / "sample_plans.yaml").read_text())
     world["servers"]["intranet"] = _SERVERS
     world["accounts"]["111122223333"]["regions"]["eu-west-1"]["servers"].append("intranet")
+    profile = SCENARIOS.parent / "profiles" / f"{world['profile']}.yaml"
+    world["profile"] = yaml.safe_load(profile.read_text()) | {"status_checks": "PT1S"}
+    world["services"]["commands"].insert(0, _REFUSES_ONCE)
+    for runbook in world["services"]["automations"]:
+        runbook["seconds"] = 1
     file = folder / "scenario.yaml"
     file.write_text(yaml.safe_dump(world))
     return file
