@@ -61,8 +61,8 @@ def add(plans: Path) -> None:
 def scenario(folder: Path) -> Path:
     """Write the simulator's own scenario of the samples, with the plan's servers, and return its file.
 
-    A database answers late there, and no step takes long: while no job of DRS is under way, simulated time goes no faster
-    than ours.
+    A database answers late there, and no step takes long: while no job of DRS is under way, simulated time goes no
+    faster than ours.
     """
     world = yaml.safe_load((SCENARIOS / "sample_plans.yaml").read_text())
     world["servers"]["intranet"] = _SERVERS

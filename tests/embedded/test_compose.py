@@ -66,7 +66,7 @@ def test_the_simulator_is_mounted_where_it_runs_from(compose: dict[str, Any]) ->
     assert "--idle-speed=1" in service["command"]
 
 
-def test_the_simulator_has_every_account_and_server_that_the_sample_plans_name(
+def test_the_simulator_has_every_account_and_service_that_the_sample_plans_name(
     compose: dict[str, Any],
 ) -> None:
     (scenario,) = (
@@ -81,6 +81,8 @@ def test_the_simulator_has_every_account_and_server_that_the_sample_plans_name(
     for name, each in loaded.plans.items():
         for target in each.plan.targets.values():
             assert target.region in world["accounts"][target.account_id]["regions"], name
+    # What steps of the samples call
+    assert world["services"] == yaml.safe_load((SCENARIOS / "three_tier.yaml").read_text())["services"]
 
 
 def test_the_file_is_valid_and_an_unknown_field_would_be_seen(tmp_path: Path) -> None:
