@@ -19,7 +19,7 @@ from tests.contract.stored_state.snapshot import Snapshot, snapshots
 
 pytestmark = pytest.mark.contract
 
-#: What no scene leaves behind: texts and numbers, but for the report of the doctor and overrides of a later attempt
+#: What no scene leaves behind: texts, numbers, times, the report of the doctor, and overrides of a later attempt
 NOT_SEEN = {
     keys.CLEANUP_REFUSED,
     keys.DOCTOR_REPORT,
