@@ -10,12 +10,16 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 
 from embedded.stack import Stack
 
 CHROMIUM = shutil.which("chromium")
+NEEDS_CHROMIUM = pytest.mark.skipif(
+    CHROMIUM is None, reason="Chromium is not installed (Debian's package `chromium`)"
+)
 #: For a machine without graphics, as root, that answers for no traffic of the browser's own
 FLAGS = (
     "--headless",

@@ -13,6 +13,7 @@ from embedded.needs import CONNECTION, OPERATOR, VIEWER
 from embedded.stack import Stack
 from tests.e2e.browser.conftest import Arrive
 from tests.e2e.browser.people import (
+    NEEDS_CHROMIUM,
     SLOW_MS,
     Person,
     act,
@@ -24,7 +25,7 @@ from tests.e2e.browser.people import (
 )
 from tests.e2e.plans import INTRANET
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, NEEDS_CHROMIUM]
 
 COMMENT = "The window is open <b>until 4</b>."
 

@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 from embedded.needs import OPERATOR
 from tests.e2e.browser.answers import COMMAND, HOSTILE, SERVERS, Answers
 from tests.e2e.browser.conftest import Arrive
-from tests.e2e.browser.people import assert_accessible, framed, run_path
+from tests.e2e.browser.people import NEEDS_CHROMIUM, assert_accessible, framed, run_path
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, NEEDS_CHROMIUM]
 
 PATH = run_path("erp", "hostile")
 
