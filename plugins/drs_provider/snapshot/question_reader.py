@@ -29,7 +29,7 @@ def question_of(
     task_id = detail["task_instance"]["task_id"]
     role = role_of(task_id) or keys.TaskRole(task_id)
     opened = epoch(detail["created_at"]) or time.time()
-    told = execution.xcom(task_id, keys.GATE_ANSWERS) or {}
+    told = execution.facts(task_id, keys.GATE_ANSWERS)
     deadline, policy = None, ""
     named: tuple[str, ...] = ()
     emergency: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from drs_provider.acts.answering import SKIP_WAVE
+from drs_provider.acts.answering import EMERGENCY, SKIP_WAVE
 from drs_provider.acts.cancelling import instances_after
 from drs_provider.acts.extending import most_seconds
 from drs_provider.acts.pausing import check_pausable
@@ -19,6 +19,9 @@ from drs_provider.web.rights import Rights
 
 _JOBS_GO_ON: Final = "Jobs that run in DRS go on to their end: DRS cannot cancel them."
 _LEAST_MINUTES: Final = 1
+_IN_EMERGENCY: Final = (
+    f" {EMERGENCY}: for emergency approvers, alone and with a comment; it is marked in all evidence."
+)
 _COMMENT: Final = (
     Field("comment", "Comment", "longtext", help="Kept with the answer, in the record and the report"),
     Field("ticket", "Ticket", help="Number of the change or incident"),
@@ -111,7 +114,8 @@ def _answer_gate(seen: Look, gates: Sequence[Question], rights: Rights) -> Act:
         "answer_gate",
         f"Answer the {gates[0].label}" if len(gates) == 1 else "Answer a gate",
         f"Approve: {names} starts, and launches its servers. Reject: the execution is CANCELLED; "
-        f"{instances_after(seen.execution, seen.snapshot)}.",
+        f"{instances_after(seen.execution, seen.snapshot)}."
+        + (_IN_EMERGENCY if EMERGENCY in options else ""),
         _JOBS_GO_ON,
         _who(gates, rights, "answer_gate"),
         danger=True,
