@@ -249,3 +249,48 @@ def test_the_gate_of_a_recovery_that_an_older_version_closed_is_opened_again(pla
     assert run.go() == "success"
     assert gate_of(run)["outcome"] == "approve"
     assert [row["respondedBy"] for row in gate_of(run)["responses"]] == ["alice"]
+
+
+def test_a_step_asks_its_own_approvers_and_takes_an_emergency_approver(
+    play: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    fenced = {"check": "manual", "name": "fenced", "message": "?", "timeout_minutes": 60}
+    wave = {"name": "everything", "servers": SERVER, "before": [{**fenced, "approvers": ["team:managers"]}]}
+    made = plan(wave, recovery=RECOVERY)
+    run = play.plan_run(made, recovery_of(made), user="dr-lead").answer("gate_1", "Approve", user="bob")
+    step = "wave_1_everything.before_fenced"
+    for user, comment in (("bob", "is off"), ("ceo", ""), ("ceo", "maria sleeps, it is off")):
+        run.answer(step, "Confirm", user=user, **({"comment": comment} if comment else {}))
+    assert run.go() == "success"
+    (row,) = run.wave("everything")["steps"]
+    (ask,) = row["asks"]
+    assert ask["asked"][0]["teams"] == {"managers": ["maria"]}
+    assert run.refused_answers == [(step, "bob", 403)], (
+        "Airflow knows who was asked, where its ids are logins"
+    )
+    assert [answer.get("refused") for answer in ask["responses"]] == [
+        None,
+        "Confirm by an emergency approver needs a comment that says why",
+    ]
+    (told,) = [each for each in events(caplog) if each["event"] == "emergencyApproval"]
+    assert (told["by"], told["step"], told["reason"]) == ("ceo", "fenced", "maria sleeps, it is off")
+
+
+def test_a_drills_gate_that_escalates_rejects_at_the_drills_maximum_age(play: Stage) -> None:
+    gate = {
+        "approvers": ["team:storage"],
+        "on_timeout": "escalate",
+        "escalate_to": ["maria"],
+        "timeout_minutes": 240,
+    }
+    made = plan({"name": "everything", "servers": SERVER, "gate": gate}, drill={"max_age_hours": 12})
+    run = play.plan_run(made)
+    assert run.go() == "failed"
+    assert run.record["status"] == "CANCELLED"
+    assert "was not answered within 720 minutes" in run.record["errorMessage"]
+    row = gate_of(run)
+    assert (row["outcome"], [each["names"] for each in row["asked"]]) == (
+        "reject by timeout",
+        [["team:storage"], ["maria"]],
+    )

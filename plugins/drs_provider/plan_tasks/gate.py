@@ -166,7 +166,7 @@ class PlanGateSensor(HumanGateSensor):
     def expired(self, execution: Execution, request: Request, answers: Answers) -> GateDecision:
         """Apply the plan's timeout policy; only a drill may go on unapproved."""
         gate = execution.wave(self.wave_number).gate
-        minutes = round(gate.timeout_seconds / 60)
+        minutes = round(((answers.closed_at or execution.now()) - answers.opened_at) / 60)
         if gate.on_timeout == "approve" and execution.plan.is_drill:
             return self._decide(execution, "approve", answers, "approve by timeout")
         self._decide(execution, "reject", answers, "reject by timeout")
