@@ -233,6 +233,7 @@ def _drs_settings(paths: Paths, generated: Secrets, needs: Needs, dags: Path, sp
         # A simulated world need not have every account that the sample plans name: people trigger the sweeper.
         "sweep_schedule": "off",
         "doctor_schedule": "off",
+        "readiness_schedule": "off",
         # Time for AWS to catch up with itself, which the simulator's clock shortens.
         "pending_grace_seconds": max(5.0, 300 / speed),
         "job_visibility_grace_seconds": max(5.0, 180 / speed),

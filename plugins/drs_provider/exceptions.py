@@ -179,6 +179,10 @@ class SweepIncompleteError(DrsFailError):
     """A sweep could not look at everything, or did not bring to an end what it began; the message names it."""
 
 
+class ReadinessIncompleteError(DrsFailError):
+    """A plan could not be looked at; the message names it, and what was seen of the others."""
+
+
 class InstallationUnfitError(DrsFailError):
     """The doctor found what stops executions; the message names it, its report has the remedies."""
 

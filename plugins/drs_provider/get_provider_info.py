@@ -35,6 +35,7 @@ def get_provider_info() -> dict[str, Any]:
                 "operators.terminate_recovery_instances",
                 "operators.doctor",
                 "operators.evidence",
+                "operators.readiness",
                 "operators.sweep",
             )
         ],

@@ -60,6 +60,10 @@ SWEEP = "sweep"
 SWEEP_REPORT = "sweep_report"
 SWEEP_UNDER_WAY = "sweep_under_way"
 
+# The task that looks whether plans are ready, and its XCom
+READINESS = "readiness"
+READINESS_REPORT = "readiness_report"
+
 # The doctor's task and its XCom
 DOCTOR = "doctor"
 EVIDENCE = "evidence"

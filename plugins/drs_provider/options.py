@@ -164,6 +164,12 @@ OPTIONS: dict[str, Option] = {
         "When the doctor looks whether this installation is fit for an execution: a cron expression (UTC), or `off`: "
         "only when somebody asks (`airflow drs doctor`).",
     ),
+    "readiness_schedule": Option(
+        "string",
+        "41 4 * * *",
+        "When the preflight of every plan runs, to tell which is protected, ready and drilled as often as it "
+        "promises: a cron expression (UTC), or `off`: only when somebody triggers the DAG `drs_readiness`.",
+    ),
     "notification_timeout_seconds": Option(
         "float",
         "30",

@@ -13,7 +13,7 @@ from tests.packaging.support import lay_out, parsing
 pytestmark = pytest.mark.contract
 
 SAMPLES = ["drs_erp_three_tier", "drs_shop_two_regions", "drs_wiki", "drs_wiki_with_steps"]
-SWEEPER = {"drs_sweeper": ["drs-maintenance"], "drs_doctor": ["drs-maintenance"]}
+SWEEPER = {dag_id: ["drs-maintenance"] for dag_id in ("drs_sweeper", "drs_doctor", "drs_readiness")}
 LOADED = """
 import os, shutil
 from pathlib import Path

@@ -105,7 +105,7 @@ def test_trap_34_a_policy_that_refuses_one_plan_stops_no_other(parses, rule, tol
         "(plans / 'wiki.yaml').write_text(text); rule(); result += [parse()]"
     )
     assert before["errors"] == {}
-    assert set(before["dags"]) == {*OTHERS, "drs_wiki", "drs_sweeper", "drs_doctor"}
+    assert set(before["dags"]) == {*OTHERS, "drs_wiki", "drs_sweeper", "drs_doctor", "drs_readiness"}
     for parsed in (refused, removed):
         assert parsed["dags"] == {name: tags for name, tags in before["dags"].items() if name != "drs_wiki"}
         assert told in the_error(parsed)
@@ -176,7 +176,7 @@ def test_trap_34_a_task_of_a_broken_plan_is_found_in_its_last_good_form(parses):
 def test_a_policy_against_the_sweeper_stops_no_plan(parses):
     refused = parses("rule(drs_sweeper='owner'); result = parse()")
     assert list(refused["errors"]) == ["recovery_sweeper.py"]
-    assert set(refused["dags"]) == {*OTHERS, "drs_wiki", "drs_doctor"}, (
+    assert set(refused["dags"]) == {*OTHERS, "drs_wiki", "drs_doctor", "drs_readiness"}, (
         "the doctor is no plan, and was not meant"
     )
     owned = parses("result = parse()", AIRFLOW__DRS__OWNER="recovery team")

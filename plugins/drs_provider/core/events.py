@@ -44,6 +44,7 @@ class Event(StrEnum):
         "readinessLost",
         "a plan that was ready is not any more: `plan`, `errors`, `codes`",
     )
+    DRILL_OVERDUE = "drillOverdue", "a plan was not drilled for too long: `plan`, `since`, `drillEveryDays`"
     RUNBOOK_WRITTEN = "runbookWritten", "the plan's runbook was written beside the reports: `page`"
     RUNBOOK_FAILED = "runbookFailed", "it could not be written, nothing else changes: `error`"
     EXPECTED_DURATION = (

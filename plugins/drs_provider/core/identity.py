@@ -16,12 +16,14 @@ _NAMESPACE = uuid.UUID("6d5b2c1e-6f0a-5c58-9a3d-1f2f7f3f9b52")
 DAG_ID_PREFIX = "drs_"
 SWEEPER_DAG_ID = DAG_ID_PREFIX + "sweeper"
 DOCTOR_DAG_ID = DAG_ID_PREFIX + "doctor"
+READINESS_DAG_ID = DAG_ID_PREFIX + "readiness"
 EVIDENCE_DAG_ID = DAG_ID_PREFIX + "evidence"
 #: DAGs of this provider that are no plans: DAG id → what it is
 OWN_DAGS = {
     SWEEPER_DAG_ID: "the sweeper",
     DOCTOR_DAG_ID: "the doctor",
     EVIDENCE_DAG_ID: "the evidence store",
+    READINESS_DAG_ID: "the readiness check",
 }
 
 TAG_EXECUTION_ID = "ExecutionId"

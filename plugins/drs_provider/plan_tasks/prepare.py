@@ -12,7 +12,6 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from drs_provider import keys, settings
-from drs_provider.airflow_api.dag_runs import is_paused
 from drs_provider.airflow_api.run import RunFacts, RunView
 from drs_provider.airflow_api.state_store import TaskState
 from drs_provider.core.canonical import camel_case
@@ -45,13 +44,11 @@ from drs_provider.runtime.execution import (
     EXCLUDED,
     REFUSED,
     STARTED,
-    AwsAccess,
     Execution,
     asked_for_launches,
     execution_id_of,
 )
 from drs_provider.runtime.expected_duration import expected_of_dry_run, with_expectation
-from drs_provider.runtime.history import history_reader
 from drs_provider.runtime.notifications import notify, tell_refused_to
 from drs_provider.runtime.people import frozen_people, read_people
 from drs_provider.runtime.plan_state import keep_preflight, kept_of
@@ -232,26 +229,16 @@ class PlanPrepareOperator(BaseOperator):
         *,
         scheduled: bool,
     ) -> PreflightResult:
-        # boto3 stays out of DAG parsing
-        from drs_provider.orchestration.steps.inner import operator_problem
-        from drs_provider.preflight.run import run_preflight
-        from drs_provider.preflight.steps import AirflowReads
+        from drs_provider.orchestration.look import looked_at  # boto3 stays out of DAG parsing
 
-        aws, known = AwsAccess(identity.execution_id), kept_of(identity.dag_id)
-        result = run_preflight(
+        known = kept_of(identity.dag_id)
+        result = looked_at(
             plan,
             conf,
-            drs=aws.drs,
-            ec2=aws.ec2,
-            iam=aws.iam,
-            steps=aws.step_resources,
-            now=time.time(),
+            identity.execution_id,
             initiated_by=identity.initiated_by,
-            read_history=history_reader(identity.execution_id),
-            own_deployment_id=settings.has_own_deployment_id(),
-            airflow=AirflowReads(dag_is_paused=is_paused, operator_problem=operator_problem),
+            known=known.instances,
             still_runs=view.another_goes_on,
-            failover=known.instances,
             people=people,
         )
         if conf.dry_run or result.report.blocking:
@@ -273,8 +260,11 @@ class PlanPrepareOperator(BaseOperator):
             blocking=len(report.blocking),
             warnings=len(report.warnings),
         )
-        if (reason := keep_preflight(known, plan, conf, result, identity)) and scheduled:
-            self._exclude(view, reason)
+        seen = keep_preflight(
+            known, plan, conf, result, execution_id=identity.execution_id, run_id=identity.dag_run_id
+        )
+        if seen.skip_reason and scheduled:
+            self._exclude(view, seen.skip_reason)
         if report.blocking:
             view.push(keys.RUN_RECORD, {**_known(plan, conf), "preflight": report.summary()})
             # Throttling or an expired session is no reason to refuse a recovery for good: Airflow tries again.

@@ -12,7 +12,6 @@ from drs_provider.core.events import Event
 from drs_provider.core.states import ExecutionType
 from drs_provider.plan.conf.parsing import RunConf
 from drs_provider.plan.model import Plan
-from drs_provider.rules.execution.freezing import RunIdentity
 from drs_provider.rules.plan_state.failover import (
     Preflighted,
     failover_after,
@@ -21,7 +20,14 @@ from drs_provider.rules.plan_state.failover import (
     skip_reason,
 )
 from drs_provider.rules.plan_state.kept import Failover, KeptState
-from drs_provider.rules.plan_state.state import readiness_lost, state_after, state_after_end
+from drs_provider.rules.plan_state.state import (
+    lost_to_tell,
+    overdue_since,
+    overdue_to_tell,
+    readiness_lost,
+    state_after,
+    state_after_end,
+)
 from drs_provider.runtime.timeline import emit
 
 if TYPE_CHECKING:
@@ -63,14 +69,42 @@ def kept_of(dag_id: str) -> Kept:
     )
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a preflight leaves a plan in.
+
+    :param skip_reason: why a scheduled drill of the plan is left out; None if it is not
+    :param overdue_since: since when a drill is overdue; None if it is not
+    :param overdue_to_tell: the same, where people are still to be told
+    :param lost_to_tell: when it was last ready, where people are still to be told that it is not any more
+    """
+
+    state: KeptState
+    skip_reason: str | None
+    overdue_since: float | None = None
+    overdue_to_tell: float | None = None
+    lost_to_tell: float | None = None
+
+
 def keep_preflight(
-    known: Kept, plan: Plan, conf: RunConf, result: PreflightResult, identity: RunIdentity
-) -> str | None:
-    """Keep what a preflight has shown, and return why a scheduled drill of the plan is left out; None if it is not."""
+    known: Kept,
+    plan: Plan,
+    conf: RunConf,
+    result: PreflightResult,
+    *,
+    execution_id: str,
+    run_id: str = "",
+    tells: bool = False,
+) -> Outcome:
+    """Keep what a preflight has shown.
+
+    :param run_id: of the plan's run that it is of; empty for one of none
+    :param tells: whether the caller tells people what they are to be told: then that is kept, too
+    """
     done = Preflighted(
         execution_type=ExecutionType(conf.execution_type),
         at=result.report.checked_at,
-        run_id=identity.dag_run_id,
+        run_id=run_id,
         findings=result.report.findings,
         look=result.look,
         whole=len(conf.selected_waves(plan)) == len(plan.waves),
@@ -78,17 +112,30 @@ def keep_preflight(
     )
     failover = failover_after(known.failover, done)
     state = state_after(known.state, failover, done)
-    known.keep(state, failover)
-    _tell_change(identity.execution_id, plan.name, known.state, state)
+    days = plan.objectives.drill_every_days
+    overdue, lost = overdue_to_tell(state, days, done.at), lost_to_tell(state)
+    outcome = Outcome(
+        state,
+        skip_reason(failover, result.look, plan.name),
+        overdue_since(state, days, done.at),
+        overdue.overdue_told_for if overdue else None,
+        lost.lost_told_for if lost else None,
+    )
+    told = {
+        "overdue_told_for": outcome.overdue_to_tell or state.overdue_told_for,
+        "lost_told_for": outcome.lost_to_tell or state.lost_told_for,
+    }
+    known.keep(state.model_copy(update=told) if tells else state, failover)
+    _tell_change(execution_id, plan.name, known.state, state)
     if state.readiness and readiness_lost(known.state, state):
         emit(
-            identity.execution_id,
+            execution_id,
             Event.READINESS_LOST,
             plan=plan.name,
             errors=state.readiness.errors,
             codes=list(state.readiness.codes),
         )
-    return skip_reason(failover, result.look, plan.name)
+    return outcome
 
 
 def keep_end(dag_id: str, record: Mapping[str, Any]) -> None:

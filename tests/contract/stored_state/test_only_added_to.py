@@ -29,6 +29,7 @@ NOT_SEEN = {
     keys.METRICS_FAILURE,
     keys.OUTAGE_SINCE,
     keys.OVERRIDES,
+    keys.READINESS_REPORT,
     keys.RTO_AT_RISK,
     keys.SWEEP_UNDER_WAY,
 }
@@ -42,6 +43,7 @@ TASKS = {
     keys.FINALIZE,
     keys.HOLD_DRILL,
     keys.PREPARE,
+    keys.READINESS,
     keys.START_RECOVERY,
     keys.STEP,
     keys.SWEEP,

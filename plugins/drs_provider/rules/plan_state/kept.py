@@ -120,7 +120,9 @@ class KeptState(_Kept):
 
     :param known_since: when it was first told anything
     :param drilled_at: end of the last drill of the whole plan that completed, and was not judged as failed
-    :param overdue_told_for: since when no drill was, as people were told last
+    :param overdue_told_for: since when a drill was overdue, as people were told last
+    :param ready_at: when it was last seen ready
+    :param lost_told_for: the `ready_at` of which people were told last that it is over
     """
 
     state: PlanState = PlanState.UNKNOWN
@@ -132,6 +134,8 @@ class KeptState(_Kept):
     known_since: float | None = None
     drilled_at: float | None = None
     overdue_told_for: float | None = None
+    ready_at: float | None = None
+    lost_told_for: float | None = None
 
     def moved(self, state: PlanState, at: float, why: str = "", run_id: str = "") -> KeptState:
         """Return it in a state: since when is told by the first to find it so."""

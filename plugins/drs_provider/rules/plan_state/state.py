@@ -21,7 +21,10 @@ def state_after(kept: KeptState, failover: Failover | None, done: Preflighted) -
     """
     state = kept
     if done.whole:
-        state = state.model_copy(update={"readiness": _readiness(done)})
+        readiness = _readiness(done)
+        state = state.model_copy(update={"readiness": readiness})
+        if readiness.status == "READY":
+            state = state.model_copy(update={"ready_at": done.at})
     if failover is not None:
         # "Since" is the RECOVERY's, also where this look is the first to find it.
         moved = state.moved(PlanState.FAILED_OVER, failover.since, failover.text(), failover.run_id)
@@ -79,6 +82,14 @@ def readiness_lost(before: KeptState, after: KeptState) -> bool:
     )
 
 
+def lost_to_tell(kept: KeptState) -> KeptState | None:
+    """Return the state with which people have been told that readiness is lost; None if there is nothing to tell."""
+    lost = kept.readiness is not None and kept.readiness.status == "NOT_READY"
+    if not lost or kept.state is PlanState.FAILED_OVER or kept.ready_at in (None, kept.lost_told_for):
+        return None
+    return kept.model_copy(update={"lost_told_for": kept.ready_at})
+
+
 def state_after_end(kept: KeptState, failover: Failover | None, record: Mapping[str, Any]) -> KeptState:
     """Return a plan's state after an execution has ended.
 
@@ -131,7 +142,7 @@ def plan_row(stored: Any, *, drill_every_days: int | None, now: float) -> dict[s
         kept.readiness.model_dump(mode="json", by_alias=True) if kept.readiness else {"status": "UNKNOWN"}
     )
     row["readiness"] = readiness
-    for own in ("knownSince", "drilledAt", "overdueToldFor"):
+    for own in ("knownSince", "drilledAt", "overdueToldFor", "readyAt", "lostToldFor"):
         row.pop(own, None)
     if drill_every_days is not None:
         row["drillEveryDays"] = drill_every_days
