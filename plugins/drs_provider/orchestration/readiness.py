@@ -77,7 +77,7 @@ def _look_at(context: Mapping[str, Any], plan: Plan, people: People) -> Outcome:
         still_runs=RunView(context).another_goes_on,
         people=people,
     )
-    with_runbook(result, plan, conf, execution_id)
+    with_runbook(result, plan, conf, execution_id, people)
     log.info("Preflight of %s:\n%s", plan.name, result.report.text())
     return keep_preflight(known, plan, conf, result, execution_id=execution_id, tells=True)
 

@@ -14,7 +14,6 @@ from airflow.sdk.exceptions import AirflowSkipException
 from drs_provider import keys, settings
 from drs_provider.airflow_api.run import RunFacts, RunView
 from drs_provider.airflow_api.state_store import TaskState
-from drs_provider.core.canonical import camel_case
 from drs_provider.core.events import Event
 from drs_provider.core.identity import plan_name_of, role_session_name
 from drs_provider.exceptions import (
@@ -27,6 +26,7 @@ from drs_provider.orchestration.prepare.admission import (
     check_initiator,
     check_teams,
     exclusion_reason,
+    known_of,
     read_conf,
 )
 from drs_provider.orchestration.prepare.freezer import Freezer
@@ -133,7 +133,7 @@ class PlanPrepareOperator(BaseOperator):
         if reason := exclusion_reason(plan, run):
             self._exclude(view, reason)
         conf = read_conf(plan, run)
-        view.push(keys.RUN_RECORD, _known(plan, conf))
+        view.push(keys.RUN_RECORD, known_of(plan, conf))
         people, problem = read_people(self._plans_folder)
         check_teams(plan, people, problem)
         initiated_as = check_initiator(plan, conf, run, people)
@@ -266,7 +266,7 @@ class PlanPrepareOperator(BaseOperator):
         if seen.skip_reason and scheduled:
             self._exclude(view, seen.skip_reason)
         if report.blocking:
-            view.push(keys.RUN_RECORD, {**_known(plan, conf), "preflight": report.summary()})
+            view.push(keys.RUN_RECORD, {**known_of(plan, conf), "preflight": report.summary()})
             # Throttling or an expired session is no reason to refuse a recovery for good: Airflow tries again.
             refusal = PreflightUnansweredError if report.may_pass else ExecutionRefusedError
             raise refusal(f"preflight refuses the execution:\n{report.text()}")
@@ -285,19 +285,3 @@ class PlanPrepareOperator(BaseOperator):
         notify(execution, "start", f"{summary}, expected: {execution.expected.text()}")
         warn_of_rto(execution)
         return {"executionId": plan.execution_id, "attempt": execution.attempt}
-
-
-def _known(plan: Plan, conf: RunConf) -> dict[str, Any]:
-    """Return what the record of a refused run says beside the run's own facts."""
-    known = {
-        "planName": plan.display_title,
-        "planHash": plan.content_hash,
-        "executionType": str(conf.execution_type),
-        "requestedBy": conf.initiated_by,
-        "reason": conf.reason,
-        "ticket": conf.ticket,
-        "objectives": {
-            camel_case(name): value for name, value in plan.objectives.model_dump(exclude_none=True).items()
-        },
-    }
-    return {name: value for name, value in known.items() if value is not None}

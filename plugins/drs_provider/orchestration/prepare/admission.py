@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from drs_provider import settings
 from drs_provider.airflow_api.run import RunFacts
+from drs_provider.core.canonical import camel_case
 from drs_provider.core.states import ExecutionType
 from drs_provider.exceptions import ExecutionRefusedError
 from drs_provider.plan.conf.parsing import RunConf, parse_run_conf
@@ -93,3 +95,19 @@ def exclusion_reason(plan: Plan, run: RunFacts) -> str | None:
     if window := plan.schedule.exclusion_at(run.run_after):
         return f"excluded until {window.last}: {window.reason}"
     return None
+
+
+def known_of(plan: Plan, conf: RunConf) -> dict[str, Any]:
+    """Return what the record of a refused run says beside the run's own facts."""
+    known = {
+        "planName": plan.display_title,
+        "planHash": plan.content_hash,
+        "executionType": str(conf.execution_type),
+        "requestedBy": conf.initiated_by,
+        "reason": conf.reason,
+        "ticket": conf.ticket,
+        "objectives": {
+            camel_case(name): value for name, value in plan.objectives.model_dump(exclude_none=True).items()
+        },
+    }
+    return {name: value for name, value in known.items() if value is not None}
