@@ -22,6 +22,9 @@ VERBS = {
     "cancel", "retry", "clean-up", "extend", "sweep", "plans list", "plans validate", "plans show", "plans estimate",
     "plans graph", "plans import",
     "plans runbook", "whoami",
+    "evidence close", "evidence coverage", "evidence finding", "evidence history",
+    "evidence key", "evidence link", "evidence sign-off", "evidence timeline", "evidence verify",
+    "note",
 }  # fmt: skip
 RECOVERY_ONLY = {name for name, spec in schema().items() if spec["section"] == "Only for a RECOVERY"}
 DRILL_ONLY = {name for name, spec in schema().items() if spec["section"] == "Only for a DRILL"}
