@@ -13,7 +13,8 @@ from tests.packaging.support import lay_out, parsing
 pytestmark = pytest.mark.contract
 
 SAMPLES = ["drs_erp_three_tier", "drs_shop_two_regions", "drs_wiki", "drs_wiki_with_steps"]
-SWEEPER = {dag_id: ["drs-maintenance"] for dag_id in ("drs_sweeper", "drs_doctor", "drs_readiness")}
+MAINTENANCE = ("drs_doctor", "drs_evidence", "drs_readiness", "drs_sweeper")
+SWEEPER = {dag_id: ["drs-maintenance"] for dag_id in MAINTENANCE}
 LOADED = """
 import os, shutil
 from pathlib import Path
@@ -29,7 +30,7 @@ def parse():
     bag = DagBag(str(folder))
     return {
         "errors": {Path(file).name: text for file, text in bag.import_errors.items()},
-        "dags": {dag_id: sorted(dag.tags) for dag_id, dag in sorted(bag.dags.items())},
+        "dags": {dag_id: sorted(tag for tag in dag.tags if ":" not in tag) for dag_id, dag in sorted(bag.dags.items())},
         "tasks": {dag_id: sorted(dag.task_ids) for dag_id, dag in sorted(bag.dags.items())},
     }
 

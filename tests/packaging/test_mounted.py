@@ -62,7 +62,7 @@ result = {
     report = in_mounted.evaluate(loading.CORE + code)
     assert report == {
         "errors": {},
-        "dags": sorted([*SAMPLES, "drs_sweeper", "drs_doctor", "drs_readiness"]),
+        "dags": sorted([*SAMPLES, "drs_sweeper", "drs_doctor", "drs_evidence", "drs_readiness"]),
         "names": ["DrsJobsLink", "DrsLink", "PlanPrepareOperator"],
         "operators": True,
         "links": [True],
