@@ -224,3 +224,13 @@ def test_a_large_execution_makes_a_page() -> None:
 def test_words_and_data() -> None:
     assert words("IN_PROGRESS") == "in progress"
     assert plainly({"a": [1, "x"], "b": {}, "c": True, "d": None}) == "a: 1, x, b: none, c: yes, d: none"
+
+
+def test_the_timeline_says_what_was_critical_and_which_clocks_it_has() -> None:
+    record = finished_drill()
+    told = page(record)
+    first, *_, last = (wave["waveName"] for wave in record["waves"])
+    assert told.text.index("Critical path: " + first) < told.text.index(f"{last} (")
+    assert "Two clocks" not in told.text
+    shifted: Any = {**record, "waves": [{**wave, "endTime": T0 + 10 * 86_400} for wave in record["waves"]]}
+    assert "Two clocks: times of jobs" in page(shifted).text

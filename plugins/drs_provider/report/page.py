@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from drs_provider.core.texts import NAMES_SHOWN, comparable, visible
 from drs_provider.core.times import format_duration, format_time
 from drs_provider.report.timeline import timeline
+from drs_provider.rules.record.clocks import TWO_CLOCKS, two_clocks
 
 TEMPLATE = "report.html.j2"
 
@@ -69,6 +70,7 @@ def report_html(report: Mapping[str, Any], *, sha256: str) -> str:
         waves=lines,
         failures=failure_groups(report["failedServers"]),
         timeline=timeline(record),
+        clock_note=TWO_CLOCKS if two_clocks(record) else "",
         sha256=sha256,
     )
     # Nothing of the template itself is a control character, and HTML may hold none.
