@@ -145,10 +145,10 @@ def test_the_verdict_and_the_report_are_kept(drill: SimpleNamespace) -> None:
 def test_the_timeline_tells_the_whole_story(drill: SimpleNamespace) -> None:
     wave = ["jobStarted", "waveStarted", "jobsEnded", "enrichmentStarted", "enrichmentEnded", "waveCompleted"]
     expected = ["prepareStarted", "runbookWritten", "preflight"]
-    expected += ["expectedDuration", "executionStarted", "prepareEnded"]
+    expected += ["planState", "expectedDuration", "executionStarted", "prepareEnded"]
     expected += [*wave, "gateOpened", "gateClosed", *wave, *wave]
     expected += ["holdOpened", "drillJudged", "cleanupStarted", "instancesTerminating", "drillCleanedUp"]
-    expected += ["executionFinalized"]
+    expected += ["evidenceLinked", "executionFinalized"]
     # Whose credentials are used is told whenever a process asks for them first, progress whenever a poll shows any.
     assert [name for name in drill.events if name not in ("identityProven", "progress")] == expected
     assert drill.events.index("identityProven") < drill.events.index("preflight")

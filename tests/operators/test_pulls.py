@@ -47,9 +47,9 @@ MOST = {
     "start_recovery": 21,
     "wait_for_recovery": 6,
     "enrich": 8,
-    "hold_drill": 11,
+    "hold_drill": 12,  # one of them: whether people have extended it
     "cleanup_drill": 18,
-    "finalize": 34,
+    "finalize": 37,  # three of them: messages that a start could not send
 }
 
 

@@ -254,9 +254,11 @@ def _done_so_far(execution: Execution) -> Sequence[str]:
         end = keys.wave_end_task_id(ref)
         result = WAVE_RESULT.read(execution, wave=ref.number, task_id=end).value
         if result:
-            opened = GATE_DECISION.believed(
-                execution, "Its gate is not shown", wave=ref.number, task_id=keys.gate_task_id(ref.number)
-            )
+            opened = None
+            if not execution.plan.is_drill:  # no drill's gate is opened in an emergency
+                opened = GATE_DECISION.believed(
+                    execution, "Its gate is not shown", wave=ref.number, task_id=keys.gate_task_id(ref.number)
+                )
             failed = named([plain_markdown(name) for name in result.get("failedServers", [])]) or "none"
             impaired = named([plain_markdown(name) for name in result.get("impairedServers", [])])
             rows.append(
