@@ -32,9 +32,9 @@ from drs_provider.airflow_api import hitl
 from drs_provider.history.store import DynamoDbHistory
 from drs_provider.history.table import ensure_table
 from drs_provider.hooks.aws.clients import forget_clients
+from drs_provider.orchestration import look
 from drs_provider.plan.files.folder import load_plan
 from drs_provider.plan.model import Plan
-from drs_provider.preflight import run as preflight
 from drs_provider.report import files
 from drs_provider.triggers import gate as gate_trigger
 from drs_provider.triggers import publishing
@@ -376,7 +376,7 @@ def stage(
         )
         botocore_once.install(patch)
         moto_once.install(patch)
-        patch.setattr(preflight, "run_preflight", made.preflight(preflight.run_preflight))
+        patch.setattr(look, "run_preflight", made.preflight(look.run_preflight))
         patch.setattr(files, "_write_once", made.write_file(files._write_once))
         handler = _Timeline(made.timeline)
         logger = logging.getLogger("drs.timeline")

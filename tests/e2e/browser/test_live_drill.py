@@ -37,7 +37,7 @@ def log_in(someone: Person, login: str) -> Frame:
     page.locator("input[name=username]").fill(login)
     page.locator("input[name=password]").fill(someone.stack.secrets.passwords[login])
     page.locator("button[type=submit]").click()
-    page.get_by_role("link", name="Recovery").click()
+    page.get_by_role("link", name="Recovery", exact=True).click()
     return framed(page)
 
 
