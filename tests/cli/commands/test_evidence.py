@@ -51,6 +51,11 @@ def test_tampering_is_told_to_people_and_programs(store, tmp_path, drs):
     assert {"file": "chain/2.json", "problem": "the link is missing"} in told["problems"]
 
 
+def test_a_store_that_is_not_there_is_not_intact(tmp_path, drs):
+    done = drs("report", "verify", "--store", (tmp_path / "nowhere").as_uri())
+    assert (done.code, "there is no evidence below" in done.err) == (ExitCode.NOT_FOUND, True)
+
+
 def test_a_key_that_is_foreign_or_none(store, tmp_path, drs):
     foreign = drs("evidence", "verify", "--store", store.url, "--key", str(tmp_path / "stranger.pem"))
     assert (foreign.code, "foreign key" in foreign.out) == (ExitCode.ERROR, True)

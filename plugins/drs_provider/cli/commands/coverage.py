@@ -62,7 +62,10 @@ def show_coverage(arguments: argparse.Namespace) -> ExitCode:
     Exit code 1 if a plan is overdue or a server is in no plan.
     """
     store, runs = _opened(arguments)
-    plans = {name: loaded.plan for name, loaded in load_catalog(plans_folder(arguments.plans)).plans.items()}
+    catalog = load_catalog(plans_folder(arguments.plans))
+    plans = {name: loaded.plan for name, loaded in catalog.plans.items()}
+    for problem in catalog.problems:
+        Output().note(f"left out: {problem}")
     servers, known, lost = _servers(plans) if arguments.ask_aws else (None, {}, {})
 
     def report_of(run: PastRun) -> Mapping[str, Any]:
@@ -83,7 +86,7 @@ def show_coverage(arguments: argparse.Namespace) -> ExitCode:
             Output().say(f"{place}: {len(ids)} source servers are in no plan: {', '.join(ids)}")
         for plan, ids in lost.items():
             Output().say(f"{plan}: DRS does not know {', '.join(ids)}")
-    gaps = known or lost or any(row["overdue"] for row in rows)
+    gaps = catalog.problems or known or lost or any(row["overdue"] for row in rows)
     return ExitCode.ERROR if gaps else ExitCode.OK
 
 

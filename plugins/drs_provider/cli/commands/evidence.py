@@ -123,6 +123,8 @@ def verify(arguments: argparse.Namespace) -> ExitCode:
         raise RefusedError(str(error), "", ExitCode.REFUSED_INPUT) from error
     except OSError as error:
         raise RefusedError(str(error), "", ExitCode.ERROR) from error
+    if not files:
+        raise RefusedError(f"there is no evidence below {url}", "name another: --store", ExitCode.NOT_FOUND)
     trusted = TrustedKeys(keys_given) if keys_given else None
     proof = prove(files, trusted, expected_head=_head(arguments.head))
     counted = f"{proof.links} links, {proof.documents} documents below {url}"
