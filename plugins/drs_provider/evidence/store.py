@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -33,11 +34,9 @@ class EvidenceStore:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        try:
+        with self._explained():
             self._root = folder_of(url)
             self._fs = self._root.fs
-        except Exception as error:  # what a storage's credentials end in is anybody's guess
-            raise self._failed(error) from error
         self._is_local = self._root.protocol in _LOCAL
         if not self._is_local and self._root.protocol != "s3":
             raise EvidenceStoreError(f"{url}: the chain of evidence needs file:// or s3://")
@@ -48,13 +47,9 @@ class EvidenceStore:
         :raises EvidenceStoreError: if they cannot be listed
         """
         below = self._full(folder)
-        try:
+        with self._explained():
             self._fs.invalidate_cache()
-            found = self._fs.find(below) if self._is_local or self._fs.exists(below) else []
-        except FileNotFoundError:
-            return []
-        except Exception as error:
-            raise self._failed(error) from error
+            found = self._fs.find(below) if self._fs.exists(below) else []
         return sorted(str(path)[len(self._root.path.rstrip("/")) + 1 :] for path in found)
 
     def read(self, path: str) -> bytes:
@@ -63,14 +58,10 @@ class EvidenceStore:
         :raises FileNotFoundError: if there is no such file
         :raises EvidenceStoreError: if it cannot be read
         """
-        try:
+        with self._explained(FileNotFoundError):
             # At once, without asking for the size: that would come from a listing that may be old.
             options = {} if self._is_local else {"max_concurrency": 1}
             content: bytes = self._fs.cat_file(self._full(path), **options)
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise self._failed(error) from error
         return content
 
     def exists(self, path: str) -> bool:
@@ -78,23 +69,17 @@ class EvidenceStore:
 
         :raises EvidenceStoreError: if that cannot be known
         """
-        try:
+        with self._explained():
             self._fs.invalidate_cache()
             return bool(self._fs.exists(self._full(path)))
-        except Exception as error:
-            raise self._failed(error) from error
 
     def read_all(self, paths: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of files by path, several at a time; raises what :meth:`read` raises."""
         wanted = {self._full(path): path for path in paths}
         if not wanted:
             return {}
-        try:
+        with self._explained(FileNotFoundError):
             found = self._fs.cat(list(wanted), recursive=False)
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise self._failed(error) from error
         return {wanted[full]: content for full, content in found.items()}
 
     def create(self, path: str, content: bytes) -> bool:
@@ -119,6 +104,16 @@ class EvidenceStore:
 
     def _full(self, path: str) -> str:
         return f"{self._root.path.rstrip('/')}/{path}".rstrip("/")
+
+    @contextmanager
+    def _explained(self, *passing: type[Exception]) -> Iterator[None]:
+        """Raise whatever a storage raises as this store's error, but for what the caller knows what to do with."""
+        try:
+            yield
+        except passing:
+            raise
+        except Exception as error:  # what a storage's credentials end in is anybody's guess
+            raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> EvidenceStoreError:
         return EvidenceStoreError(
